@@ -1,0 +1,182 @@
+"""The schema of a model's YAML file; defaults are the advice."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from flows.config.durations import Duration
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Action = Literal["retrain", "investigate", "investigate_and_retrain"]
+
+
+class Section(BaseModel):
+    """Closed and frozen: an unknown key is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Features(Section):
+    """Columns that the model may see."""
+
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All feature columns, numeric first."""
+        return (*self.numeric, *self.categorical)
+
+
+class Data(Section):
+    """Where the time-ordered table is and what its columns mean."""
+
+    source: str | None = Field(default=None, description="CSV or Parquet file; ${NAME} reads the environment")
+    time: str | None = Field(default=None, description="Time column; without one, rows are `row_every` apart")
+    row_every: Duration = Field(default=timedelta(minutes=1), description="Distance of rows without a time column")
+    key: str | None = Field(default=None, description="Column of the caller's stable id; row number if absent")
+    positive: str | int | None = Field(default=None, description="Value of the target that counts as 1")
+    kpis: dict[str, str] = Field(default_factory=dict, description="KPI name -> column, e.g. revenue")
+    label_delay: Duration = Field(default=timedelta(days=1), description="How long labels take to arrive")
+
+
+class Training(Section):
+    """How a challenger is made."""
+
+    window: Duration | None = Field(default=timedelta(days=180), description="Newest rows to learn from; null = all")
+    candidate_windows: tuple[Duration | None, ...] = Field(
+        default=(), description="Further windows; the one that is best on time-ordered validation wins"
+    )
+    min_rows: Count = 10_000
+    holdout: Annotated[float, Field(gt=0, lt=0.9)] = 0.2
+    families: tuple[Literal["xgboost", "linear"], ...] = ("xgboost", "linear")
+    trials: Annotated[int, Field(ge=0, le=1000)] = 50
+    time_budget: Duration = timedelta(minutes=30)
+    refit: bool = Field(default=True, description="After the comparison, refit on all rows, the holdout included")
+    seed: int = 0
+    threads: Annotated[int, Field(ge=1)] = 1
+
+
+class Rule(Section):
+    """Any rule that fires triggers its action."""
+
+    name: str
+    trigger: Literal["drift", "performance", "age", "volume", "schedule"]
+    condition: str = Field(description="Over named metrics, e.g. 'error_increase > 0.15 and labelled >= 100'")
+    action: Action = "retrain"
+
+
+class Detection(Section):
+    """When to worry; thresholds are those of the named rules."""
+
+    window: Count = Field(default=1000, description="Newest rows that are compared with the reference")
+    min_rows: Count = Field(default=1000, description="Below this, data drift is 'not enough data'")
+    min_labelled: Count = Field(default=100, description="Below this, errors are 'not enough data'")
+    psi: Annotated[float, Field(gt=0)] = 0.2
+    ks_p: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    outlier_share: Share = 0.05
+    error_increase: Annotated[float, Field(gt=0)] = 0.15
+    error_window: Count = 100
+    correction: Literal["bh", "none"] = "bh"
+    min_effect: Annotated[float, Field(ge=0)] = Field(default=0.1, description="Smallest KS statistic that matters")
+    cooldown: Duration = Field(default=timedelta(days=1), description="No second retraining within")
+    rules: tuple[Rule, ...] = (
+        Rule(name="error rises", trigger="drift", condition="error_increase > 0.15 and error_p < 0.05"),
+        Rule(name="many features drift", trigger="drift", condition="drifted_features > 5"),
+        Rule(name="any drift", trigger="drift", condition="drifted_features > 0", action="investigate"),
+        Rule(name="old model", trigger="age", condition="age_days > 7 and new_rows > 1000"),
+        Rule(name="new data", trigger="volume", condition="new_rows > 10000"),
+    )
+
+
+class Promotion(Section):
+    """What a challenger must show; see `registry.records.policy`."""
+
+    metric: Literal["auc", "accuracy", "brier", "log_loss", "mae", "rmse", "r2"] | None = None
+    rule: Literal["superiority", "non_inferiority"] = "superiority"
+    margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    min_improvement: Annotated[float, Field(ge=0)] = 0.05
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    min_holdout: Annotated[int, Field(ge=2)] = 200
+    min_labelled: Annotated[int, Field(ge=2)] = 100
+    require_approval: bool = True
+
+
+class StepConfig(Section):
+    """One step; share 0 is shadow."""
+
+    share: Share
+    min: Duration
+    max: Duration | None = Field(default=None, description="Twice min if absent")
+    min_labelled: Annotated[int, Field(ge=0)] = 100
+    on_timeout: Literal["advance", "hold", "roll_back"] = "hold"
+
+
+class RolloutConfig(Section):
+    """Shadow first, then a growing canary."""
+
+    steps: tuple[StepConfig, ...] = (
+        StepConfig(share=0, min=timedelta(days=7), max=timedelta(days=14)),
+        StepConfig(share=0.1, min=timedelta(days=1)),
+        StepConfig(share=0.5, min=timedelta(days=2)),
+        StepConfig(share=1, min=timedelta(days=2)),
+    )
+
+    @model_validator(mode="after")
+    def _grows(self) -> "RolloutConfig":
+        shares = [step.share for step in self.steps]
+        if shares != sorted(shares) or not shares or shares[-1] != 1:
+            raise ValueError(f"shares {shares} must grow and end at 1")
+        return self
+
+
+class GuardsConfig(Section):
+    """When a challenger is taken off at once; see `registry.records.plan.Guards`."""
+
+    deadline_ms: Annotated[float, Field(gt=0)] = 250
+    error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    latency_increase: Annotated[float, Field(gt=0)] = 0.5
+    kpi: str | None = None
+    kpi_drop: Annotated[float, Field(gt=0)] = 0.10
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.001
+
+
+class Notify(Section):
+    """Whom to tell; Apprise addresses, secrets by ${NAME}."""
+
+    urls: tuple[str, ...] = ()
+
+
+class ModelConfig(Section):
+    """One model, one YAML file."""
+
+    model: Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$")]
+    description: str = ""
+    task: Literal["binary", "regression"]
+    target: str
+    features: Features
+    data: Data = Data()
+    training: Training = Training()
+    detection: Detection = Detection()
+    promotion: Promotion = Promotion()
+    rollout: RolloutConfig = RolloutConfig()
+    guards: GuardsConfig = GuardsConfig()
+    notify: Notify = Notify()
+
+    @model_validator(mode="after")
+    def _columns_make_sense(self) -> "ModelConfig":
+        names = self.features.names
+        mistakes = [f"feature {n!r} is listed twice" for n in sorted({n for n in names if names.count(n) > 1})]
+        if not names:
+            mistakes.append("there are no features")
+        for column, role in ((self.target, "target"), (self.data.time, "time")):
+            if column in names:
+                mistakes.append(f"{role} {column!r} is also a feature: that is leakage")
+        metric = self.promotion.metric
+        if metric and (metric in ("mae", "rmse", "r2")) != (self.task == "regression"):
+            mistakes.append(f"metric {metric!r} does not fit task {self.task!r}")
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self

@@ -1,0 +1,1 @@
+"""The pure statistical core: arrays or sufficient statistics in, frozen results out."""

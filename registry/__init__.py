@@ -1,0 +1,1 @@
+"""What flows and router must agree on: records, assignment, stores, artifacts."""

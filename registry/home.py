@@ -1,0 +1,134 @@
+"""Where everything lives: one state folder, three ports, a few tokens."""
+
+import os
+import secrets
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from registry.errors import RegistryError
+
+
+class Settings(BaseSettings):
+    """Read from `UNDERSTUDY_*` environment variables; every default works offline."""
+
+    model_config = SettingsConfigDict(env_prefix="UNDERSTUDY_", frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=lambda: Path.home() / ".understudy", description="State folder")
+    host: str = Field(default="127.0.0.1", description="Address that all servers bind to")
+    router_port: int = Field(default=3000, ge=1, le=65535)
+    admin_port: int = Field(default=3001, ge=1, le=65535)
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
+    router_workers: int = Field(default=1, ge=1, le=64, description="Processes that answer callers")
+    database_url: str | None = Field(default=None, description="SQLAlchemy URL; SQLite in the state folder if absent")
+    admin_token: str | None = Field(
+        default=None, description="Bearer token; made and kept in the state folder if absent"
+    )
+
+    @property
+    def registry_url(self) -> str:
+        """SQLAlchemy URL of the registry."""
+        return self.database_url or f"sqlite:///{self.registry_file}"
+
+    @property
+    def registry_file(self) -> Path:
+        """The embedded registry database."""
+        return self.home / "registry.sqlite"
+
+    @property
+    def router_url(self) -> str:
+        """Base address of the serving port."""
+        return f"http://{self.host}:{self.router_port}"
+
+    @property
+    def admin_url(self) -> str:
+        """Base address of the admin port."""
+        return f"http://{self.host}:{self.admin_port}"
+
+    @property
+    def prefect_api_url(self) -> str:
+        """`PREFECT_API_URL` of the local server, unless the environment names another."""
+        return os.environ.get("PREFECT_API_URL") or f"http://{self.host}:{self.prefect_port}/api"
+
+    @property
+    def models_dir(self) -> Path:
+        """`BENTOML_HOME`: bytes of all artifacts."""
+        return self.home / "bentoml"
+
+    @property
+    def events_dir(self) -> Path:
+        """Event segments, one folder per model."""
+        return self.home / "events"
+
+    @property
+    def run_dir(self) -> Path:
+        """Process ids, sockets, counters and last good plans."""
+        return self.home / "run"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Output of the supervised processes."""
+        return self.home / "logs"
+
+    @property
+    def reports_dir(self) -> Path:
+        """HTML reports, one folder per model."""
+        return self.home / "reports"
+
+    @property
+    def configs_dir(self) -> Path:
+        """One validated YAML per model."""
+        return self.home / "configs"
+
+    @property
+    def replays_dir(self) -> Path:
+        """Progress and results of replays."""
+        return self.home / "replays"
+
+    @property
+    def prefect_home(self) -> Path:
+        """`PREFECT_HOME` of the local server."""
+        return self.home / "prefect"
+
+    def prepare(self) -> "Settings":
+        """
+        Create the state folder.
+
+        Raises:
+            RegistryError: If it cannot be created or written.
+        """
+        folders = [
+            self.models_dir,
+            self.events_dir,
+            self.run_dir,
+            self.logs_dir,
+            self.reports_dir,
+            self.configs_dir,
+            self.replays_dir,
+            self.prefect_home,
+        ]
+        try:
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+            (self.home / ".writable").touch()
+        except OSError as error:
+            raise RegistryError(
+                f"The state folder {self.home} cannot be used.",
+                f"{error.strerror or error}.",
+                "Set UNDERSTUDY_HOME to a folder that you may write to.",
+            ) from error
+        return self
+
+    def token(self) -> str:
+        """Bearer token of the admin port; made once, readable by its owner only."""
+        if self.admin_token:
+            return self.admin_token
+        path = self.home / "admin-token"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text().strip()
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+        return path.read_text().strip()

@@ -1,0 +1,1 @@
+"""Frozen records that cross process borders; every one encodes to JSON and back."""

@@ -1,0 +1,191 @@
+"""HTTP documents between router and flows: metrics, joined rows, outcomes, predictions."""
+
+from typing import Any, Literal
+
+from registry.records.base import Record
+
+
+class Moments(Record, frozen=True, kw_only=True):
+    """
+    Mergeable sufficient statistics of one number (Chan, Golub, LeVeque 1983).
+
+    Attributes:
+        m2: Sum of squared deviations from the mean.
+    """
+
+    n: int = 0
+    mean: float = 0.0
+    m2: float = 0.0
+
+    def merge(self, other: "Moments") -> "Moments":
+        """Combine two samples; associative and commutative."""
+        n = self.n + other.n
+        if n == 0:
+            return self
+        delta = other.mean - self.mean
+        mean = self.mean + delta * other.n / n
+        return Moments(n=n, mean=mean, m2=self.m2 + other.m2 + delta * delta * self.n * other.n / n)
+
+    @property
+    def variance(self) -> float:
+        """Unbiased; nan below two values."""
+        return self.m2 / (self.n - 1) if self.n > 1 else float("nan")
+
+
+class VariantMetrics(Record, frozen=True, kw_only=True):
+    """
+    What one variant did in one phase.
+
+    Counted by the variant *assigned*, so that a challenger's failures stay its own
+    (intention to treat); forced keys are left out.
+
+    Attributes:
+        assigned: Enrolled requests dealt to it.
+        served: Of these, those it answered itself.
+        fallbacks: Of these, those the champion answered instead, by reason.
+        errors: Of these, those answered with an error, by reason.
+        latency_ms: Of the variant's own answers (late ones count with the deadline).
+        latency_quantiles: {"p50": ms, "p95": ms, "p99": ms}.
+        score: Of the predictions served.
+        loss: Of the labelled rows: squared error of the probability (binary, Brier),
+            absolute error (regression).
+        correct: 1 where the predicted class was right (binary only).
+        outcomes: Every other metric that arrived, e.g. "revenue".
+    """
+
+    version: str
+    assigned: int = 0
+    served: int = 0
+    fallbacks: dict[str, int] = {}
+    errors: dict[str, int] = {}
+    latency_ms: Moments = Moments()
+    latency_quantiles: dict[str, float] = {}
+    score: Moments = Moments()
+    loss: Moments = Moments()
+    correct: Moments = Moments()
+    outcomes: dict[str, Moments] = {}
+
+
+class ShadowMetrics(Record, frozen=True, kw_only=True):
+    """
+    What a shadow saw in one phase, against the champion on the same requests.
+
+    Attributes:
+        copies: Requests the champion answered while it watched.
+        scored: Of these, copies it scored; the rest is in dropped and errors.
+        difference: Shadow score minus served score.
+        flips: Copies where the predicted class differed (binary).
+        pairs: Labelled copies scored by both.
+        champion_only_right, challenger_only_right: Discordant pairs (binary).
+        loss_difference: Champion loss minus shadow loss; positive is better.
+    """
+
+    version: str
+    copies: int = 0
+    scored: int = 0
+    dropped: dict[str, int] = {}
+    errors: dict[str, int] = {}
+    latency_ms: Moments = Moments()
+    difference: Moments = Moments()
+    flips: int = 0
+    pairs: int = 0
+    champion_only_right: int = 0
+    challenger_only_right: int = 0
+    loss_difference: Moments = Moments()
+
+
+class PhaseMetrics(Record, frozen=True, kw_only=True):
+    """Everything of one phase."""
+
+    phase: str
+    first_epoch: int
+    last_epoch: int
+    weights: dict[str, int] = {}
+    variants: dict[str, VariantMetrics] = {}
+    shadows: dict[str, ShadowMetrics] = {}
+
+
+class ModelMetrics(Record, frozen=True, kw_only=True):
+    """
+    `GET /v1/models/{model}/metrics`: the contract the flows read.
+
+    Attributes:
+        phases: Newest last.
+        predictions: Logged predictions, all phases; unlogged: answered but lost to a
+            failing event store, so that sums can be trusted or not.
+        outcomes: Accepted outcome rows by status: joined, parked, duplicate,
+            conflict, late.
+        sequence: Cursor of the newest joined row, for `rows?after=`.
+    """
+
+    model: str
+    epoch: int
+    phases: tuple[PhaseMetrics, ...] = ()
+    predictions: int = 0
+    unlogged: int = 0
+    outcomes: dict[str, int] = {}
+    sequence: int = 0
+
+
+class JoinedRow(Record, frozen=True, kw_only=True):
+    """
+    One line of `GET /v1/models/{model}/rows` (NDJSON): features as served, labels as joined.
+
+    Attributes:
+        sequence: Cursor; grows by arrival in the log.
+        time: When the prediction was asked for, in epoch seconds (virtual in a replay).
+        outcomes: By metric; "label" is the truth of the target.
+        shadows: By version: {"score": .., "prediction": ..} or {"error": reason}.
+        weight: Propensity with which this variant was assigned, parts per million.
+    """
+
+    sequence: int
+    prediction_id: str
+    key: str | None
+    time: float
+    features: dict[str, Any]
+    variant: str
+    assigned: str
+    model_version: str
+    epoch: int
+    phase: str
+    reason: str
+    enrolled: bool
+    prediction: Any
+    score: float | None
+    latency_ms: float
+    outcomes: dict[str, float] = {}
+    shadows: dict[str, dict[str, Any]] = {}
+
+
+class Outcome(Record, frozen=True, kw_only=True):
+    """
+    What became of a prediction; `POST /v1/models/{model}/outcomes`.
+
+    Attributes:
+        prediction_id: Exact join. Or give key: the latest prediction of that key
+            within the attribution window.
+        metric: "label" for the truth of the target, else any KPI name.
+        time: When it was observed, in epoch seconds; now if absent.
+        id: Idempotency key; by default made of prediction, metric and value.
+    """
+
+    prediction_id: str | None = None
+    key: str | int | None = None
+    metric: str = "label"
+    value: float
+    time: float | None = None
+    id: str | None = None
+
+
+class OutcomeStatus(Record, frozen=True, kw_only=True):
+    """
+    What happened to one outcome row.
+
+    Attributes:
+        status: "accepted" is durable; "duplicate" was known already; "conflict":
+            another value was accepted first and is kept; "invalid": refused, see said.
+    """
+
+    status: Literal["accepted", "duplicate", "conflict", "invalid"]
+    said: str = ""

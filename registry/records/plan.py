@@ -1,0 +1,149 @@
+"""Who answers callers, who only watches, and when a challenger is taken off."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Literal
+
+from registry.assignment import TOTAL, Assignment, assign
+from registry.errors import InvalidRecord
+from registry.records.base import Record, name_mistakes, version_mistakes
+
+CHAMPION = "champion"
+
+
+class Slice(Record, frozen=True, kw_only=True):
+    """A stretch of buckets; one variant may own several."""
+
+    variant: str
+    weight: int
+
+
+class Arm(Record, frozen=True, kw_only=True):
+    """Which model version stands behind a variant."""
+
+    variant: str
+    version: str
+
+
+class Guards(Record, frozen=True, kw_only=True):
+    """
+    When a challenger is taken off without asking anybody.
+
+    Attributes:
+        deadline_ms: A challenger's answer later than this is answered by the champion.
+        error_rate: Tolerated share of failed challenger requests.
+        latency_increase: Tolerated relative increase of mean latency over the champion.
+        kpi: Outcome metric to guard; None guards the loss (error against the label).
+        kpi_drop: Tolerated relative drop of the KPI (or rise of the loss).
+        alpha: Chance of a false alarm over the whole phase, however often it is looked at.
+        breaker_failures: Consecutive failures that open the circuit.
+        breaker_open_s: Seconds until a probe is let through.
+        breaker_rollback_s: Seconds open until the challenger is rolled back.
+    """
+
+    deadline_ms: float = 250.0
+    error_rate: float = 0.02
+    latency_increase: float = 0.5
+    kpi: str | None = None
+    kpi_drop: float = 0.10
+    alpha: float = 0.001
+    breaker_failures: int = 5
+    breaker_open_s: float = 2.0
+    breaker_rollback_s: float = 10.0
+
+
+class TrafficPlan(Record, frozen=True, kw_only=True):
+    """
+    Who answers callers, who only watches.
+
+    Attributes:
+        epoch: Grows by one with every plan of a model; the first is 1.
+        phase: Period over which statistics are kept together, e.g. "r-0007.2".
+        salt: Names the experiment. Keep it while a canary grows; a new salt
+            deals every key afresh.
+        slices: In the order they are walked; weights in parts per million.
+        arms: The version behind each variant; exactly one is the champion.
+        shadows: Versions that see a copy; their answers are only logged.
+        forced: Keys that always get a variant, excluded from statistics.
+        enrolment: Whole percent of keys that take part; the rest is the holdout.
+        paused: True while ramping is held; guards stay active.
+    """
+
+    model: str
+    epoch: int
+    phase: str
+    salt: str
+    slices: tuple[Slice, ...]
+    arms: tuple[Arm, ...]
+    shadows: tuple[str, ...] = ()
+    forced: dict[str, tuple[str, ...]] = {}
+    enrolment: int = 100
+    guards: Guards = Guards()
+    paused: bool = False
+    rollout_id: str | None = None
+    algorithm: Literal["unleash-5"] = "unleash-5"
+    created_at: datetime
+    actor: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that could not answer every key, with all its mistakes."""
+        mistakes = [*name_mistakes("Model", self.model), *self._arm_mistakes(), *self._slice_mistakes()]
+        if self.epoch < 1:
+            mistakes.append(f"epoch {self.epoch} is below 1")
+        if not self.salt or ":" in self.salt:
+            mistakes.append(f"salt {self.salt!r} is empty or contains ':'")
+        if not 0 <= self.enrolment <= 100:
+            mistakes.append(f"enrolment {self.enrolment} is not between 0 and 100 percent")
+        if mistakes:
+            raise InvalidRecord.of(
+                "The traffic plan",
+                mistakes,
+                "Give the champion what the others leave, so that the weights add up to 1000000.",
+            )
+
+    def _arm_mistakes(self) -> list[str]:
+        variants = [arm.variant for arm in self.arms]
+        mistakes = [f"variant {v!r} has {n} arms" for v, n in Counter(variants).items() if n > 1]
+        if CHAMPION not in variants:
+            mistakes.append("no arm is the champion")
+        for arm in self.arms:
+            mistakes += name_mistakes("variant", arm.variant)
+            mistakes += version_mistakes(f"version of {arm.variant}", arm.version)
+        for shadow in self.shadows:
+            mistakes += version_mistakes("shadow", shadow)
+        mistakes += [f"forced variant {v!r} has no arm" for v in self.forced if v not in variants]
+        return mistakes
+
+    def _slice_mistakes(self) -> list[str]:
+        variants = {arm.variant for arm in self.arms}
+        mistakes = [f"slice of {s.variant!r} has no arm" for s in self.slices if s.variant not in variants]
+        mistakes += [f"weight {s.weight} of {s.variant!r} is negative" for s in self.slices if s.weight < 0]
+        total = sum(s.weight for s in self.slices)
+        if total != TOTAL:
+            shares = " + ".join(f"{s.weight} ({s.variant})" for s in self.slices)
+            mistakes.append(f"weights add up to {total}, not {TOTAL}: {shares}")
+        return mistakes
+
+    def assign(self, key: object) -> Assignment:
+        """Choose the variant that answers *key*, and say why; see `registry.assignment`."""
+        return assign(
+            key,
+            salt=self.salt,
+            slices=[(s.variant, s.weight) for s in self.slices],
+            forced=self.forced,
+            enrolment=self.enrolment,
+        )
+
+    def version_of(self, variant: str) -> str:
+        """Look up the version behind *variant*; KeyError if it has no arm."""
+        return {arm.variant: arm.version for arm in self.arms}[variant]
+
+    def weight_of(self, variant: str) -> int:
+        """Parts per million that *variant* answers."""
+        return sum(s.weight for s in self.slices if s.variant == variant)
+
+    @property
+    def challengers(self) -> tuple[Arm, ...]:
+        """Arms other than the champion."""
+        return tuple(arm for arm in self.arms if arm.variant != CHAMPION)

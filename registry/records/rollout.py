@@ -1,0 +1,78 @@
+"""A rollout: how a challenger takes the stage, step by step."""
+
+from datetime import datetime
+from typing import Literal
+
+from registry.errors import InvalidRecord
+from registry.records.base import Record
+from registry.records.plan import Guards
+from registry.records.policy import PromotionPolicy
+
+RolloutStatus = Literal["waiting_approval", "running", "paused", "succeeded", "rolled_back", "aborted"]
+
+
+class Step(Record, frozen=True, kw_only=True):
+    """
+    One step of a rollout.
+
+    Attributes:
+        share: Parts per million that the challenger answers; 0 is shadow.
+        min_s: Shortest stay, in seconds of the model's clock.
+        max_s: Longest stay; then an inconclusive step is decided by `on_timeout`.
+        min_labelled: Labelled requests of the challenger (or pairs in shadow)
+            below which nothing is concluded.
+        on_timeout: What an inconclusive step does when `max_s` has passed.
+    """
+
+    share: int
+    min_s: float
+    max_s: float
+    min_labelled: int = 100
+    on_timeout: Literal["advance", "hold", "roll_back"] = "hold"
+
+
+class Rollout(Record, frozen=True, kw_only=True):
+    """
+    Durable state of one rollout; flows drive it, the registry owns it.
+
+    Attributes:
+        id: e.g. "r-0007".
+        step: Index into steps; -1 before the first.
+        step_started_at: On the model's clock (virtual in a replay).
+        revision: Compare-and-swap counter, grows with every change.
+    """
+
+    id: str
+    model: str
+    champion: str
+    challenger: str
+    steps: tuple[Step, ...]
+    policy: PromotionPolicy
+    guards: Guards = Guards()
+    salt: str
+    status: RolloutStatus = "running"
+    step: int = -1
+    step_started_at: datetime
+    created_at: datetime
+    revision: int = 1
+    said: str = ""
+    decision_id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse steps that shrink or leave the range."""
+        mistakes = []
+        shares = [s.share for s in self.steps]
+        if not shares:
+            mistakes.append("it has no steps")
+        if shares != sorted(shares):
+            mistakes.append(f"shares {shares} do not grow")
+        mistakes += [f"share {s} is not between 0 and 1000000" for s in shares if not 0 <= s <= 1_000_000]
+        if self.champion == self.challenger:
+            mistakes.append(f"champion and challenger are both {self.champion}")
+        if mistakes:
+            raise InvalidRecord.of("The rollout", mistakes, "Write the steps from the smallest share to the largest.")
+
+    @property
+    def active(self) -> bool:
+        """Whether it can still move."""
+        return self.status in ("waiting_approval", "running", "paused")

@@ -1,0 +1,112 @@
+"""A model version: everything needed to serve it, judge it and make it again."""
+
+import re
+from datetime import datetime
+from typing import Any, Literal
+
+from registry.errors import InvalidRecord
+from registry.records.base import VERSION, Record, name_mistakes, version_mistakes
+
+Task = Literal["binary", "regression"]
+Stage = Literal["staging", "shadow", "canary", "production", "archived", "rejected"]
+
+
+class Feature(Record, frozen=True, kw_only=True):
+    """
+    What a caller may send for one feature.
+
+    Attributes:
+        levels: Known levels of a categorical; others are served as unknown.
+        low, high: Range seen in training, for drift reports; not enforced.
+    """
+
+    name: str
+    kind: Literal["numeric", "categorical"]
+    levels: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+
+class TrainingData(Record, frozen=True, kw_only=True):
+    """
+    Which rows a version was made from.
+
+    Attributes:
+        fingerprint: Hash of the rows; the same rows give the same one.
+    """
+
+    rows: int
+    start: datetime | None
+    end: datetime | None
+    source: str
+    fingerprint: str
+
+
+class ModelVersion(Record, frozen=True, kw_only=True):
+    """
+    One immutable version; only its stage ever changes.
+
+    Attributes:
+        metrics: On the most recent holdout, e.g. {"auc": .81, "loss": .12}.
+        baseline_metrics: The champion's metrics on the same holdout rows.
+        artifact_digest: Sha256 over the manifest of the artifact's files.
+        parity: Largest absolute difference between scorer and fitted pipeline.
+        parent: Version in production when this one was trained.
+    """
+
+    model: str
+    version: str
+    stage: Stage = "staging"
+    task: Task
+    target: str
+    features: tuple[Feature, ...]
+    algorithm: str
+    params: dict[str, Any] = {}
+    metrics: dict[str, float] = {}
+    baseline_metrics: dict[str, float] = {}
+    data: TrainingData
+    artifact_digest: str
+    parity: float
+    parent: str | None = None
+    code_version: str = ""
+    dependencies: dict[str, str] = {}
+    seed: int = 0
+    duration_s: float = 0.0
+    created_at: datetime
+    actor: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Refuse a version that could not be served."""
+        mistakes = [*name_mistakes("Model", self.model), *version_mistakes("Version", self.version)]
+        names = [f.name for f in self.features]
+        if not names:
+            mistakes.append("it has no features")
+        mistakes += [f"feature {n!r} is listed twice" for n in sorted({n for n in names if names.count(n) > 1})]
+        if self.target in names:
+            mistakes.append(f"target {self.target!r} is also a feature")
+        if not re.fullmatch(r"[0-9a-f]{64}", self.artifact_digest):
+            mistakes.append(f"artifact digest {self.artifact_digest!r} is not a sha256")
+        if mistakes:
+            raise InvalidRecord.of("The model version", mistakes, "Correct the training configuration and train again.")
+
+
+def version_key(version: str) -> tuple[int, int, int]:
+    """Order versions as numbers: v1.10.0 comes after v1.9.0."""
+    match = VERSION.fullmatch(version)
+    if match is None:
+        raise InvalidRecord.of("The version", version_mistakes("Version", version), "Write it as v1.2.3.")
+    major, minor, patch = match.groups()
+    return int(major), int(minor), int(patch)
+
+
+def next_version(versions: list[str], change: Literal["major", "minor", "patch"] = "minor") -> str:
+    """
+    Name the version after the newest of *versions*.
+
+    MAJOR: feature schema or task changed; MINOR: retrained; PATCH: same data, fix.
+    """
+    major, minor, patch = max(map(version_key, versions), default=(0, 0, 0))
+    if change == "major" or not versions:
+        return f"v{major + 1}.0.0"
+    return f"v{major}.{minor + 1}.0" if change == "minor" else f"v{major}.{minor}.{patch + 1}"

@@ -1,0 +1,1 @@
+"""Lean scorers: a fitted pipeline folded into lookups and one native model."""

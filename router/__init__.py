@@ -1,0 +1,1 @@
+"""The BentoML router: request path, event log, shadow, guards, admin."""
