@@ -48,12 +48,12 @@ def usable_key(key: object) -> tuple[str | None, Reason]:
         return None, "missing_key"
     if isinstance(key, bool) or not isinstance(key, str | int):
         return None, "unusable_key"
-    text = str(key)
-    if not text:
+    if key == "":
         return None, "empty_key"
     try:
-        text.encode()
-    except UnicodeEncodeError:
+        text = str(key)  # refuses integers of thousands of digits
+        text.encode()  # refuses lone surrogates
+    except ValueError:
         return None, "unusable_key"
     return text, "bucket"
 
@@ -118,10 +118,14 @@ def home_slices(shares: Mapping[str, int], *, homes: int = 1, champion: str = "c
         >>> home_slices({"a": 10_000, "b": 50_000}, homes=2)
         [('a', 10000), ('champion', 490000), ('b', 50000), ('champion', 450000)]
     """
+    if not 1 <= homes <= TOTAL:
+        raise InvalidRecord.of("The layout", [f"{homes} homes"], "Make room for at least one challenger.")
     room, rest = divmod(TOTAL, homes)
     mistakes = [
         f"{n} ppm of {v!r} is not between 0 and its home of {room} ppm" for v, n in shares.items() if not 0 <= n <= room
     ]
+    if champion in shares:
+        mistakes.append(f"{champion!r} is the champion: it has no home, it fills the rest")
     if len(shares) > homes:
         mistakes.append(f"{len(shares)} challengers share {homes} homes")
     if mistakes:

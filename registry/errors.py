@@ -50,3 +50,7 @@ class StoreUnavailable(RegistryError):
     """The database did not answer; nothing was changed."""
 
     exit_code = 3
+
+
+class AlreadyExists(RegistryError):
+    """A name that is taken; nothing was stored."""

@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import Field
@@ -125,10 +127,18 @@ class Settings(BaseSettings):
         if self.admin_token:
             return self.admin_token
         path = self.home / "admin-token"
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text().strip()
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(32))
         return path.read_text().strip()
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Whole or not at all, even if killed; who comes second leaves the first one's text."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".admin-token-")  # readable by its owner only
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        with suppress(FileExistsError):
+            Path(path).hardlink_to(draft)
+    finally:
+        Path(draft).unlink()

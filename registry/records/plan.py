@@ -2,11 +2,12 @@
 
 from collections import Counter
 from datetime import datetime
+from math import inf
 from typing import Literal
 
 from registry.assignment import TOTAL, Assignment, assign
 from registry.errors import InvalidRecord
-from registry.records.base import Record, name_mistakes, version_mistakes
+from registry.records.base import Record, name_mistakes, salt_mistakes, version_mistakes
 
 CHAMPION = "champion"
 
@@ -51,6 +52,26 @@ class Guards(Record, frozen=True, kw_only=True):
     breaker_open_s: float = 2.0
     breaker_rollback_s: float = 10.0
 
+    def __post_init__(self) -> None:
+        """Refuse guards that could never, or always, sound the alarm."""
+        mistakes = [
+            f"{name} {getattr(self, name)} is not above 0 and finite"
+            for name in ("deadline_ms", "latency_increase", "kpi_drop", "breaker_failures")
+            if not 0 < getattr(self, name) < inf
+        ]
+        mistakes += [
+            f"{name} {getattr(self, name)} is negative or not finite"
+            for name in ("breaker_open_s", "breaker_rollback_s")
+            if not 0 <= getattr(self, name) < inf
+        ]
+        mistakes += [
+            f"{name} {getattr(self, name)} is not between 0 and 1"
+            for name in ("error_rate", "alpha")
+            if not 0 < getattr(self, name) < 1
+        ]
+        if mistakes:
+            raise InvalidRecord.of("The guards", mistakes, "Leave a guard out to use its default.")
+
 
 class TrafficPlan(Record, frozen=True, kw_only=True):
     """
@@ -91,8 +112,9 @@ class TrafficPlan(Record, frozen=True, kw_only=True):
         mistakes = [*name_mistakes("Model", self.model), *self._arm_mistakes(), *self._slice_mistakes()]
         if self.epoch < 1:
             mistakes.append(f"epoch {self.epoch} is below 1")
-        if not self.salt or ":" in self.salt:
-            mistakes.append(f"salt {self.salt!r} is empty or contains ':'")
+        mistakes += salt_mistakes(self.salt)
+        if not self.phase:
+            mistakes.append("its phase has no name")
         if not 0 <= self.enrolment <= 100:
             mistakes.append(f"enrolment {self.enrolment} is not between 0 and 100 percent")
         if mistakes:
@@ -112,7 +134,10 @@ class TrafficPlan(Record, frozen=True, kw_only=True):
             mistakes += version_mistakes(f"version of {arm.variant}", arm.version)
         for shadow in self.shadows:
             mistakes += version_mistakes("shadow", shadow)
+        mistakes += [f"shadow {v} is listed twice" for v, n in Counter(self.shadows).items() if n > 1]
         mistakes += [f"forced variant {v!r} has no arm" for v in self.forced if v not in variants]
+        keys = Counter(key for variant in self.forced.values() for key in set(variant))
+        mistakes += [f"key {key!r} is forced to {n} variants" for key, n in keys.items() if n > 1]
         return mistakes
 
     def _slice_mistakes(self) -> list[str]:

@@ -1,10 +1,11 @@
 """A rollout: how a challenger takes the stage, step by step."""
 
 from datetime import datetime
+from math import inf
 from typing import Literal
 
 from registry.errors import InvalidRecord
-from registry.records.base import Record
+from registry.records.base import Record, name_mistakes, salt_mistakes, version_mistakes
 from registry.records.plan import Guards
 from registry.records.policy import PromotionPolicy
 
@@ -29,6 +30,12 @@ class Step(Record, frozen=True, kw_only=True):
     max_s: float
     min_labelled: int = 100
     on_timeout: Literal["advance", "hold", "roll_back"] = "hold"
+
+    def __post_init__(self) -> None:
+        """Refuse a stay that cannot end, or ends before it may."""
+        if not 0 <= self.min_s <= self.max_s < inf:
+            mistakes = [f"it stays {self.min_s} to {self.max_s} seconds"]
+            raise InvalidRecord.of("The step", mistakes, "Let 0 <= min <= max.")
 
 
 class Rollout(Record, frozen=True, kw_only=True):
@@ -59,9 +66,18 @@ class Rollout(Record, frozen=True, kw_only=True):
     decision_id: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse steps that shrink or leave the range."""
-        mistakes = []
+        """Refuse names that cannot be, and steps that shrink or leave the range."""
+        mistakes = [
+            *name_mistakes("Model", self.model),
+            *version_mistakes("Champion", self.champion),
+            *version_mistakes("Challenger", self.challenger),
+            *salt_mistakes(self.salt),
+        ]
         shares = [s.share for s in self.steps]
+        if not -1 <= self.step < max(len(shares), 1):
+            mistakes.append(f"step {self.step} is none of its {len(shares)} steps")
+        if self.revision < 1:
+            mistakes.append(f"revision {self.revision} is below 1")
         if not shares:
             mistakes.append("it has no steps")
         if shares != sorted(shares):

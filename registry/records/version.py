@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from math import isfinite
 from typing import Any, Literal
 
 from registry.errors import InvalidRecord
@@ -85,6 +86,10 @@ class ModelVersion(Record, frozen=True, kw_only=True):
         mistakes += [f"feature {n!r} is listed twice" for n in sorted({n for n in names if names.count(n) > 1})]
         if self.target in names:
             mistakes.append(f"target {self.target!r} is also a feature")
+        for which, metrics in (("metric", self.metrics), ("baseline metric", self.baseline_metrics)):
+            mistakes += [f"{which} {n} is {v}" for n, v in metrics.items() if not isfinite(v)]
+        if not isfinite(self.parity):
+            mistakes.append(f"parity is {self.parity}")
         if not re.fullmatch(r"[0-9a-f]{64}", self.artifact_digest):
             mistakes.append(f"artifact digest {self.artifact_digest!r} is not a sha256")
         if mistakes:

@@ -1,0 +1,59 @@
+"""`understudy decision`: verdicts, with the numbers behind every reason."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from flows.cli.office import opened_registry, settings
+from flows.cli.options import AnyModel, Json, example
+from flows.cli.screen import facts, print_json, say, table
+
+if TYPE_CHECKING:
+    from registry.records.verdict import Decision
+
+app = typer.Typer(no_args_is_help=False)
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Add the commands."""
+    parent.add_typer(app, name="decision", epilog=example("understudy decision show d-0001"))
+
+
+@app.callback(invoke_without_command=True)
+def decision(context: typer.Context) -> None:
+    """Verdicts of comparisons, and their reports."""
+    if context.invoked_subcommand is None:
+        list_decisions(None)
+
+
+@app.command("list", epilog=example("understudy decision list churn"))
+def list_decisions(model: AnyModel = None, *, as_json: Json = False) -> None:
+    """List decisions, newest first."""
+    with opened_registry() as registry:
+        decisions = registry.decisions(model)
+    if as_json:
+        return print_json(decisions)
+    rows = [(d.id, d.created_at, d.model, d.challenger, d.champion, d.kind, d.outcome, d.headline) for d in decisions]
+    columns = ("id", "at", "model", "challenger", "champion", "kind", "outcome", "headline")
+    return say(table("Decisions", columns, rows))
+
+
+@app.command(epilog=example("understudy decision show d-0001"))
+def show(decision_id: str, *, as_json: Json = False) -> None:
+    """Show one decision."""
+    with opened_registry() as registry:
+        found = registry.decision(decision_id)
+    if as_json:
+        return print_json(found)
+    return show_decision(found)
+
+
+def show_decision(found: "Decision") -> None:
+    """Headline, findings, metrics, and where the report is."""
+    report = str(settings().reports_dir / found.report) if found.report else None
+    about = f"{found.model} {found.challenger} against {found.champion} ({found.kind})"
+    say(facts(found.id, {"about": about, "outcome": found.outcome, "headline": found.headline, "report": report}))
+    rows = [(f.name, f.passed, f.estimate, f.low, f.high, f.p_value, f.n, f.said) for f in found.findings]
+    say(table("Findings", ("finding", "passed", "estimate", "low", "high", "p", "n", "said"), rows))
+    if found.metrics:
+        say(table("Metrics", ("of", "values"), found.metrics.items()))

@@ -1,0 +1,95 @@
+"""`understudy init`: check a model's YAML file and register it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.office import settings
+from flows.cli.options import Json, example
+from flows.cli.screen import print_json, say
+from flows.errors import ConfigError
+
+TEMPLATE = """\
+model: churn                    # lower-case letters, digits, - and _
+description: Who will leave next month
+task: binary                    # or regression
+target: left                    # column of the truth
+features:
+  numeric: [age, visits, spend]
+  categorical: [country, plan]
+data:
+  source: churn.parquet         # CSV or Parquet, in time order; ${NAME} reads the environment
+  time: asked_at                # without one, rows are row_every apart
+  key: customer                 # the caller's stable id
+  positive: "yes"               # value of the target that counts as 1
+  kpis: {revenue: revenue}      # further outcomes: name -> column
+  label_delay: 1d               # how long the truth takes to arrive
+training:
+  window: 180d                  # newest rows to learn from; null: all
+  min_rows: 10000
+  trials: 50
+detection:
+  window: 1000
+  rules:                        # any rule that fires triggers its action
+    - {name: error rises, trigger: drift, condition: error_increase > 0.15 and error_p < 0.05}
+promotion:
+  metric: auc
+  min_improvement: 0.05         # smaller but significant improvements ask people
+  require_approval: true
+rollout:
+  steps:
+    - {share: 0, min: 7d}       # shadow
+    - {share: 0.1, min: 1d}     # canary
+    - {share: 0.5, min: 2d}
+    - {share: 1, min: 2d}
+guards:
+  error_rate: 0.02
+  latency_increase: 0.5
+  kpi: revenue
+  kpi_drop: 0.1
+"""
+_HELP = (
+    "Check a model's YAML file and register it; with --example, write one to start from.\n\n\b\n"
+    "A whole file (docs/configuration.md explains every key):\n\n\b\n" + TEMPLATE
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help=_HELP, epilog=example("understudy init mymodel.yaml"))(init)
+
+
+def init(
+    file: Annotated[Path, typer.Argument(help="The YAML file.", show_default=False)],
+    *,
+    write: Annotated[bool, typer.Option("--example", help="Write an example to FILE instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check and register, or write an example."""
+    if write:
+        return _write(file)
+    from flows.config.load import load_config, register_config
+
+    config = load_config(file)
+    _check_rules(config)
+    where = register_config(config, settings())
+    if as_json:
+        return print_json({"model": config.model, "registered": str(where)})
+    say(f"{config.model} is registered in {where}")
+    return say(f"Next: `understudy train {config.model}` makes its first champion.")
+
+
+def _write(file: Path) -> None:
+    try:
+        with file.open("x") as stream:
+            stream.write(TEMPLATE)
+    except OSError as error:
+        raise ConfigError(f"{file} was not written.", f"{error.strerror}.", "Name a new file in a folder of yours.") from error
+    say(f"{file} holds an example; change it, then `understudy init {file}`.")
+
+
+def _check_rules(config: object) -> None:
+    from flows.detection.rules import check_rules
+
+    check_rules(config)

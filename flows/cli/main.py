@@ -1,0 +1,89 @@
+"""The command `understudy`: join the commands, and turn refusals into messages."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from flows.cli import (
+    approvals,
+    assign,
+    audit,
+    check,
+    compare,
+    decision,
+    demo,
+    events,
+    init,
+    models,
+    plan,
+    replay,
+    rollout,
+    steer,
+    system,
+    train,
+    watch,
+)
+from flows.cli.options import example
+from registry.errors import Refusal
+
+FAILED = 3
+
+app = typer.Typer(
+    name="understudy",
+    help="Keep a machine-learning model fit for its job: drift, retraining, shadow, canary, tests, rollback.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=example("understudy demo"),
+)
+for part in (system, init, demo, replay, check, train, compare, models, plan, assign, rollout, steer, approvals):
+    part.add_to(app)
+for part in (events, audit, decision, watch):
+    part.add_to(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run one command.
+
+    Returns:
+        0: fine; 1: a finding; 2: wrong use; 3: failed; 130: interrupted.
+    """
+    try:
+        app(args=list(arguments) if arguments is not None else None, prog_name="understudy")
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else FAILED if ending.code else 0
+    except Refusal as refusal:
+        _complain(refusal.what, refusal.why, refusal.mend)
+        return _debug(refusal, refusal.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; the interpreter must not complain
+        return 0
+    except Exception as error:  # noqa: BLE001  the last stop: nobody wants to read a traceback
+        why = f"{type(error).__name__}: {error}"
+        _complain("Something unexpected happened.", why, "Set UNDERSTUDY_DEBUG=1 for the traceback, and report it.")
+        return _debug(error, FAILED)
+    return 0
+
+
+def _complain(what: str, why: str, mend: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(Text.assemble((what, "bold red")))
+    console.print(Text.assemble(("Why:  ", "bold"), why))
+    console.print(Text.assemble(("Mend: ", "bold"), mend))
+
+
+def _debug(error: Exception, code: int) -> int:
+    if os.environ.get("UNDERSTUDY_DEBUG", "") not in ("", "0"):
+        raise error
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""`understudy models`: versions and their stages."""
+
+import typer
+
+from flows.cli.office import opened_registry
+from flows.cli.options import AnyModel, Json, Model, Version, example
+from flows.cli.screen import facts, print_json, say, table
+
+app = typer.Typer(no_args_is_help=False)
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Add the commands."""
+    parent.add_typer(app, name="models", epilog=example("understudy models show churn v1.2.0"))
+
+
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context) -> None:
+    """Versions of every model and their stages."""
+    if context.invoked_subcommand is None:
+        list_models(None)
+
+
+@app.command("list", epilog=example("understudy models list churn"))
+def list_models(model: AnyModel = None, *, as_json: Json = False) -> None:
+    """List versions, newest first."""
+    with opened_registry() as registry:
+        names = [model] if model else registry.models()
+        versions = [version for name in names for version in registry.versions(name)]
+    if as_json:
+        return print_json(versions)
+    rows = [
+        (v.model, v.version, v.stage, v.algorithm, v.metrics, v.data.rows, v.data.end, v.parent, v.reason)
+        for v in versions
+    ]
+    columns = ("model", "version", "stage", "algorithm", "holdout", "rows", "data until", "parent", "reason")
+    return say(table("Versions", columns, rows) if rows else "No model has a version yet; see `understudy train`.")
+
+
+@app.command(epilog=example("understudy models show churn v1.2.0"))
+def show(model: Model, version: Version, *, as_json: Json = False) -> None:
+    """Show everything that is known of one version."""
+    with opened_registry() as registry:
+        found = registry.version(model, version)
+    if as_json:
+        return print_json(found)
+    return say(facts(f"{model} {version}", found.to_dict()))

@@ -1,0 +1,97 @@
+"""`understudy plan`: who answers callers, now, before, and if a share were another."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.office import opened_registry
+from flows.cli.options import Json, Limit, Model, example
+from flows.cli.screen import facts, print_json, say, table
+
+if TYPE_CHECKING:
+    from registry.records.plan import TrafficPlan
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Add the commands."""
+    parent.add_typer(app, name="plan", epilog=example("understudy plan show churn"))
+
+
+@app.callback()
+def plan() -> None:
+    """Show the traffic plan: who answers callers, who only watches."""
+
+
+@app.command(epilog=example("understudy plan show churn"))
+def show(model: Model, *, as_json: Json = False) -> None:
+    """Show the plan in force."""
+    found = plan_of(model)
+    if as_json:
+        return print_json(found)
+    values = found.to_dict() | {"split": split_of(found)}
+    return say(facts(f"{model}, plan {found.epoch}", {k: v for k, v in values.items() if k not in ("slices", "arms")}))
+
+
+@app.command(epilog=example("understudy plan history churn --limit 20"))
+def history(model: Model, *, limit: Limit = 20, as_json: Json = False) -> None:
+    """List plans, newest first."""
+    with opened_registry() as registry:
+        found = registry.plans(model, limit=limit)
+    if as_json:
+        return print_json(found)
+    rows = [(p.epoch, p.phase, split_of(p), p.shadows, p.paused, p.created_at, p.actor, p.reason) for p in found]
+    columns = ("epoch", "phase", "split", "shadows", "paused", "at", "actor", "reason")
+    return say(table(f"Plans of {model}", columns, rows))
+
+
+@app.command(epilog=example("understudy plan preview churn customer-17 customer-18 --share 0.5"))
+def preview(
+    model: Model,
+    keys: Annotated[list[str], typer.Argument(help="Keys of callers.", show_default=False)],
+    *,
+    share: Annotated[float, typer.Option(help="Share of the challenger.", min=0, max=1)] = 0.1,
+    as_json: Json = False,
+) -> None:
+    """Say who would answer which key if the challenger's share were SHARE; changes nothing."""
+    from registry.assignment import assign, home_slices
+
+    current = plan_of(model)
+    slices = home_slices({"challenger": round(share * 1_000_000)})
+    then = [assign(key, salt=current.salt, slices=slices, enrolment=current.enrolment) for key in keys]
+    rows = [
+        {"key": key, "now": current.assign(key).variant, "then": found.variant, "bucket": found.bucket}
+        for key, found in zip(keys, then, strict=True)
+    ]
+    if as_json:
+        return print_json(rows)
+    return say(table(f"{model} at {share:.0%}", ("key", "now", "then", "bucket"), [list(row.values()) for row in rows]))
+
+
+def plan_of(model: str) -> "TrafficPlan":
+    """
+    Read the plan in force.
+
+    Raises:
+        NotFound: If the model is unknown or has none.
+    """
+    from registry.errors import NotFound
+
+    with opened_registry() as registry:
+        found, known = registry.plan(model), registry.models()
+    if found is None:
+        raise NotFound(
+            f"{model!r} has no traffic plan.",
+            f"Known models: {', '.join(known) or 'none'}.",
+            f"Install a first champion: `understudy train {model}`.",
+        )
+    return found
+
+
+def split_of(found: "TrafficPlan") -> dict[str, str]:
+    """Share and version of every variant."""
+    return {
+        arm.variant: f"{found.weight_of(arm.variant) / 10_000:g} % {arm.version}"
+        for arm in found.arms
+    }

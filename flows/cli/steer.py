@@ -1,0 +1,130 @@
+"""`understudy promote | rollback`: move callers, and say why."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.office import opened_registry, settings
+from flows.cli.options import Actor, AsOf, DryRun, Json, Model, Reason, Version, example, moment
+from flows.cli.screen import facts, print_json, say
+from registry.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from registry.store.registry import Registry
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog=example('understudy promote churn v1.2.0 --reason "better on the holdout"'))(promote)
+    app.command(epilog=example('understudy rollback churn --reason "wrong prices"'))(rollback)
+
+
+def promote(
+    model: Model,
+    version: Version,
+    *,
+    reason: Reason,
+    actor: Actor,
+    dry_run: DryRun = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Begin the rollout of a version; a model without champion gets it as its first one."""
+    if dry_run:
+        with opened_registry() as registry:
+            return _show(f"{model}: promote {version}", _promotion(registry, model, version), as_json=as_json)
+    from flows.rollout.desk import opened
+    from flows.rollout.promote import start
+
+    with opened(settings()) as desk:
+        done = start(desk, model, version, actor=actor, reason=reason, at=moment(as_of))
+    return _show(model, done, as_json=as_json)
+
+
+def rollback(
+    model: Model,
+    *,
+    reason: Reason,
+    actor: Actor,
+    to: Annotated[str | None, typer.Option(help="Version to bring back; the one before if absent.")] = None,
+    dry_run: DryRun = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Take the challenger off; without one, bring the champion before back. Needs no Prefect server."""
+    if dry_run:
+        with opened_registry() as registry:
+            return _show(f"{model}: roll back", _return(registry, model, to), as_json=as_json)
+    try:
+        done = _take_back(model, actor=actor, reason=reason, to=to, at=moment(as_of))
+    except StoreUnavailable:
+        done = _router_takes_back(model, actor=actor, reason=reason, to=to)
+    return _show(model, done, as_json=as_json)
+
+
+def _take_back(model: str, *, actor: str, reason: str, to: str | None, at: "datetime") -> dict[str, Any]:
+    from flows.rollout.desk import opened
+    from flows.rollout.rollback import take_back, tell
+    from registry.records.plan import CHAMPION
+
+    with opened(settings()) as desk:
+        plan = take_back(desk, model, actor=actor, reason=reason, to=to, at=at)
+        said = f"{plan.version_of(CHAMPION)} answers everybody by plan {plan.epoch}"
+        tell(desk, model, f"{said}. By {actor}: {reason}", at)
+    return {"champion": plan.version_of(CHAMPION), "epoch": plan.epoch, "said": said}
+
+
+def _router_takes_back(model: str, *, actor: str, reason: str, to: str | None) -> dict[str, Any]:
+    """The registry is away: the router still can."""
+    from flows.client import RouterClient
+    from registry.records.plan import CHAMPION
+
+    with RouterClient(settings(), actor=actor) as client:
+        plan = client.rollback(model, actor=actor, reason=reason, to=to)
+    said = f"{plan.version_of(CHAMPION)} answers everybody by plan {plan.epoch}, by the router alone"
+    return {"champion": plan.version_of(CHAMPION), "epoch": plan.epoch, "said": said}
+
+
+def _promotion(registry: "Registry", model: str, version: str) -> dict[str, Any]:
+    """What `promote` would change."""
+    from flows.cli.office import config_of
+    from flows.rollout.begin import configured_steps
+    from flows.rollout.machine import share_text
+
+    wanted, champion, active = (
+        registry.version(model, version),
+        registry.champion(model),
+        registry.active_rollout(model),
+    )
+    if champion is None:
+        return {"would": f"make {version} the first champion; it answers everybody at once", "stage": wanted.stage}
+    config = config_of(model)
+    steps = [share_text(step) for step in configured_steps(config)]
+    return {
+        "would": f"begin a rollout of {version} against {champion.version}",
+        "stage": wanted.stage,
+        "steps": " -> ".join(steps),
+        "approval": config.promotion.require_approval,
+        "in its way": f"{active.id} of {active.challenger} is {active.status}" if active else None,
+    }
+
+
+def _return(registry: "Registry", model: str, to: str | None) -> dict[str, Any]:
+    """What `rollback` would change."""
+    champion, active = registry.champion(model), registry.active_rollout(model)
+    if to is not None:
+        would = f"bring {registry.version(model, to).version} back to production"
+    elif active:
+        would = f"end {active.id}, reject {active.challenger}, and give everybody to {active.champion}"
+    else:
+        archived = [v.version for v in registry.versions(model, "archived")]
+        would = f"bring the champion before back (archived: {', '.join(archived) or 'none'})"
+    return {"would": would, "champion now": champion.version if champion else None}
+
+
+def _show(title: str, done: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        return print_json(done)
+    return say(facts(title, done))

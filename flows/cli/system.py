@@ -1,0 +1,84 @@
+"""`understudy up | down | status | doctor`: run the system."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.office import settings
+from flows.cli.options import Json, example
+from flows.cli.screen import print_json, progress, say, table
+
+if TYPE_CHECKING:
+    from flows.ops.health import SystemStatus
+
+FINDING = 1
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog=example("understudy up"))(up)
+    app.command(epilog=example("understudy down"))(down)
+    app.command(epilog=example("understudy status --json"))(status)
+    app.command(epilog=example("understudy doctor"))(doctor)
+
+
+def up(
+    *,
+    stay: Annotated[bool, typer.Option("--stay", help="Stay until Ctrl-C, then stop everything.")] = False,
+    wait: Annotated[bool, typer.Option(help="Return only when everything is well.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Start Prefect server and worker, router, control and shadow; whichever is killed comes back."""
+    from flows.ops.up import up as start
+
+    _show(start(settings(), wait=wait, detach=not stay, progress=progress), as_json=as_json)
+
+
+def down(*, as_json: Json = False) -> None:
+    """Stop everything that `up` started."""
+    from flows.ops.down import down as stop
+
+    found = stop(settings(), progress=progress)
+    if as_json:
+        print_json(found)
+
+
+def status(*, as_json: Json = False) -> None:
+    """Say what runs, and how well; exit code 1 if anything is not healthy."""
+    from flows.ops.status import status as look
+
+    found = look(settings())
+    _show(found, as_json=as_json)
+    if not found.healthy:
+        raise typer.Exit(FINDING)
+
+
+def doctor(*, as_json: Json = False) -> None:
+    """Look for what usually keeps the system from running; exit code 1 if there is something to mend."""
+    from flows.ops.doctor import doctor as examine
+
+    checks = examine(settings())
+    if as_json:
+        print_json(checks)
+    else:
+        rows = [("ok" if one.passed else "MEND", one.name, one.said, one.mend) for one in checks]
+        say(table("Doctor", ("", "check", "found", "mend"), rows))
+    if not all(one.passed for one in checks):
+        raise typer.Exit(FINDING)
+
+
+def _show(found: "SystemStatus", *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (one.name, one.health, one.pid, one.restarts, _age(one.uptime_s), one.address, one.log)
+        for one in found.processes
+    ]
+    say(table("Processes", ("process", "health", "pid", "restarts", "up", "address", "log"), rows))
+    for name, address in found.addresses.items():
+        say(f"{name:<8} {address}")
+
+
+def _age(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"

@@ -1,0 +1,1 @@
+"""How a challenger takes the stage, step by step."""

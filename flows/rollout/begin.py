@@ -1,0 +1,135 @@
+"""Begin the rollout of a challenger, or ask people first."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from flows.config.model import GuardsConfig, ModelConfig, StepConfig
+from flows.rollout.errors import RolloutRefused
+from registry.assignment import TOTAL
+from registry.records.plan import Guards
+from registry.records.policy import PromotionPolicy
+from registry.records.rollout import Rollout, RolloutStatus, Step
+from registry.records.verdict import Decision
+from registry.records.version import ModelVersion
+from registry.store.registry import Registry
+
+
+def begin_rollout(
+    config: ModelConfig,
+    registry: Registry,
+    *,
+    model: str,
+    challenger: str,
+    decision: Decision | None,
+    actor: str,
+    reason: str,
+    at: datetime,
+    steps: Sequence[Step] | None = None,
+) -> Rollout:
+    """
+    Store a new rollout; the next tick makes its first move.
+
+    It waits for people if the decision says so, or if the first step would answer callers
+    and the policy asks for approval; otherwise a first shadow step may run meanwhile.
+
+    Args:
+        config: Names steps, policy and guards.
+        registry: Where it is stored.
+        model: Name of the model.
+        challenger: A registered version.
+        decision: What speaks for it, already saved; None for a person's own wish.
+        actor: Who begins it.
+        reason: Why.
+        at: On the model's clock.
+        steps: Instead of the configured ones.
+
+    Raises:
+        RolloutRefused: If there is no champion, or the decision is about something else.
+        StageConflict: If another rollout of the model is active.
+    """
+    champion = _champion(registry, model, challenger)
+    if registry.version(model, challenger).stage == "archived":
+        registry.set_stage(model, challenger, "staging", actor=actor, reason=reason, at=at)
+    if decision is not None:
+        _refuse_a_foreign(decision, champion.version, challenger)
+    chosen = tuple(steps) if steps is not None else configured_steps(config)
+    policy = decision.policy if decision else configured_policy(config)
+    name = registry.next_rollout_id(model)
+    rollout = Rollout(
+        id=name,
+        model=model,
+        champion=champion.version,
+        challenger=challenger,
+        steps=chosen,
+        policy=policy,
+        guards=configured_guards(config.guards),
+        salt=f"{model}.{name}",
+        status=_first_status(decision, policy, chosen),
+        step_started_at=at,
+        created_at=at,
+        said=reason,
+        decision_id=decision.id if decision else None,
+    )
+    return registry.start_rollout(rollout, actor=actor, reason=reason, at=at)
+
+
+def configured_steps(config: ModelConfig) -> tuple[Step, ...]:
+    """Turn the configured steps into records."""
+    return tuple(_step(one) for one in config.rollout.steps)
+
+
+def configured_guards(guards: GuardsConfig) -> Guards:
+    """Turn the configured guards into the record."""
+    return Guards(**guards.model_dump())
+
+
+def configured_policy(config: ModelConfig) -> PromotionPolicy:
+    """Turn the configured policy into the record; AUC or RMSE if no metric is named."""
+    chosen = config.promotion.model_dump()
+    metric = chosen.pop("metric") or ("auc" if config.task == "binary" else "rmse")
+    return PromotionPolicy(metric=metric, **chosen)
+
+
+def _step(one: StepConfig) -> Step:
+    shortest = one.min.total_seconds()
+    return Step(
+        share=round(one.share * TOTAL),
+        min_s=shortest,
+        max_s=one.max.total_seconds() if one.max is not None else 2 * shortest,
+        min_labelled=one.min_labelled,
+        on_timeout=one.on_timeout,
+    )
+
+
+def _first_status(decision: Decision | None, policy: PromotionPolicy, steps: Sequence[Step]) -> RolloutStatus:
+    doubtful = decision is not None and decision.outcome == "needs_approval"
+    answers_at_once = policy.require_approval and steps[0].share > 0
+    return "waiting_approval" if doubtful or answers_at_once else "running"
+
+
+def _champion(registry: Registry, model: str, challenger: str) -> ModelVersion:
+    registry.version(model, challenger)
+    champion = registry.champion(model)
+    if champion is None:
+        raise RolloutRefused(
+            f"No rollout of {challenger} was begun.",
+            f"{model!r} has no champion to compare it with.",
+            "Install a first version: `understudy train`, or `understudy promote`.",
+        )
+    return champion
+
+
+def _refuse_a_foreign(decision: Decision, champion: str, challenger: str) -> None:
+    compared = (decision.champion, decision.challenger)
+    if compared != (champion, challenger):
+        raise RolloutRefused(
+            f"No rollout of {challenger} was begun.",
+            f"Decision {decision.id} compared {compared[1]} with {compared[0]}, but the champion is {champion}.",
+            "Compare again: `understudy compare`.",
+        )
+    if decision.outcome in ("reject", "invalid"):
+        raise RolloutRefused(
+            f"No rollout of {challenger} was begun.",
+            f"Decision {decision.id} says {decision.outcome}: {decision.headline}",
+            "Train another challenger, or begin without a decision: `understudy promote`.",
+        )

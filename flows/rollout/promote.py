@@ -1,0 +1,63 @@
+"""The flow `promote`: begin the rollout of one version because a person wants it."""
+
+from datetime import datetime
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_markdown_artifact
+
+from flows.notify.messages import promoted
+from flows.rollout.approval import ROLES
+from flows.rollout.begin import begin_rollout, configured_guards
+from flows.rollout.desk import Desk, artifact_key, moment, opened
+from flows.rollout.rollout import heartbeat
+from registry.home import Settings
+
+
+@flow(name="promote", flow_run_name="{model}-{version}")
+def promote(model: str, version: str, actor: str, reason: str, as_of: datetime | None = None) -> dict[str, str]:
+    """
+    Begin the rollout of *version*; a model without champion gets it as its first one.
+
+    Args:
+        model: Name of the model.
+        version: A registered version, e.g. v1.2.0.
+        actor: Who wants it; written into the audit trail.
+        reason: Why.
+        as_of: On the model's clock; now if absent.
+    """
+    with opened(Settings()) as desk:
+        done = start(desk, model, version, actor=actor, reason=reason, at=moment(as_of))
+        get_run_logger().info("%s", done["said"])
+        create_markdown_artifact(
+            f"# {model}: {version}\n\n{done['said']}\n\nBy {actor}: {reason}", key=artifact_key("promote", model)
+        )
+        return done
+
+
+def start(desk: Desk, model: str, version: str, *, actor: str, reason: str, at: datetime) -> dict[str, str]:
+    """Install the first champion, or begin a rollout and make its first move; repeating it goes on with the same."""
+    if desk.registry.champion(model) is None:
+        return _first(desk, model, version, actor=actor, reason=reason, at=at)
+    rollout = desk.registry.active_rollout(model)
+    if rollout is None or rollout.challenger != version:
+        rollout = begin_rollout(
+            desk.config(model),
+            desk.registry,
+            model=model,
+            challenger=version,
+            decision=None,
+            actor=actor,
+            reason=reason,
+            at=at,
+        )
+    move = heartbeat(desk, model, at)
+    waits = f"; it waits for {' and '.join(ROLES)}" if rollout.status == "waiting_approval" else ""
+    return {"model": model, "rollout": rollout.id, "said": f"{rollout.id}: {move.said}{waits}"}
+
+
+def _first(desk: Desk, model: str, version: str, *, actor: str, reason: str, at: datetime) -> dict[str, str]:
+    guards = configured_guards(desk.config(model).guards)
+    desk.registry.install_first(model, version, guards=guards, salt=f"{model}.first", actor=actor, reason=reason, at=at)
+    said = f"{version} is the first champion of {model}"
+    desk.tell(model, promoted(model, version, said))
+    return {"model": model, "rollout": "", "said": said}

@@ -1,0 +1,63 @@
+"""The flow `rollout`: one tick of every model's rollout."""
+
+from datetime import datetime
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_markdown_artifact
+
+from flows.client.clock import lives_in_another_time
+from flows.errors import FlowsError
+from flows.rollout.announce import announce, announce_foreign_end
+from flows.rollout.describe import markdown
+from flows.rollout.desk import Desk, artifact_key, moment, opened
+from flows.rollout.machine import Move
+from flows.rollout.tick import tick
+from registry.errors import Refusal
+from registry.home import Settings
+
+
+@flow(name="rollout")
+def rollout(model: str | None = None, as_of: datetime | None = None) -> dict[str, str]:
+    """
+    Move every rollout by at most one step; call it as often as you like.
+
+    Args:
+        model: Only this model; every registered one if absent.
+        as_of: On the model's clock; now if absent.
+
+    Returns:
+        What happened, by model.
+    """
+    at = moment(as_of)
+    with opened(Settings()) as desk:
+        done = {name: _one(desk, name, at, scheduled=as_of is None) for name in desk.models(model)}
+    failures = [f"{name}: {error}" for name, error in done.items() if isinstance(error, Refusal)]
+    if failures:
+        raise FlowsError("Some rollouts could not be looked at.", "; ".join(failures), "Mend the models named.")
+    return {name: f"{move.kind}: {move.said}" for name, move in done.items() if isinstance(move, Move)}
+
+
+def heartbeat(desk: Desk, model: str, at: datetime) -> Move:
+    """Tick once, and tell people what came of it."""
+    before = desk.registry.active_rollout(model)
+    move = tick(desk.registry, desk.client, model, desk.config(model), at)
+    if before is not None:
+        announce(desk, before, move, at)
+    if move.kind == "none" and (ended := announce_foreign_end(desk, model, at)):
+        return Move(kind="none", step=ended.step, said=f"{ended.id} was rolled back: {ended.said}")
+    return move
+
+
+def _one(desk: Desk, model: str, at: datetime, *, scheduled: bool) -> Move | Refusal:
+    if scheduled and lives_in_another_time(desk.settings, model):
+        return Move(kind="none", step=-1, said="a replay moves it, by its own clock")
+    try:
+        move = heartbeat(desk, model, at)
+    except Refusal as refusal:
+        get_run_logger().error("%s: %s", model, refusal)
+        return refusal
+    get_run_logger().info("%s: %s: %s", model, move.kind, move.said)
+    if move.moves:
+        text = markdown(model, desk.registry.rollouts(model)[0], move)
+        create_markdown_artifact(text, key=artifact_key("rollout", model), description=move.said)
+    return move

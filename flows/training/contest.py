@@ -1,0 +1,154 @@
+"""Which family, which setting and how long a memory: decided on several recent folds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from flows.config.model import ModelConfig
+from flows.errors import DataError
+from flows.training.boosting import Boosting
+from flows.training.family import Budget, Family, Fold, Setting, fit
+from flows.training.layout import Layout, Span, Window, before
+from flows.training.linear import Linear
+from flows.training.metrics import badness
+from flows.training.progress import Progress, within
+from flows.training.rows import Rows
+from registry.records.version import Task
+
+FEWEST_PAST = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """
+    One setting with one memory, and how it did.
+
+    Attributes:
+        losses: Per fold, the newest first; less is better.
+    """
+
+    setting: Setting
+    window: Window
+    losses: tuple[float, ...]
+
+    @property
+    def loss(self) -> float:
+        """Mean over the folds."""
+        return float(np.mean(self.losses))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """Everything that settings are compared on."""
+
+    rows: Rows
+    layout: Layout
+    families: tuple[Family, ...]
+    metric: str
+    task: Task
+    budget: Budget
+
+    def family(self, setting: Setting) -> Family:
+        """Look up the family of *setting*."""
+        return next(family for family in self.families if family.name == setting.family)
+
+    def fold(self, future: Span, window: Window) -> Fold:
+        """Cut out one fold and its past."""
+        past = before(self.rows.times, future.start, window)
+        return Fold(past=self.rows.sample(past), future=self.rows.sample(future))
+
+
+def families_of(config: ModelConfig, metric: str, seed: int) -> tuple[Family, ...]:
+    """Make the configured families."""
+    features, task = config.features, config.task
+    known: dict[str, Family] = {
+        "xgboost": Boosting(
+            features=features, task=task, seed=seed, threads=config.training.threads, absolute=metric == "mae"
+        ),
+        "linear": Linear(features=features, task=task),
+    }
+    return tuple(known[name] for name in dict.fromkeys(config.training.families))
+
+
+def decide(contest: Contest, progress: Progress) -> list[Entry]:
+    """
+    Tune every family on the newest fold, then judge the best settings, and with the winner
+    every window, on all folds: one fold is noisy.
+
+    Returns:
+        All entries, the best first; among equals the configured window.
+
+    Raises:
+        DataError: If no fold has two classes before and in it.
+    """
+    folds = _usable_folds(contest)
+    first = contest.layout.windows[0]
+    settings = _search(contest, contest.fold(folds[0], first), within(progress, 0.0, 0.6))
+    progress(0.6, f"Judge {len(settings)} settings on {len(folds)} folds")
+    entries = _judge_all(contest, [(setting, first) for setting in settings], folds)
+    others = [(_adapted(contest, _best(entries).setting, folds[0], w), w) for w in contest.layout.windows[1:]]
+    progress(0.8, f"Judge {1 + len(others)} windows on {len(folds)} folds")
+    entries += _judge_all(contest, others, folds) if contest.budget.left else []
+    return sorted(entries, key=lambda entry: entry.loss)
+
+
+def _search(contest: Contest, newest: Fold, progress: Progress) -> list[Setting]:
+    share = 1 / len(contest.families)
+    found: list[Setting] = []
+    for number, family in enumerate(contest.families):
+        part = within(progress, number * share, (number + 1) * share)
+        found += family.search(newest, _with_progress(contest.budget, part))
+    return found
+
+
+def _judge_all(contest: Contest, pairs: Sequence[tuple[Setting, Window]], folds: Sequence[Span]) -> list[Entry]:
+    """Judge one after another; at least the first, however late it is."""
+    entries: list[Entry] = []
+    for setting, window in pairs:
+        if entries and not contest.budget.left:
+            break
+        losses = tuple(_loss(contest, setting, contest.fold(future, window)) for future in folds)
+        entries.append(Entry(setting=setting, window=window, losses=losses))
+    return entries
+
+
+def _loss(contest: Contest, setting: Setting, fold: Fold) -> float:
+    family = contest.family(setting)
+    scores = family.scores(fit(family, setting, fold.past), fold.future)
+    return badness(contest.metric, contest.task, fold.future.labels, scores)
+
+
+def _adapted(contest: Contest, setting: Setting, newest: Span, window: Window) -> Setting:
+    return contest.family(setting).adapt(setting, contest.fold(newest, window))
+
+
+def _best(entries: Sequence[Entry]) -> Entry:
+    return min(entries, key=lambda entry: entry.loss)
+
+
+def _usable_folds(contest: Contest) -> list[Span]:
+    """Folds before which every window holds rows of two classes, as no model can learn from one."""
+    times, rows = contest.rows.times, contest.rows
+    folds = [
+        fold
+        for fold in contest.layout.folds
+        if all(_learnable(contest, before(times, fold.start, window)) for window in contest.layout.windows)
+    ]
+    if not folds:
+        oldest = contest.layout.folds[-1]
+        raise DataError(
+            "Nothing was trained.",
+            f"Before row {oldest.stop} of {len(rows.times)}, all labels are the same, in one of the windows.",
+            "Widen training.window, or wait until both classes have occurred for a while.",
+        )
+    return folds
+
+
+def _learnable(contest: Contest, span: Span) -> bool:
+    return span.rows >= FEWEST_PAST and contest.rows.classes(span) >= 2
+
+
+def _with_progress(budget: Budget, progress: Progress) -> Budget:
+    return replace(budget, progress=progress)
+

@@ -1,0 +1,74 @@
+"""Columns of a pipeline, and how to fold fitted ones into tables by asking them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from flows.config.model import Features
+from registry.scoring.spec import CategoryColumn
+
+CROSS_FITS = 5
+
+
+def columns(features: Features, numeric: Any, category: Callable[[], Any]) -> Any:
+    """
+    Make a ColumnTransformer: all numbers by *numeric*, each category by one of its own.
+
+    One encoder per category lets each be asked for its table; see `category_table`.
+    """
+    from sklearn.compose import ColumnTransformer
+
+    parts = [("numeric", numeric, list(features.numeric))] if features.numeric else []
+    parts += [(place(n), category(), [name]) for n, name in enumerate(features.categorical)]
+    return ColumnTransformer(parts, sparse_threshold=0.0)
+
+
+def target_encoder(task: str, seed: int) -> Any:
+    """
+    Make an encoder of each level's shrunken mean label.
+
+    Its `fit_transform` gives each row the means of the *other* rows (cross fitting), so
+    that the model does not trust rare levels too much; `transform` uses all rows, and
+    that is what is served.
+    """
+    from sklearn.model_selection import KFold
+    from sklearn.preprocessing import TargetEncoder
+
+    others = KFold(CROSS_FITS, shuffle=True, random_state=seed)
+    return TargetEncoder(target_type="binary" if task == "binary" else "continuous", cv=others)
+
+
+def category_tables(features: Features, transformer: Any) -> list[CategoryColumn]:
+    """Fold the fitted encoders of *transformer*, in the order of its columns."""
+    fitted = transformer.named_transformers_
+    return [category_table(name, fitted[place(n)]) for n, name in enumerate(features.categorical)]
+
+
+def category_table(feature: str, encoder: Any) -> CategoryColumn:
+    """
+    Ask a fitted encoder what it makes of every known level, of an unknown one and of none.
+
+    Asking works for any encoder (infrequent levels, smoothing, missing as a level),
+    without knowing its insides.
+    """
+    levels = [level for level in encoder.categories_[0] if isinstance(level, str)]
+    unknown = "?"
+    while unknown in levels:
+        unknown += "?"
+    asked = np.array([[level] for level in [*levels, unknown, None]], dtype=object)
+    *known, other, missing = [tuple(map(float, row)) for row in encoder.transform(_frame(feature, asked))]
+    return CategoryColumn(
+        feature=feature, table=dict(zip(levels, known, strict=True)), unknown=other, missing=missing
+    )
+
+
+def place(number: int) -> str:
+    """Name the transformer of the category at *number*; feature names may hold anything."""
+    return f"category_{number}"
+
+
+def _frame(feature: str, values: Any) -> Any:
+    import polars as pl
+
+    return pl.DataFrame({feature: pl.Series(values[:, 0].tolist(), dtype=pl.String)})

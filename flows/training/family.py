@@ -1,0 +1,98 @@
+"""What a family of models must be able to do."""
+
+import contextlib
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from flows.training.progress import Progress, silent
+from flows.training.rows import Sample
+from registry.scoring.spec import ScorerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way to fit one family; two are equal if family and parameters are."""
+
+    family: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """The past to learn from, and what came next."""
+
+    past: Sample
+    future: Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """
+    How much may be tried.
+
+    Attributes:
+        trials: At most so many settings.
+        until: Reading of *clock* after which nothing new is tried.
+        known: Settings of earlier champions, tried first.
+    """
+
+    trials: int
+    until: float
+    known: tuple[Setting, ...] = ()
+    progress: Progress = silent
+    clock: Callable[[], float] = time.monotonic
+
+    @property
+    def left(self) -> float:
+        """Seconds left; never negative."""
+        return max(0.0, self.until - self.clock())
+
+
+class Family(Protocol):
+    """Makes scikit-learn pipelines, and folds a fitted one into what the router serves."""
+
+    name: str
+
+    def search(self, fold: Fold, budget: Budget) -> list[Setting]:
+        """Try settings on one fold; the best few first."""
+        ...
+
+    def adapt(self, setting: Setting, fold: Fold) -> Setting:
+        """Fit to another amount of past what depends on it, e.g. the number of rounds."""
+        ...
+
+    def pipeline(self, setting: Setting) -> Any:
+        """Make an unfitted pipeline; encoding is fitted inside."""
+        ...
+
+    def scores(self, fitted: Any, sample: Sample) -> Any:
+        """P(1) or the value, shape (n,)."""
+        ...
+
+    def spec(self, fitted: Any) -> tuple[ScorerSpec, bytes | None]:
+        """Fold a fitted pipeline into tables and, if it has one, a native model."""
+        ...
+
+
+def only(params: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """Keep the parameters that a family knows."""
+    return {name: value for name, value in params.items() if name in names}
+
+
+def fit(family: Family, setting: Setting, sample: Sample) -> Any:
+    """Fit one pipeline to *sample*."""
+    with patiently():
+        return family.pipeline(setting).fit(sample.features, sample.labels)
+
+
+@contextlib.contextmanager
+def patiently() -> Iterator[None]:
+    """Let a model pass that has not quite converged: it may still win."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield

@@ -1,0 +1,103 @@
+"""What is learned from and what it is judged on: always the past for the future."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.config.durations import text
+from flows.config.model import Training
+from flows.errors import NotEnoughData
+
+FOLDS = 4
+FOLD_SHARE = 8  # one fold is an eighth of the rows before the holdout
+FEWEST = 100  # below, a fold would have fewer than ten rows
+
+Window = timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Rows from *start* up to, not including, *stop*."""
+
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """
+    Attributes:
+        windows: Lengths of memory worth trying, the configured one first.
+        folds: On which they are tried, the newest first; all before the holdout.
+        holdout: The newest rows; nothing is chosen by looking at them.
+    """  # noqa: D205
+
+    windows: tuple[Window, ...]
+    folds: tuple[Span, ...]
+    holdout: Span
+
+
+def lay_out(training: Training, times: NDArray[np.float64]) -> Layout:
+    """
+    Divide the rows by time.
+
+    A window is how far a model looks back from the newest row it learns from: the same
+    length is used before every fold, before the holdout, and for the published model.
+
+    Args:
+        training: Names the windows, the share of the holdout and the fewest rows.
+        times: Epoch seconds, ascending.
+
+    Raises:
+        NotEnoughData: If no window holds enough rows.
+    """
+    needed = max(training.min_rows, FEWEST)
+    windows = _distinct((training.window, *training.candidate_windows), times)
+    enough = tuple(window for window in windows if before(times, len(times), window).rows >= needed)
+    if not enough:
+        raise _too_few(windows, times, needed)
+    whole = before(times, len(times), enough[0])
+    cut = whole.stop - max(1, round(whole.rows * training.holdout))
+    return Layout(windows=enough, folds=_folds(whole.start, cut), holdout=Span(cut, whole.stop))
+
+
+def before(times: NDArray[np.float64], stop: int, window: Window) -> Span:
+    """Rows before *stop* that are at most *window* older than the newest of them."""
+    if window is None or stop == 0:
+        return Span(0, stop)
+    oldest = times[stop - 1] - window.total_seconds()
+    return Span(int(np.searchsorted(times[:stop], oldest, side="left")), stop)
+
+
+def window_text(window: Window) -> str:
+    """Name a window for people."""
+    return "all" if window is None else text(window)
+
+
+def _folds(start: int, stop: int) -> tuple[Span, ...]:
+    size = max(1, (stop - start) // FOLD_SHARE)
+    return tuple(Span(stop - (n + 1) * size, stop - n * size) for n in range(FOLDS))
+
+
+def _distinct(windows: tuple[Window, ...], times: NDArray[np.float64]) -> tuple[Window, ...]:
+    """Leave out windows that hold the same rows as one before."""
+    first: dict[int, Window] = {}
+    for window in windows:
+        first.setdefault(before(times, len(times), window).start, window)
+    return tuple(first.values())
+
+
+def _too_few(windows: tuple[Window, ...], times: NDArray[np.float64], needed: int) -> NotEnoughData:
+    found = ", ".join(f"{before(times, len(times), window).rows} in window {window_text(window)}" for window in windows)
+    return NotEnoughData(
+        "Nothing was trained.",
+        f"Labelled rows found: {found} (of {len(times)} in all); needed: {needed}.",
+        "Wait for more labels, widen training.window, or lower training.min_rows.",
+    )

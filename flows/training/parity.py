@@ -1,0 +1,65 @@
+"""Whether what is served says what was fitted: measured through the real files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.training.errors import ParityRefused
+from registry.records.version import Task
+from registry.scoring.scorer import Scorer
+
+PROBABILITY = 1e-4
+RELATIVE = 1e-5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """
+    Attributes:
+        scores: What the scorer says, shape (n,).
+        largest: Largest absolute difference to the pipeline.
+        relative: Largest difference relative to the value; a value near zero counts as
+            the mean absolute value.
+    """  # noqa: D205
+
+    scores: NDArray[np.float64]
+    largest: float
+    relative: float
+
+
+def check_parity(
+    files: Mapping[str, bytes], rows: Sequence[Mapping[str, Any]], expected: NDArray[np.float64], task: Task
+) -> Parity:
+    """
+    Score *rows* by the files of an artifact, as the router would.
+
+    Args:
+        files: Content by name.
+        rows: Features as they arrive in JSON.
+        expected: What the fitted pipeline says of the same rows, shape (n,).
+        task: A probability may differ by 1e-4, a value by 1e-5 of itself.
+
+    Raises:
+        ParityRefused: If it differs by more, or is not finite.
+    """
+    scores = Scorer.of(files).score(rows)
+    difference = np.abs(scores - expected)
+    size = np.maximum(np.abs(expected), np.mean(np.abs(expected)))
+    relative = float(np.max(difference / np.where(size > 0, size, 1.0)))
+    found = Parity(scores=scores, largest=float(np.max(difference)), relative=relative)
+    within = found.largest <= PROBABILITY if task == "binary" else found.relative <= RELATIVE
+    if not within:  # NaN is never within
+        raise _refused(found, rows, int(np.argmax(np.nan_to_num(difference, nan=np.inf))))
+    return found
+
+
+def _refused(found: Parity, rows: Sequence[Mapping[str, Any]], worst: int) -> ParityRefused:
+    return ParityRefused(
+        "The scorer was not registered.",
+        f"It differs from the fitted pipeline by up to {found.largest:.2g} ({found.relative:.2g} relative), "
+        f"most in holdout row {worst} of {len(rows)}.",
+        "Check the features for values that JSON cannot carry; leave the family out in training.families meanwhile.",
+    )

@@ -1,0 +1,143 @@
+"""Rows that can be trained on, or a refusal that names everything wrong with them."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from flows.config.model import Features, ModelConfig
+from flows.errors import DataError
+from flows.training.layout import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Features (one column per feature, null where missing) and labels of the same rows."""
+
+    features: pl.DataFrame
+    labels: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """
+    Labelled rows in time order.
+
+    Attributes:
+        frame: As prepared; numbers finite or null.
+        times: Epoch seconds, ascending.
+        labels: 0 or 1 (binary), or the value (regression).
+    """
+
+    frame: pl.DataFrame
+    names: tuple[str, ...]
+    times: NDArray[np.float64]
+    labels: NDArray[np.float64]
+
+    def sample(self, span: Span) -> Sample:
+        """Cut out what a model sees of *span*."""
+        return Sample(self.cut(span).select(self.names), self.labels[span.start : span.stop])
+
+    def cut(self, span: Span) -> pl.DataFrame:
+        """Cut out all columns of *span*."""
+        return self.frame.slice(span.start, span.rows)
+
+    def classes(self, span: Span) -> int:
+        """Count different labels of *span*."""
+        return len(np.unique(self.labels[span.start : span.stop]))
+
+
+def usable(config: ModelConfig, frame: pl.DataFrame, as_of: datetime) -> Rows:
+    """
+    Keep the rows known at *as_of*, in time order.
+
+    Args:
+        config: Names the features and the task.
+        frame: As `flows.data` prepares it: features, `_time`, `_label`.
+        as_of: Later rows are left out.
+
+    Raises:
+        DataError: If a column is missing, or a label is missing, infinite or of no class.
+    """
+    _refuse_missing(config, frame)
+    known = frame.filter(pl.col("_time") <= as_of.timestamp()).sort("_time", maintain_order=True)
+    clean = known.with_columns(
+        *[_finite(name) for name in config.features.numeric],
+        *[pl.col(name).cast(pl.String) for name in config.features.categorical],
+    )
+    labels = clean["_label"].cast(pl.Float64).to_numpy()
+    _refuse_labels(config, labels)
+    return Rows(frame=clean, names=config.features.names, times=clean["_time"].to_numpy(), labels=labels)
+
+
+def refuse_empty(features: Features, rows: Rows, span: Span) -> None:
+    """
+    Refuse rows from which nothing could be learned.
+
+    Raises:
+        DataError: If a feature has no value in *span*, or all labels are the same.
+    """
+    part = rows.cut(span)
+    mistakes = [f"feature {name!r} has no value at all" for name in features.names if part[name].null_count() == span.rows]
+    if rows.classes(span) < 2:
+        mistakes.append(f"all {span.rows} labels are {rows.labels[span.start]:g}")
+    if mistakes:
+        raise DataError(
+            "Nothing was trained.",
+            f"In the newest {span.rows} rows, {'; '.join(mistakes)}.",
+            "Mend the source, leave the feature out, or widen training.window.",
+        )
+
+
+def fingerprint(frame: pl.DataFrame, names: tuple[str, ...]) -> str:
+    """Hash the values of *names*, `_time` and `_label`; the same rows give the same one on any machine."""
+    digest = hashlib.sha256()
+    for name in (*names, "_time", "_label"):
+        digest.update(name.encode() + b"\0")
+        digest.update(_bytes(frame[name]))
+    return digest.hexdigest()
+
+
+def _bytes(column: pl.Series) -> bytes:
+    if column.dtype == pl.String:
+        return "\0".join("\1" if value is None else value for value in column).encode()
+    return column.cast(pl.Float64).to_numpy().astype("<f8").tobytes()
+
+
+def _finite(name: str) -> pl.Expr:
+    number = pl.col(name).cast(pl.Float64)
+    return pl.when(number.is_finite()).then(number).alias(name)
+
+
+def _refuse_missing(config: ModelConfig, frame: pl.DataFrame) -> None:
+    mistakes = [f"there is no feature {name!r}" for name in config.features.names if name not in frame.columns]
+    if "_label" not in frame.columns:
+        mistakes.append(f"there is no target {config.target!r} (column _label)")
+    if "_time" not in frame.columns:
+        mistakes.append("there is no time (column _time)")
+    if mistakes:
+        raise DataError(
+            "Nothing was trained.",
+            f"{'; '.join(mistakes).capitalize()}.",
+            "Prepare the table with the model's configuration, or correct the names there.",
+        )
+
+
+def _refuse_labels(config: ModelConfig, labels: NDArray[np.float64]) -> None:
+    missing = int((~np.isfinite(labels)).sum())
+    if missing:
+        raise DataError(
+            "Nothing was trained.",
+            f"{missing} of {len(labels)} labels of {config.target!r} are missing or not finite.",
+            "Train on labelled rows only.",
+        )
+    foreign = np.setdiff1d(labels, [0.0, 1.0])
+    if config.task == "binary" and len(foreign):
+        raise DataError(
+            "Nothing was trained.",
+            f"Labels of {config.target!r} must be 0 or 1, but {foreign[0]:g} is among them.",
+            "Name the value that counts as 1 in data.positive, or set task to regression.",
+        )

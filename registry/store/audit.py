@@ -1,0 +1,129 @@
+"""Who did what, chained by hashes, append-only."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from registry.errors import InvalidRecord
+from registry.records.audit import AuditEntry
+from registry.records.base import utc
+from registry.store.base import Cause, Store
+from registry.store.tables import audit_entries, audit_head
+
+FIRST = "0" * 64
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class AuditTrail(Store):
+    """The audit trail of the registry."""
+
+    def record(
+        self,
+        *,
+        actor: str,
+        action: str,
+        model: str,
+        subject: str,
+        reason: str,
+        at: datetime,
+        before: Mapping[str, Any] = NOTHING,
+        after: Mapping[str, Any] = NOTHING,
+    ) -> AuditEntry:
+        """Append an entry about something that happened outside the registry."""
+        with self._writes() as connection:
+            cause = Cause(actor, reason, at)
+            return append(connection, cause, action, model=model, subject=subject, before=before, after=after)
+
+    def audit(self, model: str | None = None, limit: int | None = None) -> list[AuditEntry]:
+        """List entries, newest first."""
+        query = select(audit_entries).order_by(audit_entries.c.sequence.desc()).limit(limit)
+        if model is not None:
+            query = query.where(audit_entries.c.model == model)
+        with self._reads() as connection:
+            return [AuditEntry(**row) for row in connection.execute(query).mappings()]
+
+    def verify_audit(self) -> list[str]:
+        """
+        Walk the whole chain.
+
+        Returns:
+            One sentence per break; empty if nothing was altered, cut or slipped in.
+        """
+        findings: list[str] = []
+        sequence, previous = 0, FIRST
+        with self._reads() as connection:
+            rows = connection.execute(select(audit_entries).order_by(audit_entries.c.sequence)).mappings()
+            for row in rows:
+                entry = AuditEntry(**row)
+                findings += _breaks(entry, sequence, previous)
+                sequence, previous = entry.sequence, entry.hash
+            head = connection.execute(select(audit_head.c.sequence, audit_head.c.hash)).one_or_none()
+        if head is None or tuple(head) != (sequence, previous):
+            end = "missing" if head is None else f"at entry {head.sequence}"
+            findings.append(
+                f"The trail ends at entry {sequence}, but its head is {end}: entries were cut or slipped in."
+            )
+        return findings
+
+
+def append(
+    connection: Connection,
+    cause: Cause,
+    action: str,
+    *,
+    model: str,
+    subject: str,
+    before: Mapping[str, Any] = NOTHING,
+    after: Mapping[str, Any] = NOTHING,
+) -> AuditEntry:
+    """Append inside the transaction of the change that it describes."""
+    if not cause.actor.strip():
+        raise InvalidRecord.of("The change", ["its actor is empty"], "Say who asks for it.")
+    head = connection.execute(select(audit_head).with_for_update()).one()
+    draft = AuditEntry(
+        sequence=head.sequence + 1,
+        at=utc(cause.at),
+        actor=cause.actor,
+        action=action,
+        model=model,
+        subject=subject,
+        reason=cause.reason,
+        before=_plain(before),
+        after=_plain(after),
+        previous=head.hash,
+        hash="",
+    )
+    entry = msgspec.structs.replace(draft, hash=entry_hash(draft))
+    connection.execute(insert(audit_entries).values(msgspec.structs.asdict(entry)))
+    connection.execute(update(audit_head).values(sequence=entry.sequence, hash=entry.hash))
+    return entry
+
+
+def entry_hash(entry: AuditEntry) -> str:
+    """Sha256 over the canonical JSON of every field but the hash."""
+    fields = msgspec.structs.asdict(entry)
+    del fields["hash"]
+    return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As it will be read back, so that the hash holds."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(dict(values)))
+    return plain
+
+
+def _breaks(entry: AuditEntry, sequence: int, previous: str) -> list[str]:
+    name = f"Entry {entry.sequence} ({entry.action} of {entry.subject!r} by {entry.actor!r})"
+    breaks = []
+    if entry.sequence != sequence + 1:
+        breaks.append(f"{name} follows entry {sequence}: entries in between are missing.")
+    if entry.previous != previous:
+        breaks.append(f"{name} does not continue the entry before it.")
+    if entry.hash != entry_hash(entry):
+        breaks.append(f"{name} was altered after it was written.")
+    return breaks

@@ -1,0 +1,114 @@
+"""Connections: short write transactions that queue up instead of failing."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import StaticPool
+
+from registry.errors import AlreadyExists, InvalidRecord, PlanConflict, RegistryError, StageConflict, StoreUnavailable
+from registry.records.base import unreadable
+
+BUSY_MS = 10_000
+
+# SQLite names the columns of a unique constraint, Postgres its name.
+_CLASHES: tuple[tuple[tuple[str, ...], type[RegistryError], str], ...] = (
+    (("one_production", "model_versions.model\n"), StageConflict, "another version is in production"),
+    (("one_active_rollout", "rollouts.model\n"), StageConflict, "another rollout of the model is active"),
+    (("one_plan_per_epoch", "traffic_plans is append-only"), PlanConflict, "the epoch is taken"),
+)
+
+
+def make_engine(url: str) -> Engine:
+    """
+    Prepare connections to *url*; none is opened yet.
+
+    Raises:
+        StoreUnavailable: If the URL makes no sense, its driver is missing, or the
+            folder of an embedded database cannot be made.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed, pool_pre_ping=True)
+        if parsed.database in (None, "", ":memory:"):
+            engine = create_engine(parsed, poolclass=StaticPool, connect_args={"check_same_thread": False})
+        else:
+            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(parsed)
+    except (ArgumentError, ImportError, OSError, SQLAlchemyError) as error:
+        raise unavailable(url, error) from error
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def unavailable(url: str, error: Exception) -> StoreUnavailable:
+    """Say which database did not answer, without its password."""
+    cause = getattr(error, "orig", None) or error
+    return StoreUnavailable(
+        f"The registry at {shown(url)} cannot be used; nothing was changed.",
+        f"{str(cause).strip() or type(cause).__name__}.",
+        "Set UNDERSTUDY_HOME to a folder that you may write to, or correct UNDERSTUDY_DATABASE_URL; "
+        "`understudy doctor` checks both.",
+    )
+
+
+def shown(url: str) -> str:
+    """Hide the password of *url*."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "(not a database URL)"
+
+
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Turn what the database says into refusals."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise _clash(error) from error
+    except (DBAPIError, PoolTimeout) as error:
+        raise unavailable(url, error) from error
+    except msgspec.MsgspecError as error:
+        raise unreadable("document", error) from error
+
+
+def _clash(error: IntegrityError) -> RegistryError:
+    said = f"{error.orig}\n"
+    mend = "Read the newest state and decide again."
+    for marks, refusal, why in _CLASHES:
+        if any(mark in said for mark in marks):
+            return refusal("Nothing was changed.", f"{why[0].upper()}{why[1:]}.", mend)
+    taken = "unique" in said.lower()
+    return (AlreadyExists if taken else InvalidRecord)("Nothing was changed.", f"{said.strip()}.", mend)
+
+
+def _prepare(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None  # the driver's own transactions come too late
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        _use_wal(connection)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switching needs the file alone and does not wait for it; who comes second finds it done."""
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("understudy_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

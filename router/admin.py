@@ -1,0 +1,209 @@
+"""The admin port: plans, metrics, rows, rollback; bearer token, loopback by default."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from registry.errors import NotFound, PlanConflict, Refusal, StageConflict, StoreUnavailable
+from registry.records.plan import TrafficPlan
+from router.errors import BadRequest
+from router.index.rows import RowQuery, ndjson
+from router.keeper import Keeper
+
+_STATUS: list[tuple[type[Refusal], int]] = [
+    (NotFound, 404),
+    (PlanConflict, 409),
+    (StageConflict, 409),
+    (StoreUnavailable, 503),
+]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Unauthorized(BadRequest):
+    """No token, or a wrong one; nothing was shown or changed."""
+
+    status = 401
+
+
+def admin_app(keeper: Keeper, token: str) -> Starlette:
+    """Routes of the admin port over one keeper."""
+    handlers = _Handlers(keeper)
+    guarded = _guarded(token)
+
+    def route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
+        return Route(path, guarded(endpoint), methods=[method])
+
+    return Starlette(
+        routes=[
+            Route("/healthz", _healthy),
+            route("/v1/models", handlers.models),
+            route("/v1/models/{model}/plan", handlers.plan),
+            route("/v1/models/{model}/plan", handlers.publish, "PUT"),
+            route("/v1/models/{model}/plans", handlers.plans),
+            route("/v1/models/{model}/metrics", handlers.metrics),
+            route("/v1/models/{model}/rows", handlers.rows),
+            route("/v1/models/{model}/events", handlers.events),
+            route("/v1/models/{model}/sync", handlers.sync, "POST"),
+            route("/v1/models/{model}/rollback", handlers.rollback, "POST"),
+            route("/v1/models/{model}/pause", handlers.pause, "POST"),
+            route("/v1/models/{model}/resume", handlers.resume, "POST"),
+        ],
+        exception_handlers={Refusal: _refused},
+    )
+
+
+class _Handlers:
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    async def models(self, _request: Request) -> Response:
+        return JSONResponse({"models": await run_in_threadpool(lambda: self._keeper.registry().models())})
+
+    async def plan(self, request: Request) -> Response:
+        return _record(await run_in_threadpool(self._keeper.plan, request.path_params["model"]))
+
+    async def plans(self, request: Request) -> Response:
+        model = request.path_params["model"]
+        found = await run_in_threadpool(lambda: self._keeper.registry().plans(model))
+        return _encoded({"plans": found})
+
+    async def publish(self, request: Request) -> Response:
+        try:
+            plan = TrafficPlan.from_json(await request.body())
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            raise BadRequest("The plan was not published.", f"{error}.", "Send a TrafficPlan as JSON.") from error
+        if plan.model != request.path_params["model"]:
+            raise BadRequest("The plan was not published.", f"It is of {plan.model!r}.", "Use its own address.")
+        return _record(await run_in_threadpool(lambda: self._keeper.registry().publish_plan(plan)))
+
+    async def metrics(self, request: Request) -> Response:
+        return _record(await run_in_threadpool(self._keeper.metrics, request.path_params["model"]))
+
+    async def sync(self, request: Request) -> Response:
+        return _record(await run_in_threadpool(self._keeper.sync, request.path_params["model"]))
+
+    async def events(self, request: Request) -> Response:
+        limit = int(_number(request, "limit") or 100)
+        return _encoded({"events": await run_in_threadpool(self._keeper.notes, request.path_params["model"], limit)})
+
+    async def rows(self, request: Request) -> Response:
+        query = _row_query(request)
+        model = request.path_params["model"]
+
+        def stream() -> Any:
+            with self._keeper.reading() as connection:
+                yield from ndjson(connection, model, query)
+
+        return StreamingResponse(stream(), media_type="application/x-ndjson")
+
+    async def rollback(self, request: Request) -> Response:
+        said = await _said(request)
+        return _record(
+            await run_in_threadpool(
+                lambda: self._keeper.roll_back(
+                    request.path_params["model"], actor=said["actor"], reason=said["reason"], to=said.get("to")
+                )
+            )
+        )
+
+    async def pause(self, request: Request) -> Response:
+        return await self._hold(request, paused=True)
+
+    async def resume(self, request: Request) -> Response:
+        return await self._hold(request, paused=False)
+
+    async def _hold(self, request: Request, *, paused: bool) -> Response:
+        said = await _said(request)
+
+        def change() -> TrafficPlan:
+            plan = self._keeper.plan(request.path_params["model"])
+            changed = msgspec.structs.replace(
+                plan, epoch=plan.epoch + 1, paused=paused, actor=said["actor"], reason=said["reason"]
+            )
+            return self._keeper.registry().publish_plan(changed)
+
+        return _record(await run_in_threadpool(change))
+
+
+def _guarded(token: str) -> Callable[[Endpoint], Endpoint]:
+    expected = f"Bearer {token}".encode()
+
+    def guard(endpoint: Endpoint) -> Endpoint:
+        async def guarded(request: Request) -> Response:
+            given = request.headers.get("authorization", "").encode("utf-8", "surrogateescape")
+            if not secrets.compare_digest(given, expected):
+                raise Unauthorized(
+                    f"{request.method} {request.url.path} was refused.",
+                    "The bearer token is missing or wrong.",
+                    "Send 'Authorization: Bearer <token>'; it is in admin-token of the state folder.",
+                )
+            return await endpoint(request)
+
+        return guarded
+
+    return guard
+
+
+async def _said(request: Request) -> dict[str, str]:
+    try:
+        body: Any = msgspec.json.decode(await request.body() or b"{}")
+    except msgspec.DecodeError as error:
+        raise BadRequest("Nothing was changed.", f"The body is no JSON: {error}.", "Send actor and reason.") from error
+    said = dict(body) if isinstance(body, dict) else {}
+    said.setdefault("actor", request.headers.get("x-actor"))
+    missing = [name for name in ("actor", "reason") if not isinstance(said.get(name), str) or not said[name].strip()]
+    if missing:
+        raise BadRequest("Nothing was changed.", f"{' and '.join(missing)} missing.", "Say who does it, and why.")
+    return said
+
+
+def _row_query(request: Request) -> RowQuery:
+    labelled = request.query_params.get("labelled")
+    return RowQuery(
+        after=int(_number(request, "after") or 0),
+        limit=_whole(request, "limit"),
+        newest=_whole(request, "newest"),
+        labelled=None if labelled is None else labelled.lower() in ("1", "true", "yes"),
+        since=_number(request, "since"),
+        until=_number(request, "until"),
+    )
+
+
+def _whole(request: Request, name: str) -> int | None:
+    value = _number(request, name)
+    return None if value is None else int(value)
+
+
+def _number(request: Request, name: str) -> float | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise BadRequest("No rows were read.", f"{name} is {text!r}, expected a number.", "Correct it.") from error
+
+
+async def _healthy(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    status = next((code for kind, code in _STATUS if isinstance(error, kind)), getattr(error, "status", 422))
+    return JSONResponse({"error": error.what, "why": error.why, "mend": error.mend}, status_code=status)
+
+
+def _record(record: Any) -> Response:
+    return Response(record.to_json(), media_type="application/json")
+
+
+def _encoded(value: Any) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")

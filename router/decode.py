@@ -1,0 +1,181 @@
+"""Bodies into rows; every mistake is named with field, value and expectation."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from registry.records.version import Feature
+from router.errors import BadRequest, Malformed, TooLarge
+
+MAX_BODY = 8 << 20
+MAX_ROWS = 10_000
+MAX_ID = 128
+_SHOWN = 10
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One checked row: what the caller sent, ready to be scored."""
+
+    key: Any
+    features: dict[str, Any]
+    id: str | None
+    time: float | None
+
+
+def decode(body: bytes) -> Any:
+    """
+    Parse JSON.
+
+    Raises:
+        TooLarge: Over the limit of bytes.
+        Malformed: If it is no JSON, or nested too deeply.
+    """
+    if len(body) > MAX_BODY:
+        raise TooLarge("The body was refused.", f"It has {len(body)} bytes.", f"Send at most {MAX_BODY} bytes.")
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return _decode_leniently(body, error)
+
+
+def rows_of(document: Any, features: Sequence[Feature]) -> tuple[list[Row], bool]:
+    """
+    Check one row or a batch.
+
+    Returns:
+        The rows, and whether they came as a batch.
+
+    Raises:
+        BadRequest: With every mistake of every row.
+    """
+    if not isinstance(document, dict):
+        raise Malformed("The body was refused.", f"It is {_kind(document)}.", 'Send {"key": ..., "features": {...}}.')
+    batch = "rows" in document
+    raw = document["rows"] if batch else [document]
+    if not isinstance(raw, list) or not raw or len(raw) > MAX_ROWS:
+        shown = f"{len(raw)} rows" if isinstance(raw, list) else _kind(raw)
+        raise BadRequest("The rows were refused.", f"'rows' is {shown}.", f"Send a list of 1 to {MAX_ROWS} rows.")
+    mistakes: list[str] = []
+    rows = [_row(item, features, f"rows[{i}]." if batch else "", mistakes) for i, item in enumerate(raw)]
+    if mistakes:
+        more = f"; and {len(mistakes) - _SHOWN} more" if len(mistakes) > _SHOWN else ""
+        raise BadRequest(
+            "Nothing was predicted.",
+            "; ".join(mistakes[:_SHOWN]) + more + ".",
+            "Send every feature of the model by name, or all by position.",
+        )
+    return rows, batch
+
+
+def _row(item: Any, features: Sequence[Feature], place: str, mistakes: list[str]) -> Row:
+    if not isinstance(item, dict):
+        mistakes.append(f"{place or 'body'} is {_kind(item)}, expected an object")
+        return Row(None, {}, None, None)
+    unknown = sorted(set(map(str, item)) - {"key", "features", "id", "time"})
+    mistakes += [f"{place}{shown(name)}: unknown field" for name in unknown]
+    values = _features(item.get("features"), features, place, mistakes)
+    return Row(item.get("key"), values, _id(item, place, mistakes), _time(item, place, mistakes))
+
+
+def _features(given: Any, features: Sequence[Feature], place: str, mistakes: list[str]) -> dict[str, Any]:
+    if isinstance(given, list):
+        if len(given) != len(features):
+            mistakes.append(f"{place}features has {len(given)} values, expected {len(features)} by position")
+            return {}
+        given = {feature.name: value for feature, value in zip(features, given, strict=True)}
+    if not isinstance(given, dict):
+        mistakes.append(f"{place}features is {_kind(given)}, expected an object by name or an array by position")
+        return {}
+    known = {feature.name for feature in features}
+    mistakes += [f"{place}features.{shown(name)}: unknown feature" for name in given if name not in known]
+    checked = {}
+    for feature in features:
+        if feature.name not in given:
+            mistakes.append(f"{place}features.{feature.name} is missing, expected {_wanted(feature)}")
+            continue
+        checked[feature.name] = _value(given[feature.name], feature, place, mistakes)
+    return checked
+
+
+def _value(value: Any, feature: Feature, place: str, mistakes: list[str]) -> Any:
+    if value is None:
+        return None
+    if feature.kind == "numeric" and isinstance(value, int | float):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number) and abs(number) < 3e38:
+            return number
+    elif feature.kind == "categorical" and isinstance(value, str) and encodable(value):
+        return value
+    mistakes.append(f"{place}features.{feature.name} is {shown(value)}, expected {_wanted(feature)}")
+    return None
+
+
+def _id(item: dict[str, Any], place: str, mistakes: list[str]) -> str | None:
+    value = item.get("id")
+    if value is None:
+        return None
+    if isinstance(value, str) and 0 < len(value) <= MAX_ID and encodable(value):
+        return value
+    mistakes.append(f"{place}id is {shown(value)}, expected a string of 1 to {MAX_ID} characters")
+    return None
+
+
+def _time(item: dict[str, Any], place: str, mistakes: list[str]) -> float | None:
+    value = item.get("time")
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e11:
+        return float(value)
+    mistakes.append(f"{place}time is {shown(value)}, expected epoch seconds")
+    return None
+
+
+def encodable(text: str) -> bool:
+    """Whether *text* has a UTF-8 form; a lone surrogate has none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(value: Any) -> str:
+    """A value as it may appear in a message: short and printable."""
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _wanted(feature: Feature) -> str:
+    return "a finite number or null" if feature.kind == "numeric" else "a string or null"
+
+
+def _kind(value: Any) -> str:
+    names = {
+        dict: "an object",
+        list: "an array",
+        str: "a string",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+    }
+    return names.get(type(value), "missing or null")
+
+
+def _decode_leniently(body: bytes, error: Exception) -> Any:
+    # The strict parser refuses lone surrogates, which a key may hold and still be answered by the champion.
+    if b"\\ud" in body.lower():
+        try:
+            return json.loads(body, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            pass
+    raise Malformed("The body was refused.", f"It is no JSON: {str(error)[:200]}.", "Send a JSON object.") from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

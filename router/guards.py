@@ -1,0 +1,107 @@
+"""
+When a challenger is taken off without asking anybody.
+
+All tests stay valid however often they are looked at: a false alarm over a whole phase
+has at most the probability alpha (exactly for the error rate, asymptotically for means).
+"""
+
+import math
+from collections.abc import Iterator
+
+from registry.records.live import Moments, PhaseMetrics, VariantMetrics
+from registry.records.plan import CHAMPION, Guards
+
+MIN_VALUES = 30
+LATENCY_SLACK_MS = 10.0
+_ALTERNATIVES = (1.5, 2.5, 5.0, 10.0, 20.0, 40.0)
+_IGNORED = {"stopped"}
+
+
+def trips(phase: PhaseMetrics, guards: Guards) -> str | None:
+    """Why the challenger of this phase must go; None while it may stay."""
+    champion = phase.variants.get(CHAMPION)
+    for name, challenger in phase.variants.items():
+        if name != CHAMPION:
+            for said in _reasons(champion, challenger, guards):
+                return f"{name} {challenger.version}: {said}"
+    return None
+
+
+def _reasons(champion: VariantMetrics | None, challenger: VariantMetrics, guards: Guards) -> Iterator[str]:
+    failures = sum(n for reason, n in challenger.fallbacks.items() if reason not in _IGNORED)
+    failures += sum(challenger.errors.values())
+    asked = challenger.served + failures
+    evidence = log_error_evidence(failures, asked, guards.error_rate)
+    if evidence >= -math.log(guards.alpha):
+        yield f"{failures} of {asked} requests failed, more than the {guards.error_rate:.1%} allowed"
+    if champion is None:
+        return
+    if exceeds(champion.latency_ms, challenger.latency_ms, guards.latency_increase, guards.alpha, LATENCY_SLACK_MS):
+        yield (
+            f"mean latency {challenger.latency_ms.mean:.1f} ms against {champion.latency_ms.mean:.1f} ms, "
+            f"more than {guards.latency_increase:.0%} above the champion"
+        )
+    if guards.kpi is None:
+        if exceeds(champion.loss, challenger.loss, guards.kpi_drop, guards.alpha):
+            yield (
+                f"mean loss {challenger.loss.mean:.4g} against {champion.loss.mean:.4g} on {challenger.loss.n} labels, "
+                f"more than {guards.kpi_drop:.0%} worse than the champion"
+            )
+        return
+    ours, theirs = challenger.outcomes.get(guards.kpi, Moments()), champion.outcomes.get(guards.kpi, Moments())
+    if falls_short(theirs, ours, guards.kpi_drop, guards.alpha):
+        yield f"mean {guards.kpi} {ours.mean:.4g} against {theirs.mean:.4g}, a drop of more than {guards.kpi_drop:.0%}"
+
+
+def log_error_evidence(failures: int, n: int, tolerated: float) -> float:
+    """
+    Log e-value against "the failure rate is at most *tolerated*".
+
+    A mixture of likelihood ratios p against *tolerated* for fixed p above it; each is a
+    supermartingale under every rate up to *tolerated*, so crossing log(1/alpha) at any
+    time has probability at most alpha (Ville's inequality).
+    """
+    if n == 0:
+        return 0.0
+    logs = []
+    for times in _ALTERNATIVES:
+        p = 1 - (1 - tolerated) / times if times * tolerated >= 1 else times * tolerated
+        logs.append(failures * math.log(p / tolerated) + (n - failures) * math.log((1 - p) / (1 - tolerated)))
+    top = max(logs)
+    return top + math.log(sum(math.exp(value - top) for value in logs) / len(logs))
+
+
+def exceeds(champion: Moments, challenger: Moments, increase: float, alpha: float, slack: float = 0.0) -> bool:
+    """Whether the challenger's mean surely exceeds (1 + increase) times the champion's, plus slack."""
+    return _lower_bound(challenger, champion, 1 + increase, alpha) > slack
+
+
+def falls_short(champion: Moments, challenger: Moments, drop: float, alpha: float) -> bool:
+    """Whether the challenger's mean is surely below (1 - drop) times the champion's."""
+    return _upper_bound(challenger, champion, 1 - drop, alpha) < 0
+
+
+def _lower_bound(ours: Moments, theirs: Moments, factor: float, alpha: float) -> float:
+    return ours.mean - factor * theirs.mean - _radius(ours, theirs, factor, alpha)
+
+
+def _upper_bound(ours: Moments, theirs: Moments, factor: float, alpha: float) -> float:
+    return ours.mean - factor * theirs.mean + _radius(ours, theirs, factor, alpha)
+
+
+def _radius(ours: Moments, theirs: Moments, factor: float, alpha: float) -> float:
+    """
+    Half width of the asymptotic confidence sequence of mean(ours) - factor * mean(theirs).
+
+    Source:
+        Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas (2021), arXiv 2103.06476, eq. 9,
+        with the standard error of a two-sample difference; rho tuned to 200 values.
+    """
+    n = min(ours.n, theirs.n)
+    if n < MIN_VALUES:
+        return math.inf
+    variance = ours.variance / ours.n + factor**2 * theirs.variance / theirs.n
+    log_term = -2 * math.log(alpha)
+    rho2 = (log_term + math.log(log_term + 1)) / 200
+    spread = (n * rho2 + 1) / (n * rho2) * math.log((n * rho2 + 1) / alpha**2)
+    return math.sqrt(variance * spread)

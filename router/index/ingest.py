@@ -1,0 +1,202 @@
+"""
+Segments into the index, exactly once, and outcomes onto predictions.
+
+Rows and the offset behind them commit together, so a kill -9 at any moment repeats
+nothing and skips nothing.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from router.events import Event, Observed, Predicted, Shadowed
+from router.segments import SegmentReader
+
+ATTRIBUTION_S = 7 * 86_400.0
+ROLES = ("worker", "shadow")
+
+_INSERT = """
+INSERT INTO predictions (id, model, key, time, features, assigned, served, assigned_version, version, epoch, phase,
+    enrolled, reason, score, prediction, latency_ms, error, failed, place, shadows)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET key = excluded.key, time = excluded.time, features = excluded.features,
+    assigned = excluded.assigned, served = excluded.served, assigned_version = excluded.assigned_version,
+    version = excluded.version, epoch = excluded.epoch, phase = excluded.phase, enrolled = excluded.enrolled,
+    reason = excluded.reason, score = excluded.score, prediction = excluded.prediction,
+    latency_ms = excluded.latency_ms, error = excluded.error, failed = excluded.failed, place = excluded.place,
+    shadows = excluded.shadows
+WHERE NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.prediction_id = excluded.id)
+    AND predictions.model = excluded.model
+"""
+
+
+class Ingest:
+    """
+    Follow all segments.
+
+    Attributes:
+        dirty: (model, phase) pairs that changed since somebody cleared them.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, events_dir: Path) -> None:
+        self._db = connection
+        self._reader = SegmentReader(events_dir, ROLES)
+        self.dirty: set[tuple[str, str]] = set()
+
+    @property
+    def torn(self) -> int:
+        """Lines that were skipped because they were torn."""
+        return self._reader.torn
+
+    def catch_up(self) -> int:
+        """Read everything written so far; returns the number of events."""
+        total = 0
+        while True:
+            events = sum(self._step(path) for path in self._reader.segments())
+            total += events
+            if events == 0:
+                return total
+
+    def _step(self, path: Path) -> int:
+        row = self._db.execute("SELECT offset FROM segments WHERE name = ?", (path.name,)).fetchone()
+        offset = row[0] if row else 0
+        if path.stat().st_size <= offset:
+            return 0
+        events, end = self._reader.read(path, offset)
+        if end == offset:
+            return 0
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._apply(events)
+            self._db.execute(
+                "INSERT INTO segments VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET offset = excluded.offset",
+                (path.name, end),
+            )
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+        return max(1, len(events))
+
+    def _apply(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, Predicted):
+                self._predicted(event)
+            elif isinstance(event, Observed):
+                self._observed(event)
+            else:
+                self._shadowed(event)
+
+    def _predicted(self, event: Predicted) -> None:
+        self._db.execute(_INSERT, _columns(event))
+        self.dirty.add((event.model, event.phase))
+        parked = self._db.execute(
+            "SELECT id, prediction_id, key, metric, value, time FROM parked WHERE prediction_id = ?"
+            " UNION ALL SELECT id, prediction_id, key, metric, value, time FROM parked WHERE model = ? AND key = ?",
+            (event.id, event.model, event.key),
+        ).fetchall()
+        for id_, prediction_id, key, metric, value, time in parked:
+            item = Observed(
+                model=event.model, id=id_, prediction_id=prediction_id, key=key, metric=metric, value=value, time=time
+            )
+            if self._join(item):
+                self._db.execute("DELETE FROM parked WHERE model = ? AND id = ?", (event.model, id_))
+                self._count(event.model, "parked", -1)
+
+    def _observed(self, item: Observed) -> None:
+        if self._join(item):
+            return
+        done = self._db.execute(
+            "INSERT OR IGNORE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (item.id, item.model, item.prediction_id, item.key, item.metric, item.value, item.time),
+        )
+        self._count(item.model, "parked" if done.rowcount else "duplicate")
+
+    def _join(self, item: Observed) -> bool:
+        """Put an outcome on its prediction; False if there is none yet."""
+        found = self._find(item)
+        if found is None:
+            return False
+        prediction_id, phase = found
+        known = self._db.execute(
+            "SELECT value FROM outcomes WHERE (prediction_id = ? AND metric = ?) OR (model = ? AND id = ?)",
+            (prediction_id, item.metric, item.model, item.id),
+        ).fetchone()
+        if known is not None:
+            self._count(item.model, "duplicate" if known[0] == item.value else "conflict")
+            return True
+        self._db.execute(
+            "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?)",
+            (item.id, item.model, prediction_id, item.metric, item.value, item.time),
+        )
+        self._count(item.model, "joined")
+        self.dirty.add((item.model, phase))
+        return True
+
+    def _find(self, item: Observed) -> tuple[str, str] | None:
+        if item.prediction_id is not None:
+            query, values = (
+                "SELECT id, phase FROM predictions WHERE id = ? AND model = ?",
+                (
+                    item.prediction_id,
+                    item.model,
+                ),
+            )
+            row = self._db.execute(query, values).fetchone()
+        else:
+            row = self._db.execute(
+                "SELECT id, phase FROM predictions WHERE model = ? AND key = ? AND time <= ? AND time >= ?"
+                " ORDER BY time DESC, seq DESC LIMIT 1",
+                (item.model, item.key, item.time, item.time - ATTRIBUTION_S),
+            ).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def _shadowed(self, event: Shadowed) -> None:
+        self._db.execute(
+            "INSERT OR IGNORE INTO shadows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                event.id,
+                event.version,
+                event.model,
+                event.score,
+                event.prediction,
+                event.latency_ms,
+                event.dropped,
+                event.error,
+            ),
+        )
+        row = self._db.execute("SELECT phase FROM predictions WHERE id = ?", (event.id,)).fetchone()
+        if row is not None:
+            self.dirty.add((event.model, row[0]))
+
+    def _count(self, model: str, name: str, n: int = 1) -> None:
+        self._db.execute(
+            "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT (model, name) DO UPDATE SET n = n + excluded.n",
+            (model, name, n),
+        )
+
+
+def _columns(event: Predicted) -> tuple[object, ...]:
+    return (
+        event.id,
+        event.model,
+        event.key,
+        event.time,
+        json.dumps(event.features, separators=(",", ":")),
+        event.assigned,
+        event.served,
+        event.assigned_version,
+        event.version,
+        event.epoch,
+        event.phase,
+        event.enrolled,
+        event.reason,
+        event.score,
+        event.prediction,
+        event.latency_ms,
+        event.error,
+        event.failed,
+        event.place,
+        json.dumps(event.shadows),
+    )

@@ -1,0 +1,108 @@
+"""Joined rows: features as served, labels as joined."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from registry.records.base import Record
+
+_CHUNK = 2000
+
+
+class RowQuery(Record, frozen=True, kw_only=True):
+    """
+    Which rows.
+
+    Attributes:
+        after: Only behind this sequence.
+        newest: The last n that match, still in ascending order.
+        since, until: Event time, epoch seconds; until is exclusive.
+    """
+
+    after: int = 0
+    limit: int | None = None
+    newest: int | None = None
+    labelled: bool | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+def ndjson(connection: sqlite3.Connection, model: str, query: RowQuery) -> Iterator[bytes]:
+    """Lines of `JoinedRow`, in chunks."""
+    cursor = connection.execute(*_sql(model, query))
+    while rows := cursor.fetchmany(_CHUNK):
+        yield b"".join(_lines(connection, rows))
+
+
+def _sql(model: str, query: RowQuery) -> tuple[str, list[Any]]:
+    where, values = ["model = ?", "seq > ?", "failed = 0"], [model, query.after]
+    label = "EXISTS (SELECT 1 FROM outcomes o WHERE o.prediction_id = predictions.id AND o.metric = 'label')"
+    if query.labelled is not None:
+        where.append(label if query.labelled else f"NOT {label}")
+    for name, sign in (("since", ">="), ("until", "<")):
+        bound = getattr(query, name)
+        if bound is not None:
+            where.append(f"time {sign} ?")
+            values.append(bound)
+    order = "DESC" if query.newest else "ASC"
+    sql = f"SELECT * FROM predictions WHERE {' AND '.join(where)} ORDER BY seq {order}"  # noqa: S608 - fixed words only
+    amount = query.newest or query.limit
+    if amount is not None:
+        sql += " LIMIT ?"
+        values.append(amount)
+    return (f"SELECT * FROM ({sql}) ORDER BY seq" if query.newest else sql), values  # noqa: S608
+
+
+def _lines(connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> Iterator[bytes]:
+    ids = [row["id"] for row in rows]
+    outcomes, shadows = _outcomes(connection, ids), _shadows(connection, ids)
+    for row in rows:
+        yield msgspec.json.encode(_joined(row, outcomes, shadows)) + b"\n"
+
+
+def _joined(
+    row: sqlite3.Row, outcomes: dict[str, dict[str, float]], shadows: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    prediction = row["prediction"]
+    return {
+        "sequence": row["seq"],
+        "prediction_id": row["id"],
+        "key": row["key"],
+        "time": row["time"],
+        "features": msgspec.Raw(row["features"].encode()),
+        "variant": row["served"],
+        "assigned": row["assigned"],
+        "model_version": row["version"],
+        "epoch": row["epoch"],
+        "phase": row["phase"],
+        "reason": row["reason"],
+        "enrolled": bool(row["enrolled"]),
+        "prediction": prediction,
+        "score": row["score"],
+        "latency_ms": row["latency_ms"],
+        "outcomes": outcomes.get(row["id"], {}),
+        "shadows": shadows.get(row["id"], {}),
+    }
+
+
+def _outcomes(connection: sqlite3.Connection, ids: list[str]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    sql = "SELECT prediction_id, metric, value FROM outcomes WHERE prediction_id IN (SELECT value FROM json_each(?))"
+    for id_, metric, value in connection.execute(sql, (json.dumps(ids),)):
+        found[id_][metric] = value
+    return found
+
+
+def _shadows(connection: sqlite3.Connection, ids: list[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    sql = "SELECT * FROM shadows WHERE id IN (SELECT value FROM json_each(?))"
+    for row in connection.execute(sql, (json.dumps(ids),)):
+        trouble = row["dropped"] or row["error"]
+        found[row["id"]][row["version"]] = (
+            {"error": trouble} if trouble else {"score": row["score"], "prediction": row["prediction"]}
+        )
+    return found

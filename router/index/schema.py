@@ -1,0 +1,60 @@
+"""Tables of the index and how it is opened."""
+
+import sqlite3
+from pathlib import Path
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS predictions (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    model TEXT NOT NULL, key TEXT, time REAL NOT NULL, features TEXT NOT NULL,
+    assigned TEXT NOT NULL, served TEXT NOT NULL, assigned_version TEXT NOT NULL, version TEXT NOT NULL,
+    epoch INTEGER NOT NULL, phase TEXT NOT NULL, enrolled INTEGER NOT NULL, reason TEXT NOT NULL,
+    score REAL, prediction REAL, latency_ms REAL NOT NULL, error TEXT, failed INTEGER NOT NULL,
+    place INTEGER NOT NULL, shadows TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS predictions_by_phase ON predictions (model, phase);
+CREATE INDEX IF NOT EXISTS predictions_by_key ON predictions (model, key, time);
+CREATE TABLE IF NOT EXISTS outcomes (
+    id TEXT NOT NULL, model TEXT NOT NULL, prediction_id TEXT NOT NULL, metric TEXT NOT NULL,
+    value REAL NOT NULL, time REAL NOT NULL,
+    PRIMARY KEY (prediction_id, metric)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS outcomes_by_id ON outcomes (model, id);
+CREATE TABLE IF NOT EXISTS parked (
+    id TEXT NOT NULL, model TEXT NOT NULL, prediction_id TEXT, key TEXT, metric TEXT NOT NULL,
+    value REAL NOT NULL, time REAL NOT NULL,
+    PRIMARY KEY (model, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS parked_by_prediction ON parked (prediction_id);
+CREATE INDEX IF NOT EXISTS parked_by_key ON parked (model, key);
+CREATE TABLE IF NOT EXISTS shadows (
+    id TEXT NOT NULL, version TEXT NOT NULL, model TEXT NOT NULL,
+    score REAL, prediction REAL, latency_ms REAL NOT NULL, dropped TEXT, error TEXT,
+    PRIMARY KEY (id, version)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notes (seq INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, at REAL NOT NULL,
+    kind TEXT NOT NULL, said TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS counts (model TEXT NOT NULL, name TEXT NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (model, name)) WITHOUT ROWID;
+"""
+
+
+def open_index(path: Path) -> sqlite3.Connection:
+    """Open for the one writer; a killed one leaves it as it last committed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")  # rebuildable: the segments are the truth
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+def open_readonly(path: Path) -> sqlite3.Connection:
+    """Open for a reader; OperationalError while the index does not exist."""
+    connection = sqlite3.connect(
+        f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=1
+    )
+    connection.row_factory = sqlite3.Row
+    return connection

@@ -1,0 +1,215 @@
+"""What control does all the time: ingest, watch the guards, roll back."""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from registry.assignment import TOTAL
+from registry.errors import Refusal, StageConflict
+from registry.home import Settings
+from registry.records.live import ModelMetrics, PhaseMetrics
+from registry.records.plan import CHAMPION, Arm, Slice, TrafficPlan
+from registry.records.version import Task
+from registry.store.registry import Registry
+from router.guards import trips
+from router.index.ingest import Ingest
+from router.index.metrics import MetricsReader
+from router.index.schema import open_index, open_readonly
+from router.lastgood import Override, recall, stop_challengers
+
+log = logging.getLogger("understudy.control")
+
+
+class Keeper:
+    """
+    The one writer of the index, and the hand on the brake.
+
+    Args:
+        open_registry: Opens the registry; may refuse, and is asked again later.
+    """
+
+    def __init__(self, settings: Settings, open_registry: Callable[[], Registry]) -> None:
+        self._settings, self._open_registry = settings, open_registry
+        self._index_file = settings.home / "index.sqlite"
+        self._db = open_index(self._index_file)
+        self._ingest = Ingest(self._db, settings.events_dir)
+        self._metrics = MetricsReader(self._db, self._task_of, self._weights_of)
+        self._registry: Registry | None = None
+        self._plans: dict[str, TrafficPlan] = {}
+        self._weights: dict[tuple[str, str], dict[str, int]] = {}
+        self._tasks: dict[str, Task] = {}
+        self._pending: dict[str, str] = {}
+        self._lock = threading.RLock()
+
+    def run(self, stop: threading.Event) -> None:
+        """Until told to stop; nothing that goes wrong here ends it."""
+        while not stop.is_set():
+            try:
+                busy = self.turn()
+            except Exception:
+                log.exception("control stumbled; trying again")
+                busy = False
+            stop.wait(0.0 if busy else 0.05)
+
+    def turn(self) -> bool:
+        """Ingest what came, then look at the guards; True if something came."""
+        with self._lock:
+            came = self._ingest.catch_up() > 0
+            dirty = set(self._ingest.dirty)
+            self._ingest.dirty.clear()
+            self._metrics.forget(dirty)
+            for model in {model for model, _ in dirty} | set(self._pending):
+                self._guard(model)
+            return came
+
+    def sync(self, model: str, timeout: float = 10.0) -> ModelMetrics:
+        """Everything written so far is ingested and joined, shadow copies included."""
+        deadline = time.monotonic() + timeout
+        while True:
+            self.turn()
+            if not self._outstanding(model) or time.monotonic() > deadline:
+                return self.metrics(model)
+            time.sleep(0.02)
+
+    def metrics(self, model: str) -> ModelMetrics:
+        """The metrics document of one model."""
+        with self._lock:
+            plan = self.plan(model)
+            return self._metrics.model(model, plan.epoch)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one reader."""
+        connection = open_readonly(self._index_file)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def registry(self) -> Registry:
+        """The registry, opened when first needed."""
+        with self._lock:
+            if self._registry is None:
+                self._registry = self._open_registry()
+            return self._registry
+
+    def plan(self, model: str) -> TrafficPlan:
+        """The newest plan; the last one seen while the registry is away."""
+        try:
+            found = self.registry().plan(model)
+        except Refusal:
+            if model not in self._plans:
+                self._plans.update({kept.plan.model: kept.plan for kept in recall(self._settings.run_dir / "plans")})
+            found = self._plans.get(model)
+        if found is None:
+            from router.errors import UnknownModel
+
+            raise UnknownModel(f"There is no model {model!r}.", "It has no traffic plan.", "See `understudy models`.")
+        self._plans[model] = found
+        self._weights[model, found.phase] = {arm.variant: found.weight_of(arm.variant) for arm in found.arms}
+        return found
+
+    def roll_back(self, model: str, *, actor: str, reason: str, to: str | None = None) -> TrafficPlan:
+        """Challengers off at once by a local file, then in the registry; the file works without it."""
+        plan = self.plan(model)
+        if plan.challengers and to is None:
+            stop_challengers(self._settings.run_dir / "plans", model, Override(epoch=plan.epoch, reason=reason))
+        try:
+            new = self.registry().roll_back(model, to=to, actor=actor, reason=reason, at=self.now(model))
+        except StageConflict:
+            if not plan.challengers or to is not None:
+                raise
+            # A plan that people published by hand, without a rollout: only the traffic goes back.
+            new = self.registry().publish_plan(_champion_only(plan, actor, reason, self.now(model)))
+        self.note(model, "rolled_back", f"{reason} (by {actor})")
+        return new
+
+    def now(self, model: str) -> datetime:
+        """The model's clock: the newest event time, or the wall clock before the first."""
+        row = self._db.execute(
+            "SELECT time FROM predictions WHERE model = ? ORDER BY seq DESC LIMIT 1", (model,)
+        ).fetchone()
+        return datetime.fromtimestamp(row[0] if row else time.time(), UTC)
+
+    def note(self, model: str, kind: str, said: str) -> None:
+        """Keep something that people want to know."""
+        log.warning("%s %s: %s", model, kind, said)
+        with self._lock:
+            self._db.execute(
+                "INSERT INTO notes (model, at, kind, said) VALUES (?, ?, ?, ?)",
+                (model, self.now(model).timestamp(), kind, said),
+            )
+
+    def notes(self, model: str, limit: int) -> list[dict[str, Any]]:
+        """Notes, newest first."""
+        sql = "SELECT seq, at, kind, said FROM notes WHERE model = ? ORDER BY seq DESC LIMIT ?"
+        with self._lock:
+            rows = self._db.execute(sql, (model, limit)).fetchall()
+        return [dict(zip(("sequence", "at", "kind", "said"), row, strict=True)) for row in rows]
+
+    def _guard(self, model: str) -> None:
+        plan = self.plan(model)
+        if not plan.challengers:
+            self._pending.pop(model, None)
+            return
+        reason = self._pending.get(model) or trips(self._phase(model, plan), plan.guards)
+        if reason is None:
+            return
+        try:
+            self.roll_back(model, actor="router", reason=reason)
+        except Refusal as error:
+            if model not in self._pending:
+                self.note(model, "stopped", f"{reason}; not in the registry yet: {error}")
+            self._pending[model] = reason
+            return
+        self._pending.pop(model, None)
+
+    def _phase(self, model: str, plan: TrafficPlan) -> PhaseMetrics:
+        return self._metrics.phase(model, plan.phase, plan.epoch, plan.epoch)
+
+    def _outstanding(self, model: str) -> bool:
+        with self._lock:
+            phase = self.plan(model).phase
+            row = self._db.execute(
+                "SELECT 1 FROM predictions p, json_each(p.shadows) v WHERE p.model = ? AND p.phase = ?"
+                " AND NOT EXISTS (SELECT 1 FROM shadows s WHERE s.id = p.id AND s.version = v.value) LIMIT 1",
+                (model, phase),
+            ).fetchone()
+        return row is not None
+
+    def _task_of(self, model: str) -> Task:
+        if model not in self._tasks:
+            plan = self.plan(model)
+            self._tasks[model] = self.registry().version(model, plan.version_of("champion")).task
+        return self._tasks[model]
+
+    def _weights_of(self, model: str, phase: str) -> dict[str, int]:
+        if (model, phase) not in self._weights:
+            try:
+                for plan in reversed(self.registry().plans(model, limit=10_000)):
+                    self._weights[model, plan.phase] = {a.variant: plan.weight_of(a.variant) for a in plan.arms}
+            except Refusal:
+                return {}
+        return self._weights.get((model, phase), {})
+
+
+def _champion_only(plan: TrafficPlan, actor: str, reason: str, at: datetime) -> TrafficPlan:
+    return msgspec.structs.replace(
+        plan,
+        epoch=plan.epoch + 1,
+        phase=f"back-{plan.epoch + 1}",
+        slices=(Slice(variant=CHAMPION, weight=TOTAL),),
+        arms=(Arm(variant=CHAMPION, version=plan.version_of(CHAMPION)),),
+        shadows=(),
+        forced={},
+        created_at=at,
+        actor=actor,
+        reason=reason,
+    )

@@ -1,0 +1,66 @@
+"""The last good plan as a checksummed file, and the local override that stops challengers."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import msgspec
+
+from registry.records.base import Record
+from registry.records.plan import TrafficPlan
+from registry.records.version import ModelVersion
+
+
+class Kept(Record, frozen=True, kw_only=True):
+    """A plan with the versions it names."""
+
+    plan: TrafficPlan
+    versions: dict[str, ModelVersion]
+
+
+class Override(Record, frozen=True, kw_only=True):
+    """Challengers of all plans up to *epoch* are off."""
+
+    epoch: int
+    reason: str
+
+
+def keep(folder: Path, kept: Kept) -> None:
+    """Replace the file of this model; a reader sees the old or the new one, whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    body = kept.to_json()
+    replace_file(folder / f"{kept.plan.model}.plan", hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+
+def recall(folder: Path) -> list[Kept]:
+    """All kept plans whose checksum is right."""
+    found = []
+    for path in sorted(folder.glob("*.plan")):
+        checksum, _, body = path.read_bytes().partition(b"\n")
+        if checksum == hashlib.sha256(body).hexdigest().encode():
+            found.append(Kept.from_json(body))
+    return found
+
+
+def stop_challengers(folder: Path, model: str, override: Override) -> None:
+    """Tell every worker on this machine, with or without a registry."""
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / f"{model}.override", override.to_json())
+
+
+def override_of(folder: Path, model: str) -> Override | None:
+    """What was told last; None without a readable one."""
+    try:
+        return Override.from_json((folder / f"{model}.override").read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write beside, make durable, rename over."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

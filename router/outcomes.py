@@ -1,0 +1,129 @@
+"""Outcomes are acknowledged only when they are durable."""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from registry.records.live import Outcome, OutcomeStatus
+from router.decode import MAX_ROWS, encodable, shown
+from router.errors import BadRequest, Malformed
+from router.events import Observed
+from router.index.lookup import Lookup
+from router.segments import SegmentWriter
+
+
+class NotDurable(BadRequest):
+    """The disk refused; send the outcomes again later."""
+
+    status = 503
+
+
+class OutcomeLog:
+    """Append and flush; waiting callers share one flush (group commit)."""
+
+    def __init__(self, writer: SegmentWriter, lookup: Lookup) -> None:
+        self._writer, self._lookup = writer, lookup
+        self._waiting: asyncio.Task[bool] | None = None
+
+    async def keep(self, model: str, raw: Sequence[Any]) -> list[OutcomeStatus]:
+        """
+        Keep every valid row; say for each what became of it.
+
+        Raises:
+            NotDurable: If the disk refuses; nothing was acknowledged.
+        """
+        checked = [_observed(model, item) for item in raw]
+        statuses: list[OutcomeStatus] = []
+        events: list[Observed] = []
+        for item in checked:
+            if isinstance(item, str):
+                statuses.append(OutcomeStatus(status="invalid", said=item))
+                continue
+            known = self._lookup.status_of(item)
+            statuses.append(known)
+            if known.status == "accepted":
+                events.append(item)
+        if events and not (self._writer.append(events) and await self._durable()):
+            raise NotDurable(
+                "No outcome was acknowledged.",
+                "The event log cannot be written.",
+                "Free disk space and send them again.",
+            )
+        return statuses
+
+    async def _durable(self) -> bool:
+        # Whoever comes while a flush runs needs the next one: its bytes may not be in this one.
+        if self._waiting is not None and not self._waiting.done():
+            await asyncio.shield(self._waiting)
+        if self._waiting is None or self._waiting.done():
+            self._waiting = asyncio.create_task(asyncio.to_thread(self._writer.flush))
+        return await asyncio.shield(self._waiting)
+
+
+def rows_of(body: bytes, content_type: str) -> tuple[list[Any], bool]:
+    """One object, a list or NDJSON; returns raw rows and whether they came as many."""
+    if "ndjson" in content_type:
+        return _ndjson(body), True
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        if b"\n" in body.strip():
+            return _ndjson(body), True
+        raise Malformed(
+            "No outcome was kept.", f"The body is no JSON: {str(error)[:200]}.", "Send an object, a list or NDJSON."
+        ) from error
+    rows = document if isinstance(document, list) else [document]
+    if len(rows) > MAX_ROWS:
+        raise BadRequest("No outcome was kept.", f"There are {len(rows)} rows.", f"Send at most {MAX_ROWS} at once.")
+    return rows, isinstance(document, list)
+
+
+def _ndjson(body: bytes) -> list[Any]:
+    rows: list[Any] = []
+    for line in body.splitlines():
+        if line.strip():
+            try:
+                rows.append(msgspec.json.decode(line))
+            except (msgspec.DecodeError, RecursionError) as error:
+                rows.append(f"the line is no JSON: {str(error)[:100]}")
+    return rows
+
+
+def _observed(model: str, item: Any) -> Observed | str:
+    if isinstance(item, str):
+        return item
+    try:
+        outcome = msgspec.convert(item, Outcome)
+    except msgspec.ValidationError as error:
+        return f"{error}"
+    mistakes = _mistakes(outcome)
+    if mistakes:
+        return "; ".join(mistakes)
+    key = None if outcome.key is None else str(outcome.key)
+    target = outcome.prediction_id or f"key:{key}"
+    return Observed(
+        model=model,
+        id=outcome.id or f"{target}|{outcome.metric}" + ("" if outcome.prediction_id else f"|{outcome.time}"),
+        prediction_id=outcome.prediction_id,
+        key=key,
+        metric=outcome.metric,
+        value=outcome.value,
+        time=outcome.time if outcome.time is not None else time.time(),
+    )
+
+
+def _mistakes(outcome: Outcome) -> list[str]:
+    mistakes = []
+    if (outcome.prediction_id is None) == (outcome.key is None):
+        mistakes.append("give either prediction_id or key")
+    if not math.isfinite(outcome.value):
+        mistakes.append(f"value is {outcome.value}, expected a finite number")
+    for name in ("prediction_id", "key", "metric", "id"):
+        text = getattr(outcome, name)
+        if isinstance(text, str) and not (0 < len(text) <= 256 and encodable(text)):
+            mistakes.append(f"{name} is {shown(text)}, expected 1 to 256 characters")
+    return mistakes

@@ -1,0 +1,117 @@
+"""Follow the registry; swap a snapshot only when everything it needs is loaded."""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Protocol
+
+from registry.errors import Refusal
+from registry.records.plan import CHAMPION, TrafficPlan
+from registry.records.version import ModelVersion
+from router.breaker import Breaker
+from router.lastgood import Kept, keep, override_of, recall
+from router.models import ModelCache, Snapshot
+
+log = logging.getLogger("understudy.router")
+
+
+class PlanSource(Protocol):
+    """Where plans come from; `registry.reader.PlanReader`, or a fake."""
+
+    def changed(self) -> bool:
+        """Whether anything may have changed since the last call."""
+
+    def models(self) -> list[str]:
+        """Models that have a plan."""
+
+    def plan(self, model: str) -> TrafficPlan | None:
+        """The newest plan."""
+
+    def version(self, model: str, version: str) -> ModelVersion | None:
+        """One version."""
+
+
+class PlanWatcher:
+    """
+    Keep one snapshot per model.
+
+    Attributes:
+        snapshots: What requests see; replaced whole, never changed.
+        troubles: Why this worker is degraded, by model; "registry" for the database.
+    """
+
+    def __init__(self, source: PlanSource, cache: ModelCache, folder: Path, *, every: float = 0.1) -> None:
+        self._source, self._cache, self._folder, self._every = source, cache, folder, every
+        self.snapshots: dict[str, Snapshot] = {}
+        self.troubles: dict[str, str] = {}
+        self._first = True
+
+    def start_from_last_good(self) -> None:
+        """Answer by what was good last, before the registry is asked."""
+        for kept in recall(self._folder):
+            self._try(kept.plan.model, kept.plan, kept.versions)
+
+    async def watch(self) -> None:
+        """Poll for ever; nothing that goes wrong here ends it."""
+        while True:
+            try:
+                await asyncio.to_thread(self.refresh)
+            except Exception:
+                log.exception("plans could not be refreshed")
+            await asyncio.sleep(self._every)
+
+    def refresh(self) -> None:
+        """One look at registry and overrides."""
+        try:
+            if self._source.changed() or self._first or self.troubles:
+                for model in self._source.models():
+                    self._follow(model)
+                self._first = False
+            self.troubles.pop("registry", None)
+        except Refusal as error:
+            self.troubles["registry"] = str(error)
+        for model, snapshot in list(self.snapshots.items()):
+            self._obey_override(model, snapshot)
+
+    def _follow(self, model: str) -> None:
+        plan = self._source.plan(model)
+        current = self.snapshots.get(model)
+        if plan is None or (current is not None and plan.epoch <= current.plan.epoch):
+            return
+        names = {*(arm.version for arm in plan.arms), *plan.shadows}
+        versions = {name: found for name in names if (found := self._source.version(model, name)) is not None}
+        self._try(model, plan, versions)
+
+    def _try(self, model: str, plan: TrafficPlan, versions: dict[str, ModelVersion]) -> None:
+        try:
+            self.snapshots[model] = self._snapshot(plan, versions)
+        except Exception as error:  # noqa: BLE001 - a bad artifact must not take the last good plan away
+            self.troubles[model] = f"plan of epoch {plan.epoch} was refused: {error}"
+            return
+        self.troubles.pop(model, None)
+        try:
+            keep(self._folder, Kept(plan=plan, versions=versions))
+        except OSError as error:
+            log.warning("the last good plan of %s could not be kept: %s", model, error)
+
+    def _snapshot(self, plan: TrafficPlan, versions: dict[str, ModelVersion]) -> Snapshot:
+        loaded = {arm.variant: self._cache.get(versions[arm.version]) for arm in plan.arms}
+        before = self.snapshots.get(plan.model)
+        breakers = {}
+        for arm in plan.challengers:
+            same = before is not None and arm.variant in before.breakers and before.plan.phase == plan.phase
+            guards = plan.guards
+            breakers[arm.variant] = (
+                before.breakers[arm.variant]
+                if same and before is not None
+                else Breaker(guards.breaker_failures, guards.breaker_open_s, time.monotonic)
+            )
+        assert CHAMPION in loaded
+        return Snapshot(plan, loaded, breakers)
+
+    def _obey_override(self, model: str, snapshot: Snapshot) -> None:
+        override = override_of(self._folder, model)
+        stopped = override.reason if override and override.epoch >= snapshot.plan.epoch else None
+        if stopped != snapshot.stopped:
+            self.snapshots[model] = Snapshot(snapshot.plan, snapshot.loaded, snapshot.breakers, stopped)

@@ -1,0 +1,119 @@
+"""
+The event log: append-only segments, one per process start, that survive kill -9.
+
+A line is `crc32 in 8 hex digits, a space, JSON, newline`. Lines leave the process in
+one write before the answer is sent, so the kernel has them when the process is killed;
+a torn tail spoils only itself, because the next process opens a new file.
+"""
+
+import os
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from router.events import Event
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Event)
+SUFFIX = ".log"
+
+
+class SegmentWriter:
+    """
+    Append events of one process.
+
+    Args:
+        folder: Where all segments live.
+        role: First part of the file's name, e.g. "worker".
+    """
+
+    def __init__(self, folder: Path, role: str) -> None:
+        self._folder, self._role = folder, role
+        self._descriptor: int | None = None
+        self.unlogged = 0
+
+    def append(self, events: Iterable[Event]) -> bool:
+        """Write all in one call; False (and counted) when the disk refuses."""
+        lines = [_line(_encoder.encode(event)) for event in events]
+        if not lines:
+            return True
+        try:
+            _write_all(self._open(), b"".join(lines))
+        except OSError:
+            self.unlogged += len(lines)
+            self._forget()
+            return False
+        return True
+
+    def flush(self) -> bool:
+        """Make everything written durable; False when the disk refuses."""
+        try:
+            if self._descriptor is not None:
+                os.fdatasync(self._descriptor)
+        except OSError:
+            self._forget()
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the segment; a later append opens a new one."""
+        self._forget()
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = self._folder / f"{self._role}-{time.time_ns()}-{os.getpid()}{SUFFIX}"
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        return self._descriptor
+
+    def _forget(self) -> None:
+        # After a failed write the tail may be torn: never append behind it.
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class SegmentReader:
+    """Read events of all segments behind a set of offsets."""
+
+    def __init__(self, folder: Path, roles: tuple[str, ...]) -> None:
+        self._folder, self._roles = folder, roles
+        self.torn = 0
+
+    def segments(self) -> list[Path]:
+        """All segments of the roles, oldest first."""
+        found = [p for role in self._roles for p in self._folder.glob(f"{role}-*{SUFFIX}")]
+        return sorted(found, key=lambda path: (path.name.split("-")[1], path.name))
+
+    def read(self, path: Path, offset: int, limit: int = 4 << 20) -> tuple[list[Event], int]:
+        """Whole lines behind *offset*; returns events and the new offset."""
+        with path.open("rb") as file:
+            file.seek(offset)
+            chunk = file.read(limit)
+        end = chunk.rfind(b"\n") + 1
+        return list(self._decode(chunk[:end])), offset + end
+
+    def _decode(self, chunk: bytes) -> Iterator[Event]:
+        for line in chunk.split(b"\n"):
+            if not line:
+                continue
+            payload = line[9:]
+            try:
+                if int(line[:8], 16) != zlib.crc32(payload):
+                    raise ValueError("checksum")
+                yield _decoder.decode(payload)
+            except (ValueError, msgspec.DecodeError):
+                self.torn += 1
+
+
+def _line(payload: bytes) -> bytes:
+    return b"%08x %s\n" % (zlib.crc32(payload), payload)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,133 @@
+"""
+Score copies in a process of its own, far from the request path.
+
+The event log is the queue: what a shadow must see is read from the workers' segments,
+so a slow, hung or crashing shadow can cost callers nothing. Every copy becomes a line:
+scored, dropped with its reason, or failed with its reason.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from registry.errors import Refusal
+from registry.home import Settings
+from registry.records.version import ModelVersion
+from router.events import Predicted, Shadowed
+from router.lastgood import replace_file
+from router.models import Loaded, ModelCache, artifact_loader
+from router.segments import SegmentReader, SegmentWriter
+
+log = logging.getLogger("understudy.shadow")
+MAX_LAG_BYTES = 256 << 20
+_CHUNK = 512
+
+
+class Shadows:
+    """
+    Follow the workers' segments.
+
+    Args:
+        version_of: Looks a version up; None if the registry does not hold it.
+        position: File with offsets; written after the scores of what it covers.
+    """
+
+    def __init__(
+        self,
+        events_dir: Path,
+        position: Path,
+        cache: ModelCache,
+        version_of: Callable[[str, str], ModelVersion | None],
+    ) -> None:
+        self._reader = SegmentReader(events_dir, ("worker",))
+        self._writer = SegmentWriter(events_dir, "shadow")
+        self._position, self._cache, self._version_of = position, cache, version_of
+        self._offsets = self._recall()
+
+    def catch_up(self) -> int:
+        """Score everything written so far; returns how many copies were seen."""
+        seen = 0
+        for path in self._reader.segments():
+            offset = self._offsets.get(path.name, 0)
+            size = path.stat().st_size
+            while offset < size:
+                events, end = self._reader.read(path, offset)
+                if end == offset:
+                    break
+                copies = [event for event in events if isinstance(event, Predicted) and event.shadows]
+                seen += self._score(copies, late=size - end > MAX_LAG_BYTES)
+                offset = self._offsets[path.name] = end
+                self._remember()
+        return seen
+
+    def _score(self, copies: list[Predicted], *, late: bool) -> int:
+        groups: dict[tuple[str, str], list[Predicted]] = {}
+        for event in copies:
+            for version in event.shadows:
+                groups.setdefault((event.model, version), []).append(event)
+        for (model, version), events in groups.items():
+            for start in range(0, len(events), _CHUNK):
+                self._writer.append(self._answers(model, version, events[start : start + _CHUNK], late=late))
+        return sum(map(len, groups.values()))
+
+    def _answers(self, model: str, version: str, events: list[Predicted], *, late: bool) -> list[Shadowed]:
+        if late:
+            return [Shadowed(model=model, id=e.id, version=version, dropped="lag") for e in events]
+        started = time.perf_counter()
+        try:
+            scores, predictions = self._loaded(model, version).answer([e.features for e in events])
+        except Exception as error:  # noqa: BLE001 - a broken shadow is a line in the log, never a crash
+            log.warning("shadow %s %s failed: %s", model, version, error)
+            reason = str(error) if str(error) in ("not_finite", "not_found") else "raised"
+            return [Shadowed(model=model, id=e.id, version=version, error=reason) for e in events]
+        each = (time.perf_counter() - started) * 1000 / len(events)
+        return [
+            Shadowed(model=model, id=e.id, version=version, score=s, prediction=p, latency_ms=round(each, 4))
+            for e, s, p in zip(events, scores, predictions, strict=True)
+        ]
+
+    def _loaded(self, model: str, version: str) -> Loaded:
+        found = self._version_of(model, version)
+        if found is None:
+            raise ValueError("not_found")
+        return self._cache.get(found)
+
+    def _recall(self) -> dict[str, int]:
+        try:
+            found: dict[str, int] = json.loads(self._position.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found
+
+    def _remember(self) -> None:
+        # Killed between the scores and this line, it scores the same copies again; the index keeps the first.
+        self._position.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(self._position, json.dumps(self._offsets).encode())
+
+
+def main() -> None:
+    """Run for ever."""
+    from registry.reader import PlanReader
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = Settings().prepare()
+    shadows = Shadows(
+        settings.events_dir,
+        settings.run_dir / "shadow.json",
+        ModelCache(artifact_loader(settings.models_dir)),
+        PlanReader(settings.registry_url).version,
+    )
+    log.info("shadow follows %s", settings.events_dir)
+    while True:
+        try:
+            seen = shadows.catch_up()
+        except (OSError, Refusal):
+            log.exception("shadow could not read or write; trying again")
+            seen = 0
+        time.sleep(0.0 if seen else 0.05)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""Every test gets a state folder and a home of its own; nothing phones anywhere."""
+
+import os
+
+import pytest
+
+for name, value in {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "0",
+    "OMP_NUM_THREADS": "1",
+    "BENTOML_DO_NOT_TRACK": "true",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "MPLBACKEND": "agg",
+}.items():
+    os.environ.setdefault(name, value)
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if name.startswith("UNDERSTUDY_") and name != "UNDERSTUDY_DATA"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("UNDERSTUDY_HOME", str(home / "state"))
+    monkeypatch.setenv("HOME", str(home))

@@ -1,0 +1,92 @@
+import inspect
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from flows.ops.deployments import load_flow, prefect_yaml, read_deployments, trigger_parameters
+
+DEPLOYMENTS = read_deployments(prefect_yaml())
+# Prefect ignores what it does not know at this level, so a typo would be silent.
+KNOWN = {
+    "name",
+    "description",
+    "entrypoint",
+    "tags",
+    "parameters",
+    "concurrency_limit",
+    "schedules",
+    "triggers",
+    "work_pool",
+}
+EVENT = {
+    "model": "churn",
+    "event_id": "retrain_20260101_001",
+    "trigger": "drift",
+    "reason": "error rises",
+    "as_of": datetime(2026, 1, 1, tzinfo=UTC).isoformat(),
+}
+
+
+def named(deployment):
+    return deployment["entrypoint"].rpartition(".")[2] + "/" + deployment["name"]
+
+
+@pytest.fixture(params=DEPLOYMENTS, ids=named)
+def deployment(request):
+    return request.param
+
+
+def test_every_entrypoint_loads_and_accepts_its_parameters(deployment):
+    flow = load_flow(deployment["entrypoint"])
+    parameters = deployment.get("parameters", {})
+
+    assert flow.name == deployment["entrypoint"].rpartition(".")[2].replace("_", "-")
+    inspect.signature(flow.fn).bind_partial(**parameters)
+    if deployment.get("schedules"):
+        inspect.signature(flow.fn).bind(**parameters)
+        flow.validate_parameters(parameters)
+
+
+def test_what_a_trigger_fills_in_is_accepted_as_sent_and_as_left_out(deployment):
+    filled = trigger_parameters(deployment)
+    if not filled:
+        return
+    flow = load_flow(deployment["entrypoint"])
+
+    assert set(filled) == set(EVENT)
+    flow.validate_parameters(EVENT)
+    flow.validate_parameters({**EVENT, "event_id": None, "as_of": None})
+
+
+def test_no_key_is_misspelt(deployment):
+    assert set(deployment) <= KNOWN
+    assert all(set(one) == {"cron", "timezone", "slug"} for one in deployment.get("schedules", ()))
+
+
+def test_a_flow_survives_the_death_of_its_worker(deployment):
+    assert deployment["work_pool"]["job_variables"] == {"stream_output": False}
+
+
+def test_full_names_are_unique():
+    names = [named(deployment) for deployment in DEPLOYMENTS]
+
+    assert len(set(names)) == len(names) == 8
+
+
+def test_drift_starts_a_retraining():
+    retrain = next(one for one in DEPLOYMENTS if named(one) == "retrain/on-demand")
+
+    (trigger,) = retrain["triggers"]
+    assert trigger["expect"] == ["understudy.drift.detected"]
+    assert trigger["match"] == {"prefect.resource.id": "understudy.model.*"}
+    assert retrain["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+
+
+def test_prefects_server_can_be_imported_with_the_installed_packages():
+    done = subprocess.run(
+        [sys.executable, "-c", "import prefect.server.api.server"], capture_output=True, text=True, timeout=120
+    )
+
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,210 @@
+"""The real thing: circusd, Prefect's server and worker, router, control and shadow."""
+
+import os
+import signal
+import time
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import psutil
+import pytest
+
+from flows.ops.deploy import deploy_all
+from flows.ops.deployments import load_flow
+from flows.ops.down import down
+from flows.ops.environment import MARK, prefect_environment
+from flows.ops.errors import PortBusy, StartFailed
+from flows.ops.health import status
+from flows.ops.ports import free_port
+from flows.ops.supervisor import belongings, supervisor_pid
+from flows.ops.up import up
+from registry.home import Settings
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+NAMES = ["prefect-server", "prefect-worker", "router", "control", "shadow"]
+
+
+def settings_in(folder):
+    return Settings(home=folder / "state", router_port=free_port(), admin_port=free_port(), prefect_port=free_port())
+
+
+def marked(settings):
+    found = []
+    for one in psutil.process_iter():
+        try:
+            if one.status() != psutil.STATUS_ZOMBIE and one.environ().get(MARK) == str(settings.home):
+                found.append(one)
+        except psutil.Error:
+            continue
+    return found
+
+
+def until(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
+    return found
+
+
+def send(prefect, name, resource, payload):
+    now = datetime.now(UTC).isoformat()
+    event = {
+        "id": str(uuid4()),
+        "occurred": now,
+        "event": name,
+        "resource": {"prefect.resource.id": resource},
+        "payload": payload,
+    }
+    prefect.request("POST", "/events", json=[event])
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    settings = settings_in(tmp_path_factory.mktemp("system"))
+    try:
+        assert up(settings).healthy
+        yield settings
+    finally:
+        down(settings)
+        assert marked(settings) == []
+
+
+@pytest.fixture
+def prefect(system):
+    """A client of the running server, whatever this process believes about Prefect."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: system.prefect_api_url}), get_client(sync_client=True) as client:
+        yield client
+
+
+def process(settings, name):
+    return next(one for one in status(settings).processes if one.name == name)
+
+
+def test_up_when_it_is_up_says_so_and_starts_nothing(system):
+    before, said = {one.pid for one in status(system).processes}, []
+    again = up(system, progress=said.append)
+
+    assert again.already_up
+    assert "it is up already" in said
+    assert {one.pid for one in again.processes} == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_killed_process_comes_back(system, name):
+    victim = process(system, name).pid
+    os.kill(victim, signal.SIGKILL)
+
+    until(lambda: process(system, name).pid not in (None, victim), 5)
+    until(lambda: process(system, name).health == "healthy", 60)
+
+
+def test_every_deployment_is_there_and_deploying_again_changes_nothing(system, prefect):
+    before = deploy_all(system)
+    after = deploy_all(system)
+
+    assert len(before) == 8
+    assert before == after
+    assert len(prefect.read_deployments()) == 8
+    names = sorted(one.name for one in prefect.read_automations())
+    assert names == ["retrain-on-drift", "understudy: a run without heartbeat has crashed"]
+
+
+def test_cron_deployments_get_scheduled_runs(prefect):
+    def scheduled():
+        deployments = {one.id for one in prefect.read_deployments() if one.schedules}
+        planned = {run.deployment_id for run in prefect.read_flow_runs() if run.state.is_scheduled()}
+        return deployments and deployments <= planned
+
+    until(scheduled, 90)
+
+
+def test_a_deployment_runs(prefect):
+    deployment = prefect.read_deployment_by_name("rollout/every-5-minutes")
+    run = prefect.create_flow_run_from_deployment(deployment.id, parameters={"model": None})
+
+    def ended():
+        state = prefect.read_flow_run(run.id).state
+        return state if state.is_final() else None
+
+    assert until(ended, 90).is_completed()
+
+
+def test_a_drift_event_starts_a_retraining_of_that_model(system, prefect):
+    payload = {"model": "nobody", "event_id": "retrain_20260101_001", "trigger": "drift", "reason": "test"}
+    send(prefect, "understudy.drift.detected", "understudy.model.nobody", payload)
+
+    def run():
+        return next((one for one in prefect.read_flow_runs() if one.parameters.get("model") == "nobody"), None)
+
+    parameters = until(run, 30).parameters
+    assert parameters["event_id"] == "retrain_20260101_001"
+    assert parameters["trigger"] == "drift"
+    assert parameters["as_of"] is None
+
+
+@pytest.mark.long
+def test_a_run_without_heartbeat_becomes_crashed(prefect):
+    """Process and worker are both gone: nobody is left to say so but the server."""
+    from prefect.states import Running
+
+    deployment = prefect.read_deployment_by_name("rollback/on-demand")
+    run = prefect.create_flow_run(load_flow(deployment.entrypoint), state=Running())
+    send(prefect, "prefect.flow-run.heartbeat", f"prefect.flow-run.{run.id}", {})
+
+    until(lambda: prefect.read_flow_run(run.id).state.is_crashed(), 180)
+
+
+def test_a_killed_supervisor_takes_everything_along_and_up_mends_it(system):
+    os.kill(supervisor_pid(system), signal.SIGKILL)
+    until(lambda: not status(system).up, 5)
+    assert up(system).healthy
+
+
+def test_down_leaves_nothing_behind_and_a_second_one_says_so(tmp_path):
+    settings, said = settings_in(tmp_path), []
+    up(settings, wait=False)
+    until(lambda: process(settings, "control").health == "healthy", 60)
+
+    assert not down(settings).up
+    assert marked(settings) == belongings(settings) == []
+    down(settings, progress=said.append)
+    assert said == ["nothing was running"]
+
+
+def test_a_busy_port_stops_everything_before_it_starts(tmp_path):
+    import socket
+
+    settings = settings_in(tmp_path)
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", settings.router_port))
+        held.listen()
+        with pytest.raises(PortBusy, match=f"port {settings.router_port}"):
+            up(settings)
+
+    assert marked(settings) == []
+
+
+def test_a_failed_start_shows_the_last_lines_of_the_log_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    broken = tmp_path / "path" / "router"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").touch()
+    (broken / "control.py").write_text('raise SystemExit("broken on purpose")')
+    (broken / "shadow.py").write_text("import time; time.sleep(600)")
+    monkeypatch.setenv("PYTHONPATH", str(broken.parent), prepend=os.pathsep)
+    settings = settings_in(tmp_path)
+
+    with pytest.raises(StartFailed, match="broken on purpose"):
+        up(settings)
+
+    assert marked(settings) == []
+
+
+def test_the_server_runs_in_the_state_folder(system):
+    server = psutil.Process(process(system, "prefect-server").pid)
+
+    assert server.environ()["PREFECT_HOME"] == prefect_environment(system)["PREFECT_HOME"]
+    assert (system.prefect_home / "prefect.db").exists()
