@@ -184,9 +184,9 @@ def _sqlite_path(url: str) -> Path | None:
 
 
 def _unavailable(name: str, error: Exception) -> StoreUnavailable:
-    said = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+    said = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]
     return StoreUnavailable(
         f"The registry at {name} cannot be read.",
-        f"{said}.",
+        f"{said.rstrip('.')}.",
         "Start it with `understudy up`; until then the last good plan is served.",
     )

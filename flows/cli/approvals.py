@@ -31,7 +31,9 @@ def approve(
     with opened_registry() as registry:
         rollout = registry.active_rollout(model)
         if rollout is None:
-            raise NotFound("Nothing was approved.", f"{model!r} has no active rollout.", "See `understudy rollout status`.")
+            raise NotFound(
+                "Nothing was approved.", f"{model!r} has no active rollout.", "See `understudy rollout status`."
+            )
         complete = agree(registry, rollout.id, actor=actor, role=role, reason=reason, at=moment(as_of))
         missing = missing_roles(registry.approvals(rollout.id), approval_digest(registry, rollout))
     if as_json:

@@ -29,7 +29,8 @@ def assign(
         str | None,
         typer.Option(
             metavar="FILE",
-            help='Offline: one {"salt", "key", "slices": [[variant, weight], ...], "overrides"?} per line; "-" reads standard input.',
+            help='Offline: one {"salt", "key", "slices": [[variant, weight], ...], "overrides"?} per line; '
+            '"-" reads standard input.',
         ),
     ] = None,
     as_json: Json = False,

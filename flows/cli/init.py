@@ -1,14 +1,18 @@
 """`understudy init`: check a model's YAML file and register it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from flows.cli.office import settings
 from flows.cli.options import Json, example
 from flows.cli.screen import print_json, say
 from flows.errors import ConfigError
+
+if TYPE_CHECKING:
+    from flows.config.model import ModelConfig
 
 TEMPLATE = """\
 model: churn                    # lower-case letters, digits, - and _
@@ -51,7 +55,7 @@ guards:
 """
 _HELP = (
     "Check a model's YAML file and register it; with --example, write one to start from.\n\n\b\n"
-    "A whole file (docs/configuration.md explains every key):\n\n\b\n" + TEMPLATE
+    "A whole file (docs/configuration.md explains every key):\n\n\b\n" + escape(TEMPLATE)
 )
 
 
@@ -85,11 +89,13 @@ def _write(file: Path) -> None:
         with file.open("x") as stream:
             stream.write(TEMPLATE)
     except OSError as error:
-        raise ConfigError(f"{file} was not written.", f"{error.strerror}.", "Name a new file in a folder of yours.") from error
+        raise ConfigError(
+            f"{file} was not written.", f"{error.strerror}.", "Name a new file in a folder of yours."
+        ) from error
     say(f"{file} holds an example; change it, then `understudy init {file}`.")
 
 
-def _check_rules(config: object) -> None:
+def _check_rules(config: "ModelConfig") -> None:
     from flows.detection.rules import check_rules
 
     check_rules(config)

@@ -75,7 +75,9 @@ def _decoded(line: bytes) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ConfigError("The line was not answered.", f"It is no JSON: {error}.", "Write one object per line.") from error
+        raise ConfigError(
+            "The line was not answered.", f"It is no JSON: {error}.", "Write one object per line."
+        ) from error
 
 
 def _mistakes(request: Any) -> list[str]:

@@ -91,7 +91,4 @@ def plan_of(model: str) -> "TrafficPlan":
 
 def split_of(found: "TrafficPlan") -> dict[str, str]:
     """Share and version of every variant."""
-    return {
-        arm.variant: f"{found.weight_of(arm.variant) / 10_000:g} % {arm.version}"
-        for arm in found.arms
-    }
+    return {arm.variant: f"{found.weight_of(arm.variant) / 10_000:g} % {arm.version}" for arm in found.arms}

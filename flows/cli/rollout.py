@@ -98,7 +98,9 @@ def abort(model: Model, *, reason: Reason, actor: Actor, as_of: AsOf = None, as_
     with opened_registry() as registry:
         active = registry.active_rollout(model)
         if active is None:
-            raise NotFound("Nothing was aborted.", f"{model!r} has no active rollout.", "See `understudy rollout status`.")
+            raise NotFound(
+                "Nothing was aborted.", f"{model!r} has no active rollout.", "See `understudy rollout status`."
+            )
         plan = registry.roll_back(model, actor=actor, reason=f"aborted: {reason}", at=moment(as_of))
     _show_plan(plan, as_json=as_json)
 

@@ -80,7 +80,12 @@ class Detection(Section):
     error_increase: Annotated[float, Field(gt=0)] = 0.15
     error_window: Count = 100
     correction: Literal["bh", "none"] = "bh"
-    min_effect: Annotated[float, Field(ge=0)] = Field(default=0.1, description="Smallest KS statistic that matters")
+    fdr: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.01, description="False discovery rate over all features, with correction bh"
+    )
+    min_effect: Annotated[float, Field(ge=0)] = Field(
+        default=0.03, description="Smallest KS statistic or Cramer's V that matters"
+    )
     cooldown: Duration = Field(default=timedelta(days=1), description="No second retraining within")
     rules: tuple[Rule, ...] = (
         Rule(name="error rises", trigger="drift", condition="error_increase > 0.15 and error_p < 0.05"),

@@ -54,7 +54,7 @@ def failed(model: str, what: str, error: BaseException) -> Message:
 
 def approval_wanted(model: str, rollout_id: str, challenger: str, said: str) -> Message:
     """People must agree."""
-    body = f"{said}. Two people must agree to {rollout_id}: `understudy approve {model} --role ml_lead` and `--role business_owner`."
+    body = f"{rollout_id}: {said}. Two people must agree: `understudy approve {model} --role ...`, one per role."
     return Message(title=f"{model}: {challenger} waits for approval", body=body, level="warning")
 
 

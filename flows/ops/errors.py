@@ -15,6 +15,10 @@ class StartFailed(FlowsError):
     exit_code = 3
 
 
+class DeployFailed(StartFailed):
+    """The servers run, but Prefect does not know all flows; nothing was stopped."""
+
+
 class AlreadyStarting(FlowsError):
     """Another `up` or `down` is at work on the same state folder; nothing was started or stopped."""
 

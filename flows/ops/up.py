@@ -2,11 +2,12 @@
 
 import contextlib
 import dataclasses
+import signal
 import sys
 import time
 from pathlib import Path
 
-from flows.ops.errors import StartFailed
+from flows.ops.errors import DeployFailed, StartFailed
 from flows.ops.health import ProcessStatus, SystemStatus, look, status
 from flows.ops.keep import starts_of
 from flows.ops.ports import refuse_busy_ports
@@ -16,6 +17,7 @@ from flows.ops.watchers import Watcher, book, log, watchers
 from registry.home import Settings
 
 _DONE = "done"
+_SUPERVISOR_S = 20.0
 _HOPELESS = 5  # starts of one process within one `up`
 
 
@@ -38,6 +40,7 @@ def up(
         RegistryError: If the state folder cannot be written.
         PortBusy: Before anything is started.
         StartFailed: With the last lines of the log concerned; what this call started is stopped again.
+        DeployFailed: The servers are well and go on, but the flows are not deployed.
         AlreadyStarting: If an `up` or `down` is at work.
     """
     began = time.monotonic()
@@ -69,6 +72,11 @@ def _launch(settings: Settings, progress: Progress) -> None:
     _mark(settings).unlink(missing_ok=True)
     progress(f"starting {', '.join(watcher.name for watcher in watchers(settings))}")
     start(settings)
+    deadline = time.monotonic() + _SUPERVISOR_S
+    while supervisor_pid(settings) is None:
+        if time.monotonic() > deadline:
+            raise _failed(settings, "circusd")
+        time.sleep(0.05)
 
 
 def _deploy(settings: Settings) -> None:
@@ -78,17 +86,19 @@ def _deploy(settings: Settings) -> None:
 
 
 def _wait_or_stop(settings: Settings, progress: Progress, deadline: float, *, ours: bool) -> None:
-    """A system that others rely on is never stopped because one part of it is ill."""
+    """What others rely on is never stopped because one part is ill; nor the router for the flows' sake."""
     try:
         _wait(settings, progress, deadline)
-    except StartFailed:
+    except DeployFailed:
+        raise
+    except (StartFailed, KeyboardInterrupt):
         if ours:
             stop(settings)
         raise
 
 
 def _wait(settings: Settings, progress: Progress, deadline: float) -> None:
-    waiting, grace = list(watchers(settings)), time.monotonic() + 15
+    waiting = list(watchers(settings))
     while waiting or _deployment(settings) != _DONE:
         for watcher in list(waiting):
             seen = look(watcher, settings)
@@ -98,8 +108,8 @@ def _wait(settings: Settings, progress: Progress, deadline: float) -> None:
             elif _hopeless(watcher, settings) or time.monotonic() > deadline:
                 raise _failed(settings, watcher.name)
         if time.monotonic() > deadline or _deployment(settings) == "failed":
-            raise _failed(settings, "deploy")
-        if time.monotonic() > grace and supervisor_pid(settings) is None:
+            raise _not_deployed(settings)
+        if supervisor_pid(settings) is None:
             raise _failed(settings, "circusd")
         time.sleep(0.2)
     progress("all flows are deployed")
@@ -131,8 +141,18 @@ def _failed(settings: Settings, name: str) -> StartFailed:
     )
 
 
+def _not_deployed(settings: Settings) -> DeployFailed:
+    file = log(settings, "deploy")
+    return DeployFailed(
+        "The flows were not deployed; the servers run.",
+        f"The last lines of {file}:\n{last_lines(file)}\n",
+        "Mend what the log names, then `understudy up` deploys again; `understudy down` stops the servers.",
+    )
+
+
 def _stay(settings: Settings, progress: Progress) -> None:
     progress("running; press Ctrl-C to stop")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is told to stop
     with contextlib.suppress(KeyboardInterrupt):
         while supervisor_pid(settings):
             time.sleep(1)

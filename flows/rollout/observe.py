@@ -1,7 +1,9 @@
 """What the router has seen of a challenger in the current step."""
 
+import math
+
 from flows.rollout.machine import Evidence
-from registry.records.live import ModelMetrics, PhaseMetrics
+from registry.records.live import ModelMetrics, Moments, PhaseMetrics
 from registry.records.rollout import Rollout
 
 
@@ -20,9 +22,14 @@ def evidence_of(rollout: Rollout, metrics: ModelMetrics) -> Evidence:
 
 def _shadow(rollout: Rollout, phase: PhaseMetrics) -> Evidence:
     seen = phase.shadows.get(rollout.challenger)
-    return Evidence(seen.scored, seen.pairs) if seen else Evidence()
+    return Evidence(seen.scored, _countable(seen.pairs, seen.loss_difference)) if seen else Evidence()
 
 
 def _arm(phase: PhaseMetrics) -> Evidence:
     seen = phase.variants.get("challenger")
-    return Evidence(seen.assigned, seen.loss.n) if seen else Evidence()
+    return Evidence(seen.assigned, _countable(seen.loss.n, seen.loss)) if seen else Evidence()
+
+
+def _countable(n: int, loss: Moments) -> int:
+    """Labels whose loss is no number are no evidence."""
+    return n if math.isfinite(loss.mean) and math.isfinite(loss.m2) else 0

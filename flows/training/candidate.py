@@ -11,13 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from flows.config.model import ModelConfig
-from flows.data.rows import feature_rows
+from flows.data import feature_rows
 from flows.errors import DataError
 from flows.rollout.begin import configured_policy
 from flows.training.card import Facts, card
 from flows.training.contest import Contest, Entry, decide, families_of
 from flows.training.family import Budget, Setting, fit
-from flows.training.layout import Span, before, lay_out, window_text
+from flows.training.layout import Span, before, lay_out, unseen, window_text
 from flows.training.metrics import measure
 from flows.training.parity import Parity, check_parity
 from flows.training.progress import Progress, silent, within
@@ -38,14 +38,16 @@ class Holdout:
 
     Attributes:
         challenger: Scores of the recipe, fitted without these rows.
-        champion: Scores of the champion, if there is one; it never saw these rows unless
-            it was trained on newer ones.
+        champion: Scores of the champion, if there is one.
+        unseen: How many of these rows, counted from the newest, the champion has not
+            learned from; the two may be compared on no others.
     """
 
     times: NDArray[np.float64]
     labels: NDArray[np.float64]
     challenger: NDArray[np.float64]
     champion: NDArray[np.float64] | None
+    unseen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class Candidate:
             configuration and seed give the same bytes, unless the time budget ran out.
         refit: Whether the files hold a model that was fitted again, holdout included; the
             metrics are those of the recipe, fitted without it.
+        baseline_metrics: The champion's, on the same rows; none if it has learned from some.
         entries: What was judged on the folds, the chosen one first.
         parity: Largest absolute difference between scorer and fitted pipeline.
         parent: The champion's version, if there is one.
@@ -114,7 +117,7 @@ def train_candidate(
         NotEnoughData: If there are too few.
         ParityRefused: If the scorer disagrees with the fitted pipeline.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1, user_api="blas"):  # sums in another order would change the bytes
         return _train(config, frame, champion, champion_scorer, seed, as_of, on_progress)
@@ -141,30 +144,36 @@ def _train(
     on_progress(0.85, f"Fit {best.setting.family} and score the holdout")
     judged = _build(contest, best, before(rows.times, holdout.start, best.window), asked)
     on_progress(0.92, "Fit again on all rows" if config.training.refit else "Describe the rows")
-    served = _build(contest, best, before(rows.times, holdout.stop, best.window), asked) if config.training.refit else judged
+    served = (
+        _build(contest, best, before(rows.times, holdout.stop, best.window), asked) if config.training.refit else judged
+    )
     scored = Holdout(
         times=rows.times[holdout.start :],
         labels=rows.labels[holdout.start :],
         challenger=judged.parity.scores,
         champion=_champion_scores(config, rows.cut(holdout), champion_scorer),
+        unseen=min(holdout.rows, unseen(rows.times, _seen_until(champion))),
     )
     return _describe(config, contest, entries, served, scored, champion, seed, started)
 
 
-def _contest(
-    config: ModelConfig, rows: Rows, champion: ModelVersion | None, seed: int, started: float
-) -> Contest:
-    metric = configured_policy(config).metric
+def _contest(config: ModelConfig, rows: Rows, champion: ModelVersion | None, seed: int, started: float) -> Contest:
+    policy = configured_policy(config)
     known = (Setting(champion.algorithm, champion.params),) if champion else ()
     until = started + STUDY_SHARE * config.training.time_budget.total_seconds()
     return Contest(
         rows=rows,
-        layout=lay_out(config.training, rows.times),
-        families=families_of(config, metric, seed),
-        metric=metric,
+        layout=lay_out(config.training, rows.times, seen_until=_seen_until(champion), least=policy.min_holdout),
+        families=families_of(config, policy.metric, seed),
+        metric=policy.metric,
         task=config.task,
         budget=Budget(trials=config.training.trials, until=until, known=known),
     )
+
+
+def _seen_until(champion: ModelVersion | None) -> float | None:
+    """Time of the newest row that the champion has learned from; a record keeps microseconds."""
+    return champion.data.end.timestamp() + 1e-6 if champion and champion.data.end else None
 
 
 def _build(contest: Contest, best: Entry, span: Span, asked: Sequence[Mapping[str, Any]]) -> _Built:
@@ -184,7 +193,7 @@ def _champion_scores(config: ModelConfig, part: pl.DataFrame, scorer: Scorer | N
     if gone:
         raise DataError(
             "Nothing was trained.",
-            f"The champion needs {', '.join(map(repr, gone))}, which the rows no longer have, so nothing can be compared.",
+            f"The champion needs {', '.join(map(repr, gone))}, which the rows no longer have.",
             "Keep the columns in the table until the next champion is chosen.",
         )
     extra = [name for name in needed if name not in config.features.names]
@@ -206,7 +215,8 @@ def _describe(
 ) -> Candidate:
     best, part = entries[0], contest.rows.cut(served.span)
     metrics = measure(config.task, scored.labels, scored.challenger)
-    baseline = measure(config.task, scored.labels, scored.champion) if scored.champion is not None else {}
+    fair = scored.champion if scored.unseen == len(scored.labels) else None
+    baseline = measure(config.task, scored.labels, fair) if fair is not None else {}
     data = _data(config, part)
     facts = Facts(
         config=config,

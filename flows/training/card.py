@@ -69,7 +69,9 @@ def _metric_line(facts: Facts, name: str) -> str:
 
 def _folds(facts: Facts) -> str:
     lines = [f"- {_entry(entry)}" for entry in facts.entries]
-    head = f"## Choice\n\nMean badness ({facts.metric}, less is better) on recent folds, each after what was learned from:"
+    head = (
+        f"## Choice\n\nMean badness ({facts.metric}, less is better) on recent folds, each after what was learned from:"
+    )
     return "\n".join([head, "", *lines])
 
 

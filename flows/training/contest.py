@@ -73,8 +73,9 @@ def families_of(config: ModelConfig, metric: str, seed: int) -> tuple[Family, ..
 
 def decide(contest: Contest, progress: Progress) -> list[Entry]:
     """
-    Tune every family on the newest fold, then judge the best settings, and with the winner
-    every window, on all folds: one fold is noisy.
+    Tune on the newest fold, then judge on all, because one fold is noisy.
+
+    The best settings are judged with the configured window, the winner also with the others.
 
     Returns:
         All entries, the best first; among equals the configured window.
@@ -151,4 +152,3 @@ def _learnable(contest: Contest, span: Span) -> bool:
 
 def _with_progress(budget: Budget, progress: Progress) -> Budget:
     return replace(budget, progress=progress)
-

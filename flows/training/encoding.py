@@ -58,9 +58,7 @@ def category_table(feature: str, encoder: Any) -> CategoryColumn:
         unknown += "?"
     asked = np.array([[level] for level in [*levels, unknown, None]], dtype=object)
     *known, other, missing = [tuple(map(float, row)) for row in encoder.transform(_frame(feature, asked))]
-    return CategoryColumn(
-        feature=feature, table=dict(zip(levels, known, strict=True)), unknown=other, missing=missing
-    )
+    return CategoryColumn(feature=feature, table=dict(zip(levels, known, strict=True)), unknown=other, missing=missing)
 
 
 def place(number: int) -> str:

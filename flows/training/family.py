@@ -54,7 +54,10 @@ class Budget:
 class Family(Protocol):
     """Makes scikit-learn pipelines, and folds a fitted one into what the router serves."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As in training.families."""
+        ...
 
     def search(self, fold: Fold, budget: Budget) -> list[Setting]:
         """Try settings on one fold; the best few first."""

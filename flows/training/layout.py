@@ -33,27 +33,37 @@ class Span:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """
+    Which rows are learned from, and which they are judged on.
+
     Attributes:
         windows: Lengths of memory worth trying, the configured one first.
         folds: On which they are tried, the newest first; all before the holdout.
         holdout: The newest rows; nothing is chosen by looking at them.
-    """  # noqa: D205
+    """
 
     windows: tuple[Window, ...]
     folds: tuple[Span, ...]
     holdout: Span
 
 
-def lay_out(training: Training, times: NDArray[np.float64]) -> Layout:
+def lay_out(
+    training: Training, times: NDArray[np.float64], *, seen_until: float | None = None, least: int = 1
+) -> Layout:
     """
     Divide the rows by time.
 
     A window is how far a model looks back from the newest row it learns from: the same
     length is used before every fold, before the holdout, and for the published model.
 
+    A champion must not be judged on rows that it has learned from, nor a challenger be
+    denied all that is newer: so at most half of the rows that the champion has not seen
+    become the holdout.
+
     Args:
         training: Names the windows, the share of the holdout and the fewest rows.
         times: Epoch seconds, ascending.
+        seen_until: Time of the newest row that the champion has learned from.
+        least: Rows that the holdout should have, even if the champion has seen some.
 
     Raises:
         NotEnoughData: If no window holds enough rows.
@@ -64,7 +74,7 @@ def lay_out(training: Training, times: NDArray[np.float64]) -> Layout:
     if not enough:
         raise _too_few(windows, times, needed)
     whole = before(times, len(times), enough[0])
-    cut = whole.stop - max(1, round(whole.rows * training.holdout))
+    cut = whole.stop - _holdout_rows(whole.rows, training.holdout, unseen(times, seen_until), least)
     return Layout(windows=enough, folds=_folds(whole.start, cut), holdout=Span(cut, whole.stop))
 
 
@@ -76,9 +86,18 @@ def before(times: NDArray[np.float64], stop: int, window: Window) -> Span:
     return Span(int(np.searchsorted(times[:stop], oldest, side="left")), stop)
 
 
+def unseen(times: NDArray[np.float64], until: float | None) -> int:
+    """Count the rows after *until*; all without one."""
+    return len(times) if until is None else len(times) - int(np.searchsorted(times, until, side="right"))
+
+
 def window_text(window: Window) -> str:
     """Name a window for people."""
     return "all" if window is None else text(window)
+
+
+def _holdout_rows(rows: int, share: float, unseen: int, least: int) -> int:
+    return max(1, min(round(rows * share), max(least, unseen // 2)))
 
 
 def _folds(start: int, stop: int) -> tuple[Span, ...]:

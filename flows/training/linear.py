@@ -81,7 +81,10 @@ class Linear:
 
         def one_hot() -> Any:
             return OneHotEncoder(
-                handle_unknown="infrequent_if_exist", min_frequency=RARE, max_categories=MOST_LEVELS, sparse_output=False
+                handle_unknown="infrequent_if_exist",
+                min_frequency=RARE,
+                max_categories=MOST_LEVELS,
+                sparse_output=False,
             )
 
         numeric = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
@@ -96,4 +99,3 @@ class Linear:
     def _of(self, fitted: Any, features: Any) -> NDArray[np.float64]:
         found = fitted.predict_proba(features)[:, 1] if self.task == "binary" else fitted.predict(features)
         return np.asarray(found, dtype=np.float64)
-

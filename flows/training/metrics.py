@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.comparison.metrics import metrics_of
 from registry.records.version import Task
 
 Floats = NDArray[np.float64]
@@ -25,7 +26,8 @@ def measure(task: Task, labels: Floats, scores: Floats) -> dict[str, float]:
         mape (regression); and "loss", the mean squared error of the probability (binary)
         or the mean absolute error (regression), as the monitoring counts it.
     """
-    found = _binary(labels, scores) if task == "binary" else _regression(labels, scores)
+    extra = _decisions(labels, scores) if task == "binary" else _relative(labels, scores)
+    found = metrics_of(task, labels, scores) | extra
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
@@ -45,41 +47,16 @@ def improvement(new: float | None, old: float | None, *, more_is_better: bool = 
     return change if more_is_better else -change
 
 
-def _binary(labels: Floats, scores: Floats) -> dict[str, float]:
-    from sklearn.metrics import roc_auc_score
-
+def _decisions(labels: Floats, scores: Floats) -> dict[str, float]:
     said, true = scores >= THRESHOLD, labels == 1
     hits = float((said & true).sum())
     precision, recall = _share(hits, said.sum()), _share(hits, true.sum())
-    brier = float(np.mean((scores - labels) ** 2))
-    return {
-        "auc": float(roc_auc_score(labels, scores)) if 0 < true.sum() < len(true) else math.nan,
-        "accuracy": float(np.mean(said == true)),
-        "brier": brier,
-        "log_loss": _log_loss(true, scores),
-        "precision": precision,
-        "recall": recall,
-        "f1": _share(2 * precision * recall, precision + recall),
-        "loss": brier,
-    }
+    return {"precision": precision, "recall": recall, "f1": _share(2 * precision * recall, precision + recall)}
 
 
-def _regression(labels: Floats, scores: Floats) -> dict[str, float]:
-    errors = scores - labels
-    spread = float(np.sum((labels - labels.mean()) ** 2))
+def _relative(labels: Floats, scores: Floats) -> dict[str, float]:
     nonzero = labels != 0
-    return {
-        "mae": float(np.mean(np.abs(errors))),
-        "rmse": float(np.sqrt(np.mean(errors**2))),
-        "r2": 1.0 - float(np.sum(errors**2)) / spread if spread else math.nan,
-        "mape": float(np.mean(np.abs(errors[nonzero] / labels[nonzero]))) if nonzero.any() else math.nan,
-        "loss": float(np.mean(np.abs(errors))),
-    }
-
-
-def _log_loss(true: NDArray[np.bool_], scores: Floats) -> float:
-    chance = np.clip(np.where(true, scores, 1.0 - scores), 1e-15, 1.0)
-    return float(-np.mean(np.log(chance)))
+    return {"mape": float(np.mean(np.abs(scores[nonzero] / labels[nonzero] - 1)))} if nonzero.any() else {}
 
 
 def _share(part: float, whole: float) -> float:

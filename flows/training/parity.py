@@ -18,12 +18,14 @@ RELATIVE = 1e-5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
     """
+    How closely the files agree with the fitted pipeline.
+
     Attributes:
         scores: What the scorer says, shape (n,).
         largest: Largest absolute difference to the pipeline.
         relative: Largest difference relative to the value; a value near zero counts as
             the mean absolute value.
-    """  # noqa: D205
+    """
 
     scores: NDArray[np.float64]
     largest: float

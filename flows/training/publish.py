@@ -3,12 +3,11 @@
 from datetime import datetime
 from importlib import metadata
 
-from registry.store.registry import Registry
-
 from flows.config.model import ModelConfig
 from flows.training.candidate import Candidate
 from registry.artifacts import ArtifactStore
 from registry.records.version import ModelVersion, next_version
+from registry.store.registry import Registry
 
 LIBRARIES = ("xgboost", "scikit-learn", "numpy", "polars", "optuna")
 

@@ -81,7 +81,9 @@ def refuse_empty(features: Features, rows: Rows, span: Span) -> None:
         DataError: If a feature has no value in *span*, or all labels are the same.
     """
     part = rows.cut(span)
-    mistakes = [f"feature {name!r} has no value at all" for name in features.names if part[name].null_count() == span.rows]
+    mistakes = [
+        f"feature {name!r} has no value at all" for name in features.names if part[name].null_count() == span.rows
+    ]
     if rows.classes(span) < 2:
         mistakes.append(f"all {span.rows} labels are {rows.labels[span.start]:g}")
     if mistakes:

@@ -134,11 +134,11 @@ class _Encoder:
     def matrix(self, rows: Rows) -> NDArray[np.float64]:
         """Encode to shape (n, width), in double precision."""
         matrix = np.empty((len(rows), self.width), dtype=np.float64)
-        if self._names:
+        if rows and self._names:
             raw = np.array([[_number(row, name) for name in self._names] for row in rows], dtype=np.float64)
-            raw = np.where(np.isnan(raw), self._fill, raw.reshape(len(rows), len(self._names)))
+            raw = np.where(np.isnan(raw), self._fill, raw)
             matrix[:, self._places] = (raw - self._shift) / self._scale
-        for column, place in self._categories:
+        for column, place in self._categories if rows else ():
             matrix[:, place] = [_lookup(column, row.get(column.feature)) for row in rows]
         return matrix
 

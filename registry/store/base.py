@@ -26,12 +26,14 @@ class Store:
 
     def __init__(self, engine: Engine, url: str) -> None:
         self._engine = engine
+        snapshots = engine.dialect.name != "sqlite"  # which has no other kind
+        self._readers = engine.execution_options(isolation_level="REPEATABLE READ") if snapshots else engine
         self._url = url
 
     @contextmanager
     def _reads(self) -> Iterator[Connection]:
         """See one snapshot."""
-        with translated(self._url), self._engine.connect() as connection:
+        with translated(self._url), self._readers.connect() as connection:
             yield connection
 
     @contextmanager

@@ -51,13 +51,19 @@ def make_engine(url: str) -> Engine:
 
 def unavailable(url: str, error: Exception) -> StoreUnavailable:
     """Say which database did not answer, without its password."""
-    cause = getattr(error, "orig", None) or error
     return StoreUnavailable(
         f"The registry at {shown(url)} cannot be used; nothing was changed.",
-        f"{str(cause).strip() or type(cause).__name__}.",
+        said(error),
         "Set UNDERSTUDY_HOME to a folder that you may write to, or correct UNDERSTUDY_DATABASE_URL; "
         "`understudy doctor` checks both.",
     )
+
+
+def said(error: Exception) -> str:
+    """Repeat the first line of what the database said, as a sentence."""
+    cause = getattr(error, "orig", None) or error
+    first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+    return f"{first.rstrip('.')}."
 
 
 def shown(url: str) -> str:
@@ -82,13 +88,13 @@ def translated(url: str) -> Iterator[None]:
 
 
 def _clash(error: IntegrityError) -> RegistryError:
-    said = f"{error.orig}\n"
+    marked = f"{error.orig}\n"
     mend = "Read the newest state and decide again."
     for marks, refusal, why in _CLASHES:
-        if any(mark in said for mark in marks):
+        if any(mark in marked for mark in marks):
             return refusal("Nothing was changed.", f"{why[0].upper()}{why[1:]}.", mend)
-    taken = "unique" in said.lower()
-    return (AlreadyExists if taken else InvalidRecord)("Nothing was changed.", f"{said.strip()}.", mend)
+    taken = "unique" in marked.lower()
+    return (AlreadyExists if taken else InvalidRecord)("Nothing was changed.", said(error), mend)
 
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:

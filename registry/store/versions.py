@@ -1,9 +1,11 @@
 """Model versions and the life cycle of their stages."""
 
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from registry.errors import AlreadyExists, NotFound, StageConflict
 from registry.records.version import ModelVersion, Stage, version_key
@@ -85,14 +87,16 @@ class Versions(Store):
 
 def ensure_model(connection: Connection, model: str, at: datetime) -> None:
     """Know *model* from now on, and lock it."""
-    known = connection.execute(select(models.c.name).where(models.c.name == model).with_for_update()).first()
-    if known is None:
+    if connection.execute(_row_of(model)).first() is not None:
+        return
+    with suppress(IntegrityError), connection.begin_nested():  # another process may be first
         connection.execute(insert(models).values(name=model, created_at=at))
+    connection.execute(_row_of(model))
 
 
 def lock_model(connection: Connection, model: str) -> None:
     """Let one writer at a time decide about *model*; SQLite has locked everything already."""
-    if connection.execute(select(models.c.name).where(models.c.name == model).with_for_update()).first() is None:
+    if connection.execute(_row_of(model)).first() is None:
         raise _unknown_model(connection, model)
 
 
@@ -123,6 +127,10 @@ def production(connection: Connection, model: str) -> ModelVersion | None:
     """Read the version in production."""
     found = all_versions(connection, model, "production")
     return found[0] if found else None
+
+
+def _row_of(model: str) -> Select[tuple[str]]:
+    return select(models.c.name).where(models.c.name == model).with_for_update()
 
 
 def _row(version: ModelVersion) -> dict[str, object]:

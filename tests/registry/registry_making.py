@@ -56,24 +56,24 @@ def a_plan(epoch: int = 1, champion: str = "v1.0.0", challenger: str | None = No
     return TrafficPlan(**fields | changes)
 
 
-def a_rollout(id: str = "r-0001", **changes: Any) -> Rollout:
+def a_rollout(name: str = "r-0001", **changes: Any) -> Rollout:
     fields: dict[str, Any] = {
-        "id": id,
+        "id": name,
         "model": "churn",
         "champion": "v1.0.0",
         "challenger": "v1.1.0",
         "steps": (Step(share=0, min_s=60, max_s=120), Step(share=100_000, min_s=60, max_s=120)),
         "policy": PromotionPolicy(metric="auc"),
-        "salt": f"churn.{id}",
+        "salt": f"churn.{name}",
         "step_started_at": NOON,
         "created_at": NOON,
     }
     return Rollout(**fields | changes)
 
 
-def an_event(id: str = "retrain_20260301_001", **changes: Any) -> RetrainingEvent:
+def an_event(name: str = "retrain_20260301_001", **changes: Any) -> RetrainingEvent:
     fields: dict[str, Any] = {
-        "id": id,
+        "id": name,
         "model": "churn",
         "trigger_type": "drift",
         "severity": "HIGH",
@@ -84,9 +84,9 @@ def an_event(id: str = "retrain_20260301_001", **changes: Any) -> RetrainingEven
     return RetrainingEvent(**fields | changes)
 
 
-def a_decision(id: str = "d-1", **changes: Any) -> Decision:
+def a_decision(name: str = "d-1", **changes: Any) -> Decision:
     fields: dict[str, Any] = {
-        "id": id,
+        "id": name,
         "model": "churn",
         "champion": "v1.0.0",
         "challenger": "v1.1.0",

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -12,7 +14,7 @@ import pytest
 from flows.ops.deploy import deploy_all
 from flows.ops.deployments import load_flow
 from flows.ops.down import down
-from flows.ops.environment import MARK, prefect_environment
+from flows.ops.environment import MARK, prefect_environment, settings_environment
 from flows.ops.errors import PortBusy, StartFailed
 from flows.ops.health import status
 from flows.ops.ports import free_port
@@ -173,6 +175,18 @@ def test_down_leaves_nothing_behind_and_a_second_one_says_so(tmp_path):
     assert marked(settings) == belongings(settings) == []
     down(settings, progress=said.append)
     assert said == ["nothing was running"]
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_an_attached_up_stops_everything_when_it_is_told_to(tmp_path, told):
+    settings = settings_in(tmp_path)
+    code = "from flows.ops.up import up; from registry.home import Settings; up(Settings(), wait=False, detach=False)"
+    attached = subprocess.Popen([sys.executable, "-c", code], env=os.environ | settings_environment(settings))
+    until(lambda: process(settings, "control").health == "healthy", 60)
+    attached.send_signal(told)
+
+    assert attached.wait(60) == 0
+    assert marked(settings) == []
 
 
 def test_a_busy_port_stops_everything_before_it_starts(tmp_path):

@@ -11,6 +11,7 @@ from flows.rollout.errors import ApprovalRefused, RolloutRefused
 from flows.rollout.tick import tick
 from registry.assignment import TOTAL
 from registry.errors import StageConflict
+from registry.records.live import Moments
 from registry.records.policy import PromotionPolicy
 from registry.records.verdict import Decision
 from registry.store.registry import Registry
@@ -126,6 +127,25 @@ def test_few_labels_hold_even_for_ever(registry, live, config):
     live.n = 50
 
     assert tick(registry, live, "churn", config, START + 99 * DAY).kind == "hold"
+
+
+def test_a_loss_that_is_no_number_holds(registry, live, config):
+    begun(registry, config)
+    tick(registry, live, "churn", config, START)
+    live.challenger_loss = 0.1
+    honest = live.metrics
+
+    def poisoned(model):
+        numbers = honest(model)
+        phase = numbers.phases[0]
+        shadow = msgspec.structs.replace(
+            phase.shadows["v1.1.0"], loss_difference=Moments(n=4000, mean=float("nan"), m2=1.0)
+        )
+        return msgspec.structs.replace(numbers, phases=(msgspec.structs.replace(phase, shadows={"v1.1.0": shadow}),))
+
+    live.metrics = poisoned
+
+    assert tick(registry, live, "churn", config, START + 9 * DAY).kind == "hold"
 
 
 def test_a_tick_that_dies_in_its_transaction_has_changed_nothing(registry, live, config, monkeypatch):

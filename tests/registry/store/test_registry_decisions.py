@@ -43,7 +43,7 @@ def test_decisions_come_newest_first(registry):
 def test_an_unknown_decision_is_refused(registry):
     registry.save_decision(a_decision())
 
-    with pytest.raises(NotFound, match="no decision 'd-9'. Why: Newest: d-1"):
+    with pytest.raises(NotFound, match=r"no decision 'd-9'\. Why: Newest: d-1"):
         registry.decision("d-9")
 
 

@@ -116,7 +116,7 @@ def test_a_rollout_that_is_over_does_not_move(registry, started):
 
 
 def test_an_unknown_rollout_is_refused_with_those_that_are_known(registry, started):
-    with pytest.raises(NotFound, match="no rollout 'r-0009'. Why: Newest: r-0001"):
+    with pytest.raises(NotFound, match=r"no rollout 'r-0009'\. Why: Newest: r-0001"):
         registry.rollout("r-0009")
     with pytest.raises(NotFound):
         registry.move_rollout(a_rollout("r-0009", revision=2), **WHO)
@@ -205,7 +205,7 @@ def test_approvals_are_kept_in_order_and_once(registry, started):
 def test_a_rollout_that_is_over_takes_no_approval(registry, started):
     registry.move_rollout(moved(started, status="aborted"), **WHO)
 
-    with pytest.raises(StageConflict, match="by ann was not noted. Why: r-0001 is aborted"):
+    with pytest.raises(StageConflict, match=r"by ann was not noted\. Why: r-0001 is aborted"):
         registry.approve("r-0001", actor="ann", role="ml_lead", reason="", at=NOON, decision_digest="d")
     with pytest.raises(NotFound):
         registry.approve("r-0009", actor="ann", role="ml_lead", reason="", at=NOON, decision_digest="d")

@@ -65,7 +65,7 @@ def test_an_unknown_version_is_refused_with_those_that_are_known(registry):
 
     with pytest.raises(NotFound, match=r"churn has no version v7\.0\.0. Why: Known: v1\.0\.0"):
         registry.version("churn", "v7.0.0")
-    with pytest.raises(NotFound, match="no model 'chrun'. Why: Known: churn"):
+    with pytest.raises(NotFound, match=r"no model 'chrun'\. Why: Known: churn"):
         registry.version("chrun", "v1.0.0")
 
 

@@ -1,0 +1,115 @@
+"""Compare two registered versions on the newest labelled rows."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from flows.client import RouterClient
+from flows.comparison.holdout import compare_holdout
+from flows.config.load import registered_config
+from flows.config.model import ModelConfig
+from flows.data.live import live_frame
+from flows.data.rows import feature_rows
+from flows.errors import NotEnoughData
+from flows.reports.decision import decision_markdown, publish_decision
+from registry.artifacts import ArtifactStore
+from registry.errors import NotFound
+from registry.home import Settings
+from registry.records.policy import PromotionPolicy
+from registry.records.verdict import Decision
+from registry.records.version import ModelVersion
+from registry.scoring.scorer import Scorer
+from registry.store.registry import Registry
+
+
+@flow(name="compare", flow_run_name="compare-{model}")
+def compare(
+    model: str,
+    challenger: str | None = None,
+    champion: str | None = None,
+    rows: int = 2000,
+    as_of: datetime | None = None,
+) -> dict[str, Any]:
+    """
+    Judge a challenger on the newest labelled requests.
+
+    Args:
+        model: Name of the model.
+        challenger: Version; the newest one that is not in production if empty.
+        champion: Version; the one in production if empty.
+        rows: How many of the newest labelled requests.
+        as_of: The model's clock; now if empty.
+    """
+    settings = Settings().prepare()
+    config = registered_config(model, settings)
+    with Registry.open(settings.registry_url) as registry, RouterClient(settings) as client:
+        ours = registry.version(model, champion) if champion else _champion(registry, model)
+        theirs = registry.version(model, challenger) if challenger else _newest(registry, model)
+        decision = judge(settings, config, client, ours, theirs, rows, as_of or datetime.now(UTC))
+        registry.save_decision(decision)
+    create_markdown_artifact(
+        key=f"compare-{model.replace('_', '-')}",
+        markdown=decision_markdown(decision, decision.report),
+        description=decision.headline,
+    )
+    return decision.to_dict()
+
+
+def judge(
+    settings: Settings,
+    config: ModelConfig,
+    client: RouterClient,
+    champion: ModelVersion,
+    challenger: ModelVersion,
+    rows: int,
+    now: datetime,
+) -> Decision:
+    """
+    Score the same rows with both, compare, and write the report.
+
+    Only rows newer than what either has learned from are used.
+    """
+    ends = [version.data.end.timestamp() for version in (champion, challenger) if version.data.end is not None]
+    frame = live_frame(client, config, labelled=True, newest=rows, since=max(ends, default=0.0))
+    if frame.is_empty():
+        raise NotEnoughData(
+            f"{challenger.version} was not compared with {champion.version}.",
+            "There is no labelled request that neither has learned from.",
+            "Wait for labels, or read the decision made when it was trained: `understudy decision list`.",
+        )
+    features, artifacts = feature_rows(config, frame), ArtifactStore(settings.models_dir)
+    scores = [
+        Scorer.load(artifacts.open(v.model, v.version, v.artifact_digest)).score(features)
+        for v in (champion, challenger)
+    ]
+    metric = config.promotion.metric or ("auc" if config.task == "binary" else "mae")
+    decision = compare_holdout(
+        model=config.model,
+        champion=champion.version,
+        challenger=challenger.version,
+        task=config.task,
+        labels=frame["_label"].to_numpy(),
+        champion_scores=scores[0],
+        challenger_scores=scores[1],
+        times=frame["_time"].to_numpy(),
+        policy=PromotionPolicy(**(config.promotion.model_dump() | {"metric": metric})),
+        decision_id=f"compare-{champion.version}-{challenger.version}-{now:%Y%m%d%H%M%S}",
+        at=now,
+    )
+    return publish_decision(settings, decision)
+
+
+def _champion(registry: Registry, model: str) -> ModelVersion:
+    found = registry.champion(model)
+    if found is None:
+        raise NotFound(f"{model} has no champion.", "Nothing is in production.", "Train one: `understudy train`.")
+    return found
+
+
+def _newest(registry: Registry, model: str) -> ModelVersion:
+    others = [version for version in registry.versions(model) if version.stage != "production"]
+    if not others:
+        raise NotFound(f"{model} has no challenger.", "All versions are in production.", "Train one first.")
+    return others[0]

@@ -1,0 +1,60 @@
+"""Metrics of one model on labelled rows, and the per-row gains that tests are made of."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.stats.paired import auc
+from registry.records.version import Task
+
+Floats = NDArray[np.float64]
+HIGHER_IS_BETTER = ("auc", "accuracy", "r2")
+DEFAULT_METRIC: dict[Task, str] = {"binary": "auc", "regression": "mae"}
+
+
+def metrics_of(task: Task, labels: Floats, scores: Floats) -> dict[str, float]:
+    """
+    All metrics that a decision may rest on.
+
+    Args:
+        labels: Shape (n,), 0/1 or values.
+        scores: Shape (n,), probabilities or values.
+
+    Returns:
+        Among them "loss", the unit of monitoring: squared error of the probability, or
+        absolute error. AUC is left out when a class is missing.
+    """
+    if task == "binary":
+        clipped = np.clip(scores, 1e-15, 1 - 1e-15)
+        found = {
+            "auc": auc(labels, scores),
+            "accuracy": float(np.mean((scores >= 0.5) == labels)),
+            "brier": float(np.mean((scores - labels) ** 2)),
+            "log_loss": float(-np.mean(labels * np.log(clipped) + (1 - labels) * np.log(1 - clipped))),
+        }
+        found["loss"] = found["brier"]
+        return {name: value for name, value in found.items() if np.isfinite(value)}
+    error = scores - labels
+    spread = float(np.sum((labels - labels.mean()) ** 2))
+    mae = float(np.mean(np.abs(error)))
+    found = {"mae": mae, "rmse": float(np.sqrt(np.mean(error**2))), "loss": mae}
+    return found | ({"r2": 1 - float(np.sum(error**2)) / spread} if spread > 0 else {})
+
+
+def gains(metric: str, labels: Floats, scores: Floats) -> Floats:
+    """Per-row value of a metric that is a mean over rows; more is better."""
+    if metric == "accuracy":
+        return np.asarray((scores >= 0.5) == labels, dtype=np.float64)
+    if metric in ("brier", "rmse", "r2", "auc"):
+        return np.asarray(-((scores - labels) ** 2))
+    if metric == "log_loss":
+        clipped = np.clip(scores, 1e-15, 1 - 1e-15)
+        return np.asarray(labels * np.log(clipped) + (1 - labels) * np.log(1 - clipped))
+    return np.asarray(-np.abs(scores - labels))
+
+
+def improvement(metric: str, champion: float, challenger: float) -> float:
+    """Relative improvement, positive is better; 0 when the champion's value is 0."""
+    if champion == 0:
+        return 0.0
+    change = (challenger - champion) / abs(champion)
+    return change if metric in HIGHER_IS_BETTER else -change

@@ -1,0 +1,1 @@
+"""The whole loop on a stream of sales leads, in a few minutes."""

@@ -1,0 +1,1 @@
+"""Watch for the drift that hurts; say when to retrain, and why."""

@@ -1,0 +1,95 @@
+"""Everything that rules may speak of, measured on the newest rows."""
+
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import stats
+
+from flows.config.model import ModelConfig
+from flows.detection.drift import DriftReport
+from registry.records.version import ModelVersion
+
+BACK = 4  # windows before the newest one that it is compared with
+
+
+def row_losses(config: ModelConfig, frame: pl.DataFrame) -> NDArray[np.float64]:
+    """Loss of each labelled, scored row: squared error of the probability, or absolute error."""
+    rows = frame.filter(pl.col("_label").is_not_null() & pl.col("_score").is_not_null())
+    difference = (rows["_score"] - rows["_label"]).to_numpy()
+    return np.asarray(difference**2 if config.task == "binary" else np.abs(difference), dtype=np.float64)
+
+
+def error_metrics(config: ModelConfig, frame: pl.DataFrame, baseline: float | None) -> dict[str, float | None]:
+    """
+    The newest window of labelled rows against the windows before it, and the baseline.
+
+    Args:
+        frame: Rows in time order with `_score` and `_label`.
+        baseline: Champion's loss on its holdout.
+
+    Returns:
+        Values of error metrics; None where there are fewer than `detection.min_labelled`
+        labelled rows on either side.
+
+    Source:
+        One-sided Welch test (Welch 1947) of the newest against the earlier losses.
+    """
+    losses, limits = row_losses(config, frame), config.detection
+    recent, before = losses[-limits.error_window :], losses[: -limits.error_window][-BACK * limits.error_window :]
+    metrics: dict[str, float | None] = dict.fromkeys(
+        ("error", "error_increase", "error_p", "baseline_increase", "accuracy")
+    )
+    metrics |= {"labelled": float(losses.size), "baseline_error": baseline}
+    if recent.size < min(limits.min_labelled, limits.error_window):
+        return metrics
+    error = float(recent.mean())
+    metrics["error"] = error
+    if baseline:
+        metrics["baseline_increase"] = error / baseline - 1
+    if config.task == "binary":
+        metrics["accuracy"] = _accuracy(frame, limits.error_window)
+    if before.size >= limits.min_labelled and before.mean() > 0:
+        metrics["error_increase"] = error / float(before.mean()) - 1
+        metrics["error_p"] = _rise(recent, before)
+    return metrics
+
+
+def drift_metrics(report: DriftReport) -> dict[str, float | None]:
+    """Counts and maxima over features; None when there was not enough data."""
+    if not report.enough:
+        names = ("drifted_features", "high_drift_features", "max_psi", "max_ks", "outlier_share", "missing_increase")
+        return {"rows": float(report.rows), **dict.fromkeys(names)}
+    features = report.features
+    return {
+        "rows": float(report.rows),
+        "drifted_features": float(len(report.drifted)),
+        "high_drift_features": float(sum(feature.high for feature in features)),
+        "max_psi": max((feature.psi for feature in features), default=0.0),
+        "max_ks": max((feature.statistic for feature in features), default=0.0),
+        "outlier_share": max((feature.outlier_share for feature in features), default=0.0),
+        "missing_increase": max((feature.missing_change for feature in features), default=0.0),
+    }
+
+
+def age_metrics(champion: ModelVersion, new_rows: int, now: datetime) -> dict[str, float | None]:
+    """How old the champion is, and how much it has not learned from."""
+    return {"age_days": (now - champion.created_at).total_seconds() / 86_400, "new_rows": float(new_rows)}
+
+
+def kpi_metrics(config: ModelConfig, frame: pl.DataFrame) -> dict[str, float | None]:
+    """Means of the KPIs over the rows that have them."""
+    means = {name: frame[f"_kpi_{name}"].mean() for name in config.data.kpis}
+    return {name: float(mean) if isinstance(mean, int | float) else None for name, mean in means.items()}
+
+
+def _accuracy(frame: pl.DataFrame, window: int) -> float:
+    rows = frame.filter(pl.col("_label").is_not_null() & pl.col("_score").is_not_null()).tail(window)
+    return float(np.mean((rows["_score"] >= 0.5).to_numpy() == (rows["_label"] == 1).to_numpy()))
+
+
+def _rise(recent: NDArray[np.float64], before: NDArray[np.float64]) -> float:
+    if recent.std() == 0 and before.std() == 0:
+        return 0.0 if recent.mean() > before.mean() else 1.0
+    return float(stats.ttest_ind(recent, before, equal_var=False, alternative="greater").pvalue)

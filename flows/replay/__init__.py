@@ -1,0 +1,1 @@
+"""Play a time-ordered table through the live system, as if it were traffic."""

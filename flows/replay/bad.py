@@ -1,0 +1,118 @@
+"""A deliberately bad challenger: a good model that gets its features in the wrong places."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from flows.config.model import ModelConfig
+from flows.replay.errors import ReplayRefused
+from flows.rollout.begin import begin_rollout
+from registry.artifacts import ArtifactStore
+from registry.home import Settings
+from registry.records.plan import CHAMPION
+from registry.records.rollout import Rollout, Step
+from registry.records.version import ModelVersion, next_version
+from registry.scoring.scorer import SPEC_FILE
+from registry.scoring.spec import CategoryColumn, NumericColumn, ScorerSpec
+from registry.store.registry import Registry
+
+ACTOR = "replay-saboteur"
+REASON = "deliberately bad: features shuffled; begun without offline comparison, to see it stopped"
+
+
+def shuffled(spec: ScorerSpec) -> ScorerSpec:
+    """
+    Hand every column of the model the next column's feature, numbers and categories apart.
+
+    Raises:
+        ReplayRefused: If no two features could change places.
+    """
+    following = _following([c for c in spec.columns if isinstance(c, NumericColumn)])
+    following |= _following([c for c in spec.columns if isinstance(c, CategoryColumn)])
+    if all(name == other for name, other in following.items()):
+        raise ReplayRefused(
+            "No bad challenger was made.",
+            "The model has no two features of one kind.",
+            "Leave --inject-bad-challenger out.",
+        )
+    columns = tuple(msgspec.structs.replace(c, feature=following[c.feature]) for c in spec.columns)
+    return msgspec.structs.replace(spec, columns=columns)
+
+
+def inject(
+    settings: Settings,
+    registry: Registry,
+    config: ModelConfig,
+    *,
+    at: datetime,
+    steps: Sequence[Step] | None,
+) -> Rollout:
+    """
+    Register a bad version and begin its rollout; doing it twice goes on with the same.
+
+    Args:
+        settings: Names the artifacts.
+        registry: Where it is registered.
+        config: Of the model.
+        at: On the virtual clock.
+        steps: Instead of the configured ones, e.g. without shadow.
+    """
+    known = [version for version in registry.versions(config.model) if is_bad(version)]
+    begun = [one for one in registry.rollouts(config.model) if known and one.challenger == known[0].version]
+    if begun:
+        return begun[0]
+    bad = known[0] if known else _register(settings, registry, config.model, at)
+    return begin_rollout(
+        config,
+        registry,
+        model=config.model,
+        challenger=bad.version,
+        decision=None,
+        actor=ACTOR,
+        reason=REASON,
+        at=at,
+        steps=steps,
+    )
+
+
+def is_bad(version: ModelVersion) -> bool:
+    """Whether a replay made it bad."""
+    return version.actor == ACTOR
+
+
+def highest_share(registry: Registry, model: str, version: str) -> float:
+    """Largest share of callers that *version* ever answered, by all plans."""
+    plans = registry.plans(model, limit=1_000_000)
+    weights = [plan.weight_of(arm.variant) / 1_000_000 for plan in plans for arm in plan.arms if arm.version == version]
+    return max(weights, default=0.0)
+
+
+def _register(settings: Settings, registry: Registry, model: str, at: datetime) -> ModelVersion:
+    champion = registry.champion(model)
+    if champion is None:
+        raise ReplayRefused("No bad challenger was made.", f"{model} has no {CHAMPION}.", "Train one first.")
+    store = ArtifactStore(settings.models_dir)
+    files = store.load(model, champion.version, champion.artifact_digest)
+    spec = shuffled(ScorerSpec.from_json(files[SPEC_FILE]))
+    name = next_version([version.version for version in registry.versions(model)])
+    digest = store.save(model, name, {**files, SPEC_FILE: spec.to_json()})
+    bad = msgspec.structs.replace(
+        champion,
+        version=name,
+        stage="staging",
+        metrics={},
+        baseline_metrics={},
+        artifact_digest=digest,
+        parent=champion.version,
+        created_at=at,
+        actor=ACTOR,
+        reason=REASON,
+    )
+    registry.register_version(bad)
+    return bad
+
+
+def _following(columns: Sequence[NumericColumn | CategoryColumn]) -> dict[str, str]:
+    names = list(dict.fromkeys(column.feature for column in columns))
+    return dict(zip(names, [*names[1:], *names[:1]], strict=True))

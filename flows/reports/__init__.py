@@ -1,0 +1,1 @@
+"""Reports that a person can act on: one HTML file, nothing external."""

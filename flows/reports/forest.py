@@ -1,0 +1,52 @@
+"""A forest plot: every effect with its interval, around the line of no difference."""
+
+from collections.abc import Sequence
+from html import escape
+
+from registry.records.verdict import Finding
+
+_WIDTH, _LABEL, _ROW = 880, 190, 34
+
+
+def forest(findings: Sequence[Finding]) -> str:
+    """
+    Draw the findings that have an estimate; each on a scale of its own, zero in the middle.
+
+    Metrics have different units, so a common axis would show only the largest one.
+    """
+    shown = [finding for finding in findings if finding.estimate is not None]
+    if not shown:
+        return '<p class="soft">No effect could be estimated yet.</p>'
+    height = _ROW * len(shown) + 40
+    middle = _LABEL + (_WIDTH - _LABEL - 150) / 2
+    rows = "".join(_row(finding, 24 + index * _ROW, middle) for index, finding in enumerate(shown))
+    zero = f'<line x1="{middle}" x2="{middle}" y1="6" y2="{height - 28}" stroke="var(--soft)" stroke-dasharray="3 3"/>'
+    worse = f'<text x="{_LABEL}" y="{height - 8}" style="fill:var(--soft)">&#8592; champion better</text>'
+    better = f'<text x="{_WIDTH - 300}" y="{height - 8}" style="fill:var(--soft)">challenger better &#8594;</text>'
+    label = "Effects with their intervals, challenger minus champion"
+    return f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{label}">{zero}{rows}{worse}{better}</svg>'
+
+
+def _row(finding: Finding, y: float, middle: float) -> str:
+    estimate = finding.estimate or 0.0
+    low, high = finding.low, finding.high
+    reach = max(abs(value) for value in (estimate, low or 0.0, high or 0.0)) or 1.0
+    half = (_WIDTH - _LABEL - 150) / 2 - 8
+
+    def x(value: float | None, edge: float) -> float:
+        return edge if value is None else middle + value / reach * half
+
+    left, right = x(low, middle - half), x(high, middle + half)
+    color = {True: "var(--good)", False: "var(--bad)", None: "var(--mark)"}[finding.passed]
+    return (
+        f'<text x="0" y="{y + 4}">{escape(finding.name)}</text>'
+        f'<line x1="{left:.1f}" x2="{right:.1f}" y1="{y}" y2="{y}" stroke="{color}" stroke-width="3"/>'
+        f'<circle cx="{x(estimate, middle):.1f}" cy="{y}" r="5" fill="{color}"/>'
+        f'<text x="{_WIDTH - 142}" y="{y + 4}">{_interval(estimate, low, high)}</text>'
+    )
+
+
+def _interval(estimate: float, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return f"{estimate:+.3g} (unbounded)"
+    return f"{estimate:+.3g} [{low:.2g}, {high:.2g}]"

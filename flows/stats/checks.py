@@ -1,0 +1,40 @@
+"""Refuse numbers that no statistic can be made of; say what, and how many."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """One-dimensional, finite floats."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1:
+        raise ValueError(f"{name} has {array.ndim} dimensions; give one")
+    bad = int(np.count_nonzero(~np.isfinite(array)))
+    if bad:
+        raise ValueError(f"{name} has {bad} of {array.size} values that are NaN or infinite; drop or fill them")
+    return array
+
+
+def binary(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Labels of 0 and 1."""
+    array = finite(name, values)
+    bad = int(np.count_nonzero((array != 0) & (array != 1)))
+    if bad:
+        raise ValueError(f"{name} has {bad} of {array.size} values other than 0 and 1; recode them")
+    return array
+
+
+def same_length(**arrays: NDArray[np.float64]) -> int:
+    """How many rows all arrays have."""
+    sizes = {name: array.size for name, array in arrays.items()}
+    if len(set(sizes.values())) > 1:
+        shown = ", ".join(f"{name}: {size}" for name, size in sizes.items())
+        raise ValueError(f"lengths differ ({shown}); give the same rows to both")
+    return next(iter(sizes.values()))
+
+
+def share(name: str, value: float) -> float:
+    """Strictly between 0 and 1."""
+    if not 0 < value < 1:
+        raise ValueError(f"{name} is {value}; it must lie strictly between 0 and 1")
+    return value

@@ -1,0 +1,61 @@
+"""What a retraining needs around it, given by whoever runs it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import polars as pl
+
+from flows.config.model import ModelConfig
+from flows.notify import Message, notify
+from flows.training.progress import Progress, silent
+from registry.artifacts import ArtifactStore
+from registry.home import Settings
+from registry.store.registry import Registry
+
+T = TypeVar("T")
+
+
+class Step(Protocol):
+    """Runs one coarse step; a flow makes it a task."""
+
+    def __call__(self, name: str, work: Callable[[], T], *, retries: int = 0) -> T:
+        """Return what *work* returns; try again up to *retries* times if it can."""
+        ...
+
+
+def plainly(name: str, work: Callable[[], T], *, retries: int = 0) -> T:  # noqa: ARG001 (a Step)
+    """Run a step as what it is: a function."""
+    return work()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """
+    Everything around one model's retraining.
+
+    Attributes:
+        read_rows: Returns labelled rows as `flows.data` prepares them.
+        clock: Tells the time of the model's world (virtual in a replay).
+        progress: Told how far the training is.
+        step: How coarse steps are run.
+    """
+
+    config: ModelConfig
+    settings: Settings
+    registry: Registry
+    artifacts: ArtifactStore
+    read_rows: Callable[[], pl.DataFrame]
+    clock: Callable[[], datetime]
+    progress: Progress = silent
+    step: Step = plainly
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self.config.model
+
+    def tell(self, message: Message) -> None:
+        """Notify the people whom the configuration names."""
+        notify(self.config.notify.urls, message)
