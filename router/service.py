@@ -52,13 +52,16 @@ class Front:
 def _worker_app() -> RouterApp:
     global _app
     if _app is None:
-        die_with_parent()
         _app = build(Settings())
     return _app
 
 
 class _Answers:
     """Answers callers: consistent-hash split, shadow copies by the log, same-request fallback."""
+
+    def __init__(self) -> None:
+        # A worker that outlives a killed service would keep its port.
+        die_with_parent()
 
 
 UnderstudyRouter = bentoml.service(name="understudy", traffic={"timeout": 60, "max_concurrency": 100_000})(_Answers)

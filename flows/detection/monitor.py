@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.events import emit_event
 
 from flows.client import RouterClient
+from flows.client.clock import lives_in_another_time
 from flows.config.load import registered_config
 from flows.detection.markdown import markdown_of, table_of
 from flows.detection.profile import ReferenceProfile
@@ -36,7 +37,8 @@ def monitor(model: str | None = None, as_of: datetime | None = None) -> dict[str
     settings = Settings().prepare()
     if model is not None:
         return look_after(settings, model, as_of or datetime.now(UTC))
-    names = sorted(path.stem for path in settings.configs_dir.glob("*.yaml"))
+    known = sorted(path.stem for path in settings.configs_dir.glob("*.yaml"))
+    names = [name for name in known if as_of is not None or not lives_in_another_time(settings, name)]
     return {name: _patiently(settings, name, as_of or datetime.now(UTC)) for name in names}
 
 

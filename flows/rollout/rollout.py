@@ -7,6 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.client.clock import lives_in_another_time
 from flows.errors import FlowsError
+from flows.reports.decision import publish_decision
 from flows.rollout.announce import announce, announce_foreign_end
 from flows.rollout.describe import markdown
 from flows.rollout.desk import Desk, artifact_key, moment, opened
@@ -40,7 +41,14 @@ def rollout(model: str | None = None, as_of: datetime | None = None) -> dict[str
 def heartbeat(desk: Desk, model: str, at: datetime) -> Move:
     """Tick once, and tell people what came of it."""
     before = desk.registry.active_rollout(model)
-    move = tick(desk.registry, desk.client, model, desk.config(model), at)
+    move = tick(
+        desk.registry,
+        desk.client,
+        model,
+        desk.config(model),
+        at,
+        report=lambda decision: publish_decision(desk.settings, decision),
+    )
     if before is not None:
         announce(desk, before, move, at)
     if move.kind == "none" and (ended := announce_foreign_end(desk, model, at)):

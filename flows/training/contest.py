@@ -137,10 +137,10 @@ def _usable_folds(contest: Contest) -> list[Span]:
         if all(_learnable(contest, before(times, fold.start, window)) for window in contest.layout.windows)
     ]
     if not folds:
-        oldest = contest.layout.folds[-1]
+        newest = contest.layout.folds[0]
         raise DataError(
             "Nothing was trained.",
-            f"Before row {oldest.stop} of {len(rows.times)}, all labels are the same, in one of the windows.",
+            f"Before row {newest.start} of {len(rows.times)}, all labels are the same, in one of the windows.",
             "Widen training.window, or wait until both classes have occurred for a while.",
         )
     return folds

@@ -2,14 +2,17 @@
 
 from typing import Literal
 
+import msgspec
+
 from flows.comparison.holdout import compare_holdout
 from flows.notify.messages import approval_wanted
+from flows.reports.decision import publish_decision
 from flows.rollout.begin import begin_rollout, configured_guards, configured_policy
 from flows.training.candidate import Candidate
 from flows.training.shop import Shop
 from registry.records.retraining import RetrainingEvent
 from registry.records.rollout import Rollout
-from registry.records.verdict import Decision
+from registry.records.verdict import Decision, Finding
 from registry.records.version import ModelVersion
 
 Followed = Literal["installed", "rollout", "waiting_approval", "rejected", "undecided"]
@@ -34,8 +37,18 @@ def judge(shop: Shop, event: RetrainingEvent, candidate: Candidate, version: Mod
         decision_id=decision_id(event, version.version),
         at=shop.clock(),
     )
-    shop.registry.save_decision(decision)
-    return decision
+    told = publish_decision(shop.settings, _with_left_out(decision, len(holdout.labels), holdout.unseen))
+    shop.registry.save_decision(told)
+    return told
+
+
+def _with_left_out(decision: Decision, rows: int, unseen: int) -> Decision:
+    """Say why the two were compared on fewer rows than the holdout has."""
+    if unseen == rows:
+        return decision
+    said = f"{rows - unseen} of {rows} held-out rows were left out: the champion has learned from them"
+    finding = Finding(name="rows known to the champion", passed=None, said=said, n=rows - unseen)
+    return msgspec.structs.replace(decision, findings=(*decision.findings, finding))
 
 
 def decision_id(event: RetrainingEvent, version: str) -> str:

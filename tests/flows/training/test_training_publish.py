@@ -8,9 +8,7 @@ from registry.scoring.scorer import Scorer
 
 
 def trained(config, **more):
-    return train_candidate(
-        config, make_frame(600), champion=None, champion_scorer=None, seed=0, as_of=NOW, **more
-    )
+    return train_candidate(config, make_frame(600), champion=None, champion_scorer=None, seed=0, as_of=NOW, **more)
 
 
 def quick(**more):

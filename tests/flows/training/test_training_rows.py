@@ -3,8 +3,8 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 import pytest
-
 from training_making import NOW, make_config, make_frame
+
 from flows.errors import DataError
 from flows.training.layout import Span
 from flows.training.rows import fingerprint, refuse_empty, usable
