@@ -128,6 +128,7 @@ class Settings(BaseSettings):
             return self.admin_token
         path = self.home / "admin-token"
         if not path.exists():
+            self.home.mkdir(parents=True, exist_ok=True)
             _write_once(path, secrets.token_urlsafe(32))
         return path.read_text().strip()
 

@@ -46,7 +46,8 @@ def demo(
         if not leave:
             _stay(found.addresses)
     finally:
-        _down()
+        if not found.already_up:
+            _down()
     raise typer.Exit(_code(shown))
 
 

@@ -17,8 +17,10 @@ def console() -> Console:
 
 
 def say(*what: RenderableType) -> None:
-    """Print for people."""
-    console().print(*what, soft_wrap=all(isinstance(one, str) for one in what))
+    """Print for people, one below the other."""
+    paper = console()
+    for one in what:
+        paper.print(one, soft_wrap=isinstance(one, str))
 
 
 def progress(said: str) -> None:

@@ -89,6 +89,11 @@ class Detection(Section):
     cooldown: Duration = Field(default=timedelta(days=1), description="No second retraining within")
     rules: tuple[Rule, ...] = (
         Rule(name="error rises", trigger="drift", condition="error_increase > 0.15 and error_p < 0.05"),
+        Rule(
+            name="worse than when trained",
+            trigger="performance",
+            condition="baseline_increase > 0.15 and baseline_p < 0.01",
+        ),
         Rule(name="many features drift", trigger="drift", condition="drifted_features > 5"),
         Rule(name="any drift", trigger="drift", condition="drifted_features > 0", action="investigate"),
         Rule(name="old model", trigger="age", condition="age_days > 7 and new_rows > 1000"),

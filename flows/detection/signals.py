@@ -21,39 +21,50 @@ def row_losses(config: ModelConfig, frame: pl.DataFrame) -> NDArray[np.float64]:
     return np.asarray(difference**2 if config.task == "binary" else np.abs(difference), dtype=np.float64)
 
 
-def error_metrics(config: ModelConfig, frame: pl.DataFrame, baseline: float | None) -> dict[str, float | None]:
+def error_metrics(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersion) -> dict[str, float | None]:
     """
     The newest window of labelled rows against the windows before it, and the baseline.
 
     Args:
-        frame: Rows in time order with `_score` and `_label`.
-        baseline: Champion's loss on its holdout.
+        frame: Rows in time order with `_score`, `_label` and `_version`.
+        champion: Its loss on its holdout is the baseline; only rows that it served
+            itself are held against that.
 
     Returns:
         Values of error metrics; None where there are fewer than `detection.min_labelled`
         labelled rows on either side.
 
     Source:
-        One-sided Welch test (Welch 1947) of the newest against the earlier losses.
+        One-sided Welch test (Welch 1947) of the newest against the earlier losses;
+        one-sided t test against the baseline.
     """
     losses, limits = row_losses(config, frame), config.detection
     recent, before = losses[-limits.error_window :], losses[: -limits.error_window][-BACK * limits.error_window :]
     metrics: dict[str, float | None] = dict.fromkeys(
-        ("error", "error_increase", "error_p", "baseline_increase", "accuracy")
+        ("error", "error_increase", "error_p", "accuracy")
     )
-    metrics |= {"labelled": float(losses.size), "baseline_error": baseline}
+    metrics |= {"labelled": float(losses.size), **_against_baseline(config, frame, champion)}
     if recent.size < min(limits.min_labelled, limits.error_window):
         return metrics
     error = float(recent.mean())
     metrics["error"] = error
-    if baseline:
-        metrics["baseline_increase"] = error / baseline - 1
     if config.task == "binary":
         metrics["accuracy"] = _accuracy(frame, limits.error_window)
     if before.size >= limits.min_labelled and before.mean() > 0:
         metrics["error_increase"] = error / float(before.mean()) - 1
         metrics["error_p"] = _rise(recent, before)
     return metrics
+
+
+def _against_baseline(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersion) -> dict[str, float | None]:
+    baseline = champion.metrics.get("loss")
+    ours = row_losses(config, frame.filter(pl.col("_version") == champion.version))[-config.detection.error_window :]
+    found: dict[str, float | None] = {"baseline_error": baseline, "baseline_increase": None, "baseline_p": None}
+    if baseline and ours.size >= config.detection.min_labelled:
+        found["baseline_increase"] = float(ours.mean()) / baseline - 1
+        test = stats.ttest_1samp(ours, baseline, alternative="greater") if ours.std() > 0 else None
+        found["baseline_p"] = float(test.pvalue) if test else float(ours.mean() <= baseline)
+    return found
 
 
 def drift_metrics(report: DriftReport) -> dict[str, float | None]:

@@ -87,7 +87,7 @@ def measure(
     report = drift(reference, rows.tail(limits.window), config)
     metrics = {
         **drift_metrics(report),
-        **error_metrics(config, labelled, champion.metrics.get("loss")),
+        **error_metrics(config, labelled, champion),
         **age_metrics(champion, _new_rows(config, registry, client, champion), now),
         **kpi_metrics(config, labelled),
     }

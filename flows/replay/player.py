@@ -103,7 +103,7 @@ class Player:
         self.progress = progress
         self._predictions, self._scores = np.full(len(table), np.nan), np.full(len(table), np.nan)
         self._remember(journal.answers(progress))
-        self._last = clock()
+        self._last, self._shown = clock(), ""
 
     def play(self) -> Progress:
         """Go on until everything is sent and every label is delivered."""
@@ -184,6 +184,14 @@ class Player:
         if not said.startswith("hold"):
             self._audience.told(f"{rollout.challenger}: {said}")
         self._live.follow_plan()
+        self._show_report()
+
+    def _show_report(self) -> None:
+        newest = next(iter(self._live.registry.decisions(self._config.model)), None)
+        if newest is None or newest.report is None or newest.report == self._shown:
+            return
+        self._shown = newest.report
+        self._audience.told(f"report: {(self._live.settings.reports_dir / newest.report).absolute().as_uri()}")
 
     def _approve(self, rollout: Rollout, at: datetime) -> None:
         if rollout.status != "waiting_approval" or not self._options.approve:
@@ -226,6 +234,7 @@ class Player:
         for event in settle(self._live, self._audience.told):
             made = event.retrained_version or event.notes or "nothing"
             self._audience.told(f"{event.id} made {made}: {event.notes}" if event.notes else f"{event.id} made {made}")
+            self._show_report()
             self._roll(now)
 
     def _note(self, **changes: Any) -> None:

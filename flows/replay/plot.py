@@ -32,7 +32,7 @@ def plot(summary: Summary, folder: Path) -> dict[str, Path]:
         (f"served by the loop ({summary.served[name]:.4g})", [p.served[name] for p in summary.series], _SERVED),
     ):
         axes.plot(times, values, color=colour, alpha=0.25, linewidth=1)  # type: ignore[arg-type]
-        axes.plot(times, smooth(values), color=colour, linewidth=2, label=said)  # type: ignore[arg-type]
+        axes.plot(times, smooth(values, 1 + len(values) // 24), color=colour, linewidth=2, label=said)  # type: ignore[arg-type]
     for number, one in enumerate(summary.promotions):
         axes.axvline(one.at, color=_EVENT, linewidth=1, linestyle=":", label="promoted rollout" if not number else None)  # type: ignore[arg-type]
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
@@ -48,7 +48,7 @@ def plot(summary: Summary, folder: Path) -> dict[str, Path]:
     return files
 
 
-def smooth(values: list[float], width: int = 5) -> list[float]:
+def smooth(values: list[float], width: int) -> list[float]:
     """Mean over the last *width* batches that have a value; nan before the first."""
     from math import isnan, nan
 

@@ -181,7 +181,7 @@ def measure(task: Task, rows: slice, labels: Numbers, said: tuple[Numbers, Numbe
 
 
 def retrainings(events: Sequence[RetrainingEvent], runs: dict[str, str]) -> tuple[Retraining, ...]:
-    """Tell of every retraining, oldest first."""
+    """Tell of every retraining after the first training, oldest first."""
     return tuple(
         Retraining(
             id=event.id,
@@ -194,6 +194,7 @@ def retrainings(events: Sequence[RetrainingEvent], runs: dict[str, str]) -> tupl
             run=runs.get(event.id),
         )
         for event in sorted(events, key=lambda one: (one.triggered_at, one.id))
+        if event.trigger_type != "initial"
     )
 
 

@@ -85,9 +85,39 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Built:
+    """Fitted on *span*, folded into files, and checked."""
+
     files: dict[str, bytes]
     parity: Parity
     span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """What one training works with."""
+
+    config: ModelConfig
+    contest: Contest
+    champion: ModelVersion | None
+    scorer: Scorer | None
+    seed: int
+
+    @property
+    def rows(self) -> Rows:
+        return self.contest.rows
+
+    @property
+    def holdout(self) -> Span:
+        return self.contest.layout.holdout
+
+    @property
+    def parent(self) -> str | None:
+        return self.champion.version if self.champion else None
+
+    @property
+    def unseen(self) -> int:
+        """Rows of the holdout that the champion has not learned from."""
+        return min(self.holdout.rows, unseen(self.rows.times, _seen_until(self.champion)))
 
 
 def train_candidate(
@@ -119,51 +149,26 @@ def train_candidate(
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    with threadpool_limits(limits=1, user_api="blas"):  # sums in another order would change the bytes
-        return _train(config, frame, champion, champion_scorer, seed, as_of, on_progress)
-
-
-def _train(
-    config: ModelConfig,
-    frame: pl.DataFrame,
-    champion: ModelVersion | None,
-    champion_scorer: Scorer | None,
-    seed: int,
-    as_of: datetime,
-    on_progress: Progress,
-) -> Candidate:
     started = time.monotonic()
     on_progress(0.0, "Check the rows")
     rows = usable(config, frame, as_of)
     contest = _contest(config, rows, champion, seed, started)
-    first = contest.layout.windows[0]
-    refuse_empty(config.features, rows, before(rows.times, contest.layout.holdout.start, first))
-    entries = decide(contest, within(on_progress, 0.02, 0.85))
-    best, holdout = entries[0], contest.layout.holdout
-    asked = feature_rows(config, rows.cut(holdout))
-    on_progress(0.85, f"Fit {best.setting.family} and score the holdout")
-    judged = _build(contest, best, before(rows.times, holdout.start, best.window), asked)
-    on_progress(0.92, "Fit again on all rows" if config.training.refit else "Describe the rows")
-    served = (
-        _build(contest, best, before(rows.times, holdout.stop, best.window), asked) if config.training.refit else judged
-    )
-    scored = Holdout(
-        times=rows.times[holdout.start :],
-        labels=rows.labels[holdout.start :],
-        challenger=judged.parity.scores,
-        champion=_champion_scores(config, rows.cut(holdout), champion_scorer),
-        unseen=min(holdout.rows, unseen(rows.times, _seen_until(champion))),
-    )
-    return _describe(config, contest, entries, served, scored, champion, seed, started)
+    bench = _Bench(config=config, contest=contest, champion=champion, scorer=champion_scorer, seed=seed)
+    refuse_empty(config.features, rows, before(rows.times, bench.holdout.start, contest.layout.windows[0]))
+    with threadpool_limits(limits=1, user_api="blas"):  # sums in another order would change the bytes
+        entries = tuple(decide(contest, within(on_progress, 0.02, 0.85)))
+        served, scored = _build_both(bench, entries[0], on_progress)
+    return _describe(bench, entries, served, scored, time.monotonic() - started)
 
 
 def _contest(config: ModelConfig, rows: Rows, champion: ModelVersion | None, seed: int, started: float) -> Contest:
     policy = configured_policy(config)
     known = (Setting(champion.algorithm, champion.params),) if champion else ()
     until = started + STUDY_SHARE * config.training.time_budget.total_seconds()
+    layout = lay_out(config.training, rows.times, seen_until=_seen_until(champion), least=policy.min_holdout)
     return Contest(
         rows=rows,
-        layout=lay_out(config.training, rows.times, seen_until=_seen_until(champion), least=policy.min_holdout),
+        layout=layout,
         families=families_of(config, policy.metric, seed),
         metric=policy.metric,
         task=config.task,
@@ -176,13 +181,31 @@ def _seen_until(champion: ModelVersion | None) -> float | None:
     return champion.data.end.timestamp() + 1e-6 if champion and champion.data.end else None
 
 
-def _build(contest: Contest, best: Entry, span: Span, asked: Sequence[Mapping[str, Any]]) -> _Built:
-    """Fit on *span*, fold into files, and check them on the holdout."""
-    family, holdout = contest.family(best.setting), contest.layout.holdout
-    fitted = fit(family, best.setting, contest.rows.sample(span))
+def _build_both(bench: _Bench, best: Entry, on_progress: Progress) -> tuple[_Built, Holdout]:
+    """Fit what is judged, without the holdout, and what is served, which may have seen it."""
+    config, rows, holdout = bench.config, bench.rows, bench.holdout
+    asked = feature_rows(config, rows.cut(holdout))
+    on_progress(0.85, f"Fit {best.setting.family} and score the holdout")
+    judged = _build(bench, best, before(rows.times, holdout.start, best.window), asked)
+    scored = Holdout(
+        times=rows.times[holdout.start :],
+        labels=rows.labels[holdout.start :],
+        challenger=judged.parity.scores,
+        champion=_champion_scores(config, rows.cut(holdout), bench.scorer),
+        unseen=bench.unseen,
+    )
+    if not config.training.refit:
+        return judged, scored
+    on_progress(0.92, "Fit again on all rows")
+    return _build(bench, best, before(rows.times, holdout.stop, best.window), asked), scored
+
+
+def _build(bench: _Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, Any]]) -> _Built:
+    family = bench.contest.family(best.setting)
+    fitted = fit(family, best.setting, bench.rows.sample(span))
     files = scorer_files(*family.spec(fitted))
-    expected = family.scores(fitted, contest.rows.sample(holdout))
-    return _Built(files, check_parity(files, asked, expected, contest.task), span)
+    expected = family.scores(fitted, bench.rows.sample(bench.holdout))
+    return _Built(files, check_parity(files, asked, expected, bench.config.task), span)
 
 
 def _champion_scores(config: ModelConfig, part: pl.DataFrame, scorer: Scorer | None) -> NDArray[np.float64] | None:
@@ -204,38 +227,26 @@ def _champion_scores(config: ModelConfig, part: pl.DataFrame, scorer: Scorer | N
 
 
 def _describe(
-    config: ModelConfig,
-    contest: Contest,
-    entries: Sequence[Entry],
-    served: _Built,
-    scored: Holdout,
-    champion: ModelVersion | None,
-    seed: int,
-    started: float,
+    bench: _Bench, entries: tuple[Entry, ...], served: _Built, scored: Holdout, duration_s: float
 ) -> Candidate:
-    best, part = entries[0], contest.rows.cut(served.span)
-    metrics = measure(config.task, scored.labels, scored.challenger)
-    fair = scored.champion if scored.unseen == len(scored.labels) else None
-    baseline = measure(config.task, scored.labels, fair) if fair is not None else {}
-    data = _data(config, part)
+    config, best, part = bench.config, entries[0], bench.rows.cut(served.span)
+    metrics, data = measure(config.task, scored.labels, scored.challenger), _data(config, part)
+    baseline = _baseline(config.task, scored)
     facts = Facts(
         config=config,
         data=data,
-        entries=tuple(entries),
-        metric=contest.metric,
+        entries=entries,
+        metric=bench.contest.metric,
         metrics=metrics,
         baseline=baseline,
-        champion=champion.version if champion else None,
+        champion=bench.parent,
         holdout=(_moment(scored.times[0]), _moment(scored.times[-1]), len(scored.times)),
         parity=served.parity.largest,
-        seed=seed,
+        seed=bench.seed,
     )
-    files = served.files | {
-        REFERENCE_FILE: reference(config, contest.rows, served.span.start, contest.layout.holdout, scored.challenger),
-        CARD_FILE: card(facts).encode(),
-    }
+    profile = reference(config, bench.rows, served.span.start, bench.holdout, scored.challenger)
     return Candidate(
-        files=files,
+        files=served.files | {REFERENCE_FILE: profile, CARD_FILE: card(facts).encode()},
         task=config.task,
         algorithm=best.setting.family,
         params=best.setting.params | {"window": window_text(best.window), "refit": config.training.refit},
@@ -245,12 +256,19 @@ def _describe(
         baseline_metrics=baseline,
         holdout=scored,
         refit=config.training.refit,
-        entries=tuple(entries),
+        entries=entries,
         parity=served.parity.largest,
-        parent=champion.version if champion else None,
-        seed=seed,
-        duration_s=time.monotonic() - started,
+        parent=bench.parent,
+        seed=bench.seed,
+        duration_s=duration_s,
     )
+
+
+def _baseline(task: Task, scored: Holdout) -> dict[str, float]:
+    """Measure the champion, unless it has learned from some of the rows."""
+    if scored.champion is None or scored.unseen < len(scored.labels):
+        return {}
+    return measure(task, scored.labels, scored.champion)
 
 
 def _data(config: ModelConfig, part: pl.DataFrame) -> TrainingData:

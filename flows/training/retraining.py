@@ -187,7 +187,8 @@ def _finish(
         completed_at=max(event.triggered_at, shop.clock()),
         notes=said,
     )
-    return Retraining(event=closed, outcome=outcome, said=said, version=version, decision=decision, rollout=rollout)
+    moved = shop.registry.version(shop.model, version.version)
+    return Retraining(event=closed, outcome=outcome, said=said, version=moved, decision=decision, rollout=rollout)
 
 
 def _numbers(version: ModelVersion, decision: Decision | None, outcome: str) -> dict[str, Any]:

@@ -176,6 +176,14 @@ def test_no_percent_enrols_nobody_and_all_percent_enrol_everybody():
     assert {one.enrolled for one in dealt[1::2]} == {True}
 
 
+@pytest.mark.parametrize(("salt", "key", "bucket"), [("gr1", "123", 73), ("groupX", "999", 25)])
+def test_the_enrolment_gate_agrees_with_the_gradual_rollout_of_the_unleash_clients(salt, key, bucket):
+    slices = [("b", TOTAL)]
+
+    assert assign(key, salt=salt, slices=slices, enrolment=bucket).enrolled
+    assert not assign(key, salt=salt, slices=slices, enrolment=bucket - 1).enrolled
+
+
 def test_the_holdout_meets_its_percent():
     enrolled = sum(assign(n, salt="s", slices=[("b", TOTAL)], enrolment=90).enrolled for n in range(20_000))
 

@@ -11,12 +11,13 @@ from registry.home import Settings
 
 
 def test_the_token_is_made_once_and_only_its_owner_reads_it(tmp_path):
-    settings = Settings(home=tmp_path)
+    home = tmp_path / "not" / "yet"
+    settings = Settings(home=home)
 
     assert len(settings.token()) >= 32
-    assert settings.token() == Settings(home=tmp_path).token()
-    assert stat.S_IMODE((tmp_path / "admin-token").stat().st_mode) == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["admin-token"]
+    assert settings.token() == Settings(home=home).token()
+    assert stat.S_IMODE((home / "admin-token").stat().st_mode) == 0o600
+    assert [path.name for path in home.iterdir()] == ["admin-token"]
 
 
 def test_a_given_token_is_used_as_it_is(tmp_path):

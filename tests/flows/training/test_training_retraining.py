@@ -1,4 +1,5 @@
 from datetime import timedelta
+from html import escape
 
 import pytest
 from training_making import NOW, make_config, make_frame
@@ -93,7 +94,7 @@ def test_the_report_and_the_summary_tell_the_same_verdict(make_shop, settings, c
 
     text = summary(shop, done)
 
-    assert done.decision.headline in (settings.reports_dir / done.decision.report).read_text()
+    assert escape(done.decision.headline) in (settings.reports_dir / done.decision.report).read_text()
     assert done.decision.headline in text
     assert "## v1.1.0 of churn" in text
     assert "### Holdout" in text
