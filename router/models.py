@@ -103,6 +103,7 @@ def artifact_loader(root: Path) -> Callable[[ModelVersion], Scores]:
         from registry.artifacts import ArtifactStore
         from registry.scoring.scorer import Scorer
 
-        return Scorer.load(ArtifactStore(root).open(version.model, version.version, version.artifact_digest))
+        files = ArtifactStore(root).load(version.model, version.version, version.artifact_digest)
+        return Scorer.of(files)
 
     return load

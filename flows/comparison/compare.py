@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.client import RouterClient
 from flows.comparison.holdout import compare_holdout
+from flows.comparison.metrics import DEFAULT_METRIC
 from flows.config.load import registered_config
 from flows.config.model import ModelConfig
 from flows.data.live import live_frame
@@ -84,7 +85,7 @@ def judge(
         Scorer.load(artifacts.open(v.model, v.version, v.artifact_digest)).score(features)
         for v in (champion, challenger)
     ]
-    metric = config.promotion.metric or ("auc" if config.task == "binary" else "mae")
+    metric = config.promotion.metric or DEFAULT_METRIC[config.task]
     decision = compare_holdout(
         model=config.model,
         champion=champion.version,

@@ -8,7 +8,7 @@ from registry.records.version import Task
 
 Floats = NDArray[np.float64]
 HIGHER_IS_BETTER = ("auc", "accuracy", "r2")
-DEFAULT_METRIC: dict[Task, str] = {"binary": "auc", "regression": "mae"}
+DEFAULT_METRIC: dict[Task, str] = {"binary": "auc", "regression": "rmse"}
 
 
 def metrics_of(task: Task, labels: Floats, scores: Floats) -> dict[str, float]:

@@ -40,9 +40,7 @@ def error_metrics(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersi
     """
     losses, limits = row_losses(config, frame), config.detection
     recent, before = losses[-limits.error_window :], losses[: -limits.error_window][-BACK * limits.error_window :]
-    metrics: dict[str, float | None] = dict.fromkeys(
-        ("error", "error_increase", "error_p", "accuracy")
-    )
+    metrics: dict[str, float | None] = dict.fromkeys(("error", "error_increase", "error_p", "accuracy"))
     metrics |= {"labelled": float(losses.size), **_against_baseline(config, frame, champion)}
     if recent.size < min(limits.min_labelled, limits.error_window):
         return metrics

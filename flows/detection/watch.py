@@ -1,7 +1,7 @@
 """One look at one model: read, measure, decide, keep; no framework in here."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import polars as pl
@@ -20,6 +20,7 @@ from registry.records.retraining import RetrainingEvent, TriggerType
 from registry.records.version import ModelVersion
 from registry.store.registry import Registry
 
+LONGEST_RETRAINING = timedelta(hours=2)
 ReadReference = Callable[[ModelVersion], ReferenceProfile]
 
 
@@ -64,10 +65,12 @@ def watch(
     registry.save_drift_report(config.model, now, _summary(look))
     if not look.decision.triggered:
         return look
-    obstacle = _obstacle(config, registry, now)
+    newest = next(iter(registry.retraining_events(config.model, limit=1)), None)
+    obstacle = _obstacle(config, registry, newest, now)
     if obstacle is not None:
         return msgspec.structs.replace(look, held_back=obstacle)
-    return msgspec.structs.replace(look, event_id=_raise_event(registry, look))
+    lost = newest is not None and newest.completed_at is None
+    return msgspec.structs.replace(look, event_id=newest.id if newest and lost else _raise_event(registry, look))
 
 
 def measure(
@@ -104,17 +107,17 @@ def _new_rows(config: ModelConfig, registry: Registry, client: RouterClient, cha
     return raw.count(b"\n")
 
 
-def _obstacle(config: ModelConfig, registry: Registry, now: datetime) -> str | None:
+def _obstacle(config: ModelConfig, registry: Registry, newest: RetrainingEvent | None, now: datetime) -> str | None:
     """Why a retraining must wait, or None."""
     rollout = registry.active_rollout(config.model)
     if rollout is not None:
         return f"rollout {rollout.id} of {rollout.challenger} is {rollout.status}"
-    newest = next(iter(registry.retraining_events(config.model, limit=1)), None)
     if newest is None:
         return None
-    if newest.completed_at is None and newest.execution_successful is None:
-        return f"{newest.id} has not ended yet"
     since = now - newest.triggered_at
+    if newest.completed_at is None:
+        # Longer than any retraining may take: whoever had it was killed, so it is asked for again.
+        return f"{newest.id} has not ended yet" if since < LONGEST_RETRAINING else None
     if since < config.detection.cooldown:
         return f"{newest.id} is younger than the cool-down"
     return None

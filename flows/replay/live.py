@@ -1,6 +1,7 @@
 """The live system, as a replay uses it; whatever is killed meanwhile is waited for."""
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -102,6 +103,7 @@ class Live:
 def live(settings: Settings, model: str, told: Told) -> Iterator[Live]:
     """Open everything, with Prefect quiet on this terminal; its server still gets every log line."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    logging.raiseExceptions = False  # log lines that a killed server does not take are no news
     use_prefect(settings)
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
@@ -112,6 +114,14 @@ def live(settings: Settings, model: str, told: Told) -> Iterator[Live]:
         RouterClient(settings, actor="replay") as client,
     ):
         yield Live(settings, model, registry, client, told)
+        _send_logs()
+
+
+def _send_logs() -> None:
+    """Hand the last lines to the Prefect server while it is there."""
+    from prefect.logging.handlers import APILogHandler
+
+    APILogHandler.flush()
 
 
 def iso(at: datetime) -> str:

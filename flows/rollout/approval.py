@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from registry.store.registry import Registry
-
 from flows.rollout.errors import ApprovalRefused
 from registry.records.rollout import Rollout
+from registry.store.registry import Registry
 
 ROLES = ("ml_lead", "business_owner")
 

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from registry.store.registry import Registry
-
 from flows.client import RouterClient
 from flows.config.load import registered_config
 from flows.config.model import ModelConfig
 from flows.notify import Message, notify, settle
 from registry.home import Settings
 from registry.records.base import utc
+from registry.store.registry import Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ import time
 import httpx
 import psutil
 import pytest
-from conftest import Live, plan_after, wait_for
+from router_live import Live, plan_after, wait_for
 
 from registry.store.registry import Registry
 

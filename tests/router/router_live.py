@@ -1,0 +1,169 @@
+"""A registry with two linear versions, and a real router on free ports: helpers."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from registry.artifacts import ArtifactStore
+from registry.assignment import home_slices
+from registry.home import Settings
+from registry.records.plan import Arm, Guards, Slice, TrafficPlan
+from registry.records.version import Feature, ModelVersion, TrainingData
+from registry.scoring.scorer import scorer_files
+from registry.scoring.spec import CategoryColumn, NumericColumn, ScorerSpec
+from registry.store.registry import Registry
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+FEATURES = (Feature(name="x", kind="numeric"), Feature(name="c", kind="categorical", levels=("a", "b")))
+
+
+def spec(weight: float) -> ScorerSpec:
+    return ScorerSpec(
+        task="binary",
+        kind="linear",
+        columns=(
+            NumericColumn(feature="x", fill=0.0),
+            CategoryColumn(feature="c", table={"a": (1.0,), "b": (-1.0,)}, unknown=(0.0,), missing=(0.0,)),
+        ),
+        coefficients=(weight, 0.5),
+    )
+
+
+def register(settings: Settings, registry: Registry, version: str, weight: float) -> ModelVersion:
+    digest = ArtifactStore(settings.models_dir).save("m", version, scorer_files(spec(weight), None))
+    record = ModelVersion(
+        model="m",
+        version=version,
+        task="binary",
+        target="y",
+        features=FEATURES,
+        algorithm="linear",
+        data=TrainingData(rows=1, start=None, end=None, source="test", fingerprint="0"),
+        artifact_digest=digest,
+        parity=0.0,
+        created_at=AT,
+        actor="test",
+        reason="test",
+    )
+    registry.register_version(record)
+    return record
+
+
+def plan_after(registry: Registry, share: int, **changes: object) -> TrafficPlan:
+    newest = registry.plan("m")
+    assert newest is not None
+    values = {
+        "model": "m",
+        "epoch": newest.epoch + 1,
+        "phase": "canary",
+        "salt": "canary",
+        "slices": tuple(Slice(variant=v, weight=w) for v, w in home_slices({"challenger": share})),
+        "arms": (Arm(variant="champion", version="v1.0.0"), Arm(variant="challenger", version="v1.1.0")),
+        "guards": Guards(),
+        "created_at": AT,
+        "actor": "test",
+        "reason": "test",
+        **changes,
+    }
+    return TrafficPlan(**values)
+
+
+class Live:
+    """Router, control and shadow as real processes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.http = httpx.Client(base_url=settings.router_url, timeout=20, trust_env=False)
+        self.admin = httpx.Client(
+            base_url=settings.admin_url,
+            timeout=20,
+            trust_env=False,
+            headers={"Authorization": f"Bearer {settings.token()}", "X-Actor": "test"},
+        )
+
+    def start(self, *names: str) -> None:
+        commands = {
+            "router": [
+                *("-m", "bentoml", "serve", "router.service:UnderstudyRouter", "--host", "127.0.0.1"),
+                *("--port", str(self.settings.router_port), "--api-workers", "1"),
+            ],
+            "control": ["-m", "router.control"],
+            "shadow": ["-m", "router.shadow"],
+        }
+        environ = {
+            **os.environ,
+            "UNDERSTUDY_HOME": str(self.settings.home),
+            "UNDERSTUDY_ROUTER_PORT": str(self.settings.router_port),
+            "UNDERSTUDY_ADMIN_PORT": str(self.settings.admin_port),
+            "BENTOML_HOME": str(self.settings.models_dir),
+        }
+        for name in names:
+            with (self.settings.logs_dir / f"{name}.log").open("ab") as log:
+                self.processes[name] = subprocess.Popen(
+                    [sys.executable, *commands[name]],
+                    env=environ,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    cwd=Path(__file__).parents[2],
+                )
+        if "router" in names:
+            wait_for(lambda: self.http.get("/readyz").json()["epochs"].get("m"), "router")
+        if "control" in names:
+            wait_for(lambda: self.admin.get("/healthz").status_code == 200, "control")
+
+    def kill(self, name: str) -> None:
+        self.processes[name].send_signal(signal.SIGKILL)
+        self.processes[name].wait()
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self.http.close()
+        self.admin.close()
+
+    def predict(self, rows: list[dict]) -> list[dict]:
+        answer = self.http.post("/v1/models/m/predict", json={"rows": rows})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["rows"]
+
+    def wait_for_epoch(self, epoch: int) -> None:
+        wait_for(lambda: self.http.get("/readyz").json()["epochs"].get("m") == epoch, f"epoch {epoch}")
+
+    def sync(self) -> dict:
+        answer = self.admin.post("/v1/models/m/sync")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+def wait_for(ready: Callable[[], object], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if ready():
+                return
+        except (httpx.TransportError, ValueError, KeyError):
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"{what} did not come up in {seconds} s")
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
