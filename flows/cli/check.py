@@ -49,10 +49,7 @@ def drift(
     """Compare the newest rows with those that the champion learned from. Exit code 1 if a feature drifted."""
     if (reference is None) != (current is None):
         raise ConfigError("Nothing was compared.", "One table alone was given.", "Give both --reference and --current.")
-    if reference and current:
-        report = _between(model, reference, current)
-    else:
-        report = look_at(model, moment(as_of)).drift
+    report = _between(model, reference, current) if reference and current else look_at(model, moment(as_of)).drift
     print_json(report) if as_json else _show_drift(model, report)
     if report.drifted:
         raise typer.Exit(FINDING)

@@ -6,30 +6,35 @@ import polars as pl
 
 from flows.client import RouterClient
 from flows.config.model import ModelConfig
+from flows.data.live import live_frame
+from flows.errors import DataError
 from registry.home import Settings
 
 
 def history(client: RouterClient, config: ModelConfig, settings: Settings | None = None) -> pl.DataFrame:
     """
-    Labelled rows in time order, each once.
+    Labelled rows in time order.
+
+    A row of the log that the first table holds already (same key and time) is left out;
+    rows without a key are all kept.
 
     Args:
         client: Reads what the router served and what labels came.
         config: Of the model.
-        settings: Where the seed lies; from the environment if absent.
+        settings: Where the first table lies; from the environment if absent.
 
     Returns:
         Feature columns, `_time`, `_key`, `_label` and `_kpi_<name>`.
-    """
-    from flows.data.live import live_frame
 
+    Raises:
+        DataError: If the first table was saved with other features.
+    """
     columns = [*config.features.names, "_time", "_key", "_label", *(f"_kpi_{name}" for name in config.data.kpis)]
-    parts = [live_frame(client, config, labelled=True).select(columns)]
-    seed = seed_file(settings or Settings(), config.model)
-    if seed.exists():
-        parts.insert(0, pl.read_parquet(seed).select(columns))
+    logged = live_frame(client, config, labelled=True).select(columns)
+    seed = _seed(seed_file(settings or Settings(), config.model), columns)
+    parts = [logged] if seed is None else [seed, logged.join(seed, on=["_key", "_time"], how="anti")]
     rows = pl.concat(parts).filter(pl.col("_label").is_not_null())
-    return rows.unique(["_key", "_time"], keep="first", maintain_order=True).sort("_time", maintain_order=True)
+    return rows.sort("_time", maintain_order=True)
 
 
 def save_seed(settings: Settings, config: ModelConfig, frame: pl.DataFrame) -> Path:
@@ -44,3 +49,17 @@ def save_seed(settings: Settings, config: ModelConfig, frame: pl.DataFrame) -> P
 def seed_file(settings: Settings, model: str) -> Path:
     """Where the first training table of *model* lies."""
     return settings.home / "tables" / f"{model}.parquet"
+
+
+def _seed(path: Path, columns: list[str]) -> pl.DataFrame | None:
+    if not path.exists():
+        return None
+    known = pl.read_parquet_schema(path)
+    absent = [name for name in columns if name not in known]
+    if absent:
+        raise DataError(
+            f"The first table {path} was not used.",
+            f"It has no column {', '.join(absent)}.",
+            "Train once more from a table with every feature: `understudy train MODEL --table FILE`.",
+        )
+    return pl.read_parquet(path, columns=columns).select(columns)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from flows.client import RouterClient
 from flows.config.model import ModelConfig
@@ -25,6 +26,8 @@ def live_frame(client: RouterClient, config: ModelConfig, **wanted: Any) -> pl.D
     Joined rows of the router.
 
     Args:
+        client: Of the router.
+        config: Names the features and KPIs; a feature that a row does not have is null.
         wanted: Filters of `RouterClient.rows`: after, limit, newest, labelled, since, until.
 
     Returns:
@@ -32,20 +35,23 @@ def live_frame(client: RouterClient, config: ModelConfig, **wanted: Any) -> pl.D
         _assigned, _version, _phase, _label, _kpi_<name>`, in time order.
     """
     raw = client.rows_raw(config.model, **wanted)
-    source = _schema(config)
     if not raw.strip():
         return pl.DataFrame(schema=_target_schema(config))
-    lines = pl.read_ndjson(raw, schema=source, ignore_errors=False)
-    return lines.select(_columns(config)).sort("_time", maintain_order=True)
+    return _read(raw, config).select(_columns(config)).sort("_time", maintain_order=True)
 
 
-def _schema(config: ModelConfig) -> dict[str, Any]:
+def _read(raw: bytes, config: ModelConfig) -> pl.DataFrame:
+    types = _feature_types(config)
+    try:
+        return pl.read_ndjson(raw, schema=_schema(config, types))
+    except PolarsError:
+        # A feature that is a number now was text when an earlier version served it.
+        return pl.read_ndjson(raw, schema=_schema(config, dict.fromkeys(types, pl.String)))
+
+
+def _schema(config: ModelConfig, features: dict[str, Any]) -> dict[str, Any]:
     outcomes = dict.fromkeys(("label", *config.data.kpis), pl.Float64)
-    return {
-        **dict(_PLAIN.values()),
-        "features": pl.Struct(_feature_types(config)),
-        "outcomes": pl.Struct(outcomes),
-    }
+    return {**dict(_PLAIN.values()), "features": pl.Struct(features), "outcomes": pl.Struct(outcomes)}
 
 
 def _feature_types(config: ModelConfig) -> dict[str, Any]:
@@ -56,7 +62,9 @@ def _feature_types(config: ModelConfig) -> dict[str, Any]:
 
 
 def _columns(config: ModelConfig) -> list[pl.Expr]:
-    features = [pl.col("features").struct.field(name) for name in config.features.names]
+    features = [
+        pl.col("features").struct.field(name).cast(kind, strict=False) for name, kind in _feature_types(config).items()
+    ]
     plain = [pl.col(source).alias(name) for name, (source, _) in _PLAIN.items()]
     outcomes = pl.col("outcomes").struct
     kpis = [outcomes.field(name).alias(f"_kpi_{name}") for name in config.data.kpis]

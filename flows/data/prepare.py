@@ -9,6 +9,9 @@ from flows.config.model import ModelConfig
 from flows.errors import DataError
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+RESERVED = frozenset({"_time", "_key", "_label"})
+LATEST = 1e11  # epoch seconds; milliseconds would be beyond, and the router refuses them
+_ISO = r"^\d{4}-\d{2}-\d{2}"  # 01/02/2026 is another day on the other side of the ocean
 
 
 def prepare(config: ModelConfig, frame: pl.DataFrame) -> pl.DataFrame:
@@ -16,26 +19,34 @@ def prepare(config: ModelConfig, frame: pl.DataFrame) -> pl.DataFrame:
     Type the features and name the rest; every problem is said at once.
 
     Args:
+        config: Names the columns.
         frame: As read.
 
     Returns:
         Feature columns (Float64 and String; NaN and infinity become null), `_time` in
         epoch seconds, `_key` as text, `_label` as 0/1 or value, and `_kpi_<name>`; in
-        time order. Without a time column rows are `data.row_every` apart; without a key
-        the row number is the key.
+        time order, rows of equal time in the table's order. Times without a zone are
+        taken as UTC. Without a time column rows are `data.row_every` apart; without a
+        key the row number is the key.
 
     Raises:
         DataError: If a column is absent or of a wrong type, or a label makes no sense.
     """
-    mistakes = _absent(config, frame) or _untypable(config, frame)
+    mistakes = [*_absent(config, frame), *_untypable(config, frame)]
     if mistakes:
         raise DataError(
             f"The table for {config.model} was refused.",
             "; ".join(mistakes) + ".",
             "Correct the names in the configuration, or the table.",
         )
-    columns = [*_features(config), _time(config), _key(config), _label(config, frame), *_kpis(config)]
-    return frame.with_row_index("_row").select(columns).sort("_time", maintain_order=True)
+    columns = [
+        *_features(config),
+        _time(config, frame),
+        _key(config, frame),
+        _label(config, frame),
+        *_kpis(config),
+    ]
+    return frame.select(columns).sort("_time", maintain_order=True)
 
 
 def features_only(config: ModelConfig, frame: pl.DataFrame) -> pl.DataFrame:
@@ -46,84 +57,135 @@ def features_only(config: ModelConfig, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(_features(config))
 
 
+def number(name: str) -> pl.Expr:
+    """A column as Float64; NaN and infinity become null."""
+    value = pl.col(name).cast(pl.Float64)
+    return pl.when(value.is_finite()).then(value).alias(name)
+
+
 def _features(config: ModelConfig) -> list[pl.Expr]:
-    numeric = [_number(name).alias(name) for name in config.features.numeric]
+    numeric = [number(name) for name in config.features.numeric]
     return [*numeric, *(pl.col(name).cast(pl.String).alias(name) for name in config.features.categorical)]
 
 
-def _number(name: str) -> pl.Expr:
-    value = pl.col(name).cast(pl.Float64)
-    return pl.when(value.is_finite()).then(value)
-
-
-def _time(config: ModelConfig) -> pl.Expr:
+def _time(config: ModelConfig, frame: pl.DataFrame) -> pl.Expr:
     if config.data.time is None:
-        return (pl.col("_row") * config.data.row_every.total_seconds() + EPOCH).cast(pl.Float64).alias("_time")
-    return (pl.col(config.data.time).cast(pl.Datetime("us")).dt.epoch("us") / 1e6).alias("_time")
+        every = config.data.row_every.total_seconds()
+        return (_row() * every + EPOCH).cast(pl.Float64).alias("_time")
+    return pl.lit(_seconds(frame[config.data.time])).alias("_time")
 
 
-def _key(config: ModelConfig) -> pl.Expr:
-    return pl.col(config.data.key or "_row").cast(pl.String).alias("_key")
+def _seconds(column: pl.Series) -> pl.Series:
+    """Epoch seconds; null where a value is no time."""
+    if column.dtype.is_numeric():
+        value = column.cast(pl.Float64)
+        return value.set(~(value.is_finite() & (value.abs() < LATEST)), None)
+    if column.dtype == pl.String:
+        iso = column.str.strip_chars().str.contains(_ISO)
+        column = column.set(~iso, None).str.to_datetime(time_zone="UTC", strict=False)
+    return column.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
+
+
+def _key(config: ModelConfig, frame: pl.DataFrame) -> pl.Expr:
+    if config.data.key is None:
+        return _row().cast(pl.String).alias("_key")
+    column = frame[config.data.key]
+    whole = column.dtype.is_float() and bool((column.drop_nulls() % 1 == 0).all())
+    key = pl.col(config.data.key)
+    return (key.cast(pl.Int64) if whole else key).cast(pl.String).alias("_key")
+
+
+def _row() -> pl.Expr:
+    return pl.int_range(pl.len())
 
 
 def _label(config: ModelConfig, frame: pl.DataFrame) -> pl.Expr:
-    if config.task == "regression":
-        return _number(config.target).alias("_label")
-    positive = config.data.positive
-    if positive is None:
-        return pl.col(config.target).cast(pl.Float64).alias("_label")
-    wanted = pl.lit(str(positive)) if frame[config.target].dtype == pl.String else pl.lit(positive)
+    if config.task == "regression" or config.data.positive is None:
+        return number(config.target).alias("_label")
     column = pl.col(config.target)
-    return pl.when(column.is_not_null()).then((column == wanted).cast(pl.Float64)).alias("_label")
+    known = column.is_not_null() & ~column.is_nan() if frame[config.target].dtype.is_float() else column.is_not_null()
+    wanted = _positive(config, frame[config.target])
+    return pl.when(known).then((column == wanted).cast(pl.Float64)).alias("_label")
+
+
+def _positive(config: ModelConfig, column: pl.Series) -> pl.Expr | None:
+    """The value that counts as 1, in the type of the column; None if it cannot be one."""
+    given = str(config.data.positive)
+    if column.dtype == pl.Boolean:
+        return {"true": pl.lit(True), "1": pl.lit(True), "false": pl.lit(False), "0": pl.lit(False)}.get(given.lower())
+    if not column.dtype.is_numeric():
+        return pl.lit(given)
+    try:
+        return pl.lit(float(given))
+    except ValueError:
+        return None
 
 
 def _kpis(config: ModelConfig) -> list[pl.Expr]:
-    return [_number(column).alias(f"_kpi_{name}") for name, column in config.data.kpis.items()]
+    return [number(column).alias(f"_kpi_{name}") for name, column in config.data.kpis.items()]
+
+
+def _roles(config: ModelConfig) -> dict[str, str]:
+    """What every named column is for."""
+    roles = dict.fromkeys(config.features.names, "feature") | {config.target: "target"}
+    roles |= {column: f"KPI {name}" for name, column in config.data.kpis.items()}
+    return roles | {c: role for c, role in ((config.data.time, "time"), (config.data.key, "key")) if c is not None}
 
 
 def _absent(config: ModelConfig, frame: pl.DataFrame) -> list[str]:
-    roles = dict.fromkeys(config.features.names, "feature") | {config.target: "target"}
-    roles |= {c: f"KPI {name}" for name, c in config.data.kpis.items()}
-    roles |= {c: role for c, role in ((config.data.time, "time"), (config.data.key, "key")) if c is not None}
-    absent = [f"{role} {column!r} is no column" for column, role in roles.items() if column not in frame.columns]
-    return [*absent, f"the table has {_names(frame)}"] if absent else []
+    absent = [f"{role} {column!r} is no column" for column, role in _roles(config).items() if column not in frame]
+    reserved = [f"feature {name!r} has a reserved name" for name in config.features.names if name in RESERVED]
+    return [*([*absent, f"the table has {_names(frame)}"] if absent else []), *reserved]
 
 
 def _untypable(config: ModelConfig, frame: pl.DataFrame) -> list[str]:
     numeric = [*config.features.numeric, *config.data.kpis.values()]
     numeric += [config.target] if config.task == "regression" else []
-    mistakes = [f"{name!r} holds {_type(frame, name)}, expected numbers" for name in numeric if not _fits(frame, name)]
-    time = config.data.time
-    if time is not None and not _temporal(frame, time):
-        mistakes.append(f"time {time!r} holds {_type(frame, time)}, expected timestamps")
-    if not mistakes and config.task == "binary":
-        mistakes += _binary_mistakes(config, frame)
+    mistakes = [
+        f"{name!r} holds {_holds(frame[name])}, expected numbers"
+        for name in dict.fromkeys(numeric)
+        if name in frame and not _is_number(frame[name])
+    ]
+    if config.data.time is not None and config.data.time in frame:
+        mistakes += _time_mistakes(frame[config.data.time])
+    if config.task == "binary" and config.target in frame:
+        mistakes += _binary_mistakes(config, frame[config.target])
     return mistakes
 
 
-def _fits(frame: pl.DataFrame, name: str) -> bool:
-    kind = frame[name].dtype
-    return kind.is_numeric() or kind in (pl.Boolean, pl.Null)
+def _is_number(column: pl.Series) -> bool:
+    return column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)
 
 
-def _temporal(frame: pl.DataFrame, name: str) -> bool:
+def _time_mistakes(column: pl.Series) -> list[str]:
+    expected = "expected ISO 8601 timestamps or epoch seconds"
+    empty = column.null_count()
+    if empty:
+        return [f"time {column.name!r} is empty in {empty} of {column.len()} rows"]
     try:
-        return frame[name].cast(pl.Datetime("us")).null_count() == frame[name].null_count() == 0
+        wrong = column.filter(_seconds(column).is_null())
     except PolarsError:
-        return False
+        return [f"time {column.name!r} holds {_holds(column)}, {expected}"]
+    return [f"time {column.name!r} holds {wrong[0]!r}, {expected}"] if wrong.len() else []
 
 
-def _binary_mistakes(config: ModelConfig, frame: pl.DataFrame) -> list[str]:
-    values = frame[config.target].drop_nulls().unique().to_list()
-    shown = ", ".join(repr(v) for v in sorted(values, key=str)[:5])
+def _binary_mistakes(config: ModelConfig, column: pl.Series) -> list[str]:
+    values = (column.fill_nan(None) if column.dtype.is_float() else column).drop_nulls().unique()
+    shown = ", ".join(repr(value) for value in sorted(values.to_list(), key=str)[:5])
     if config.data.positive is None:
-        return [] if set(values) <= {0, 1} else [f"target {config.target!r} holds {shown}; set data.positive"]
-    known = config.data.positive in values or str(config.data.positive) in map(str, values)
+        fits = _is_number(column) and set(values.to_list()) <= {0, 1}
+        return [] if fits else [f"target {config.target!r} holds {shown}; set data.positive"]
+    wanted = _positive(config, column)
+    known = values.is_empty() or (wanted is not None and pl.select((pl.lit(values) == wanted).any()).item())
     return [] if known else [f"target {config.target!r} never is {config.data.positive!r}; it holds {shown}"]
 
 
-def _type(frame: pl.DataFrame, name: str) -> str:
-    return str(frame[name].dtype)
+def _holds(column: pl.Series) -> str:
+    """Its type, and the first value that is no number where that says more."""
+    if column.dtype != pl.String:
+        return str(column.dtype)
+    wrong = column.filter(column.is_not_null() & column.cast(pl.Float64, strict=False).is_null())
+    return f"text, e.g. {wrong[0]!r}" if wrong.len() else "numbers as text"
 
 
 def _names(frame: pl.DataFrame) -> str:

@@ -5,9 +5,10 @@ from typing import Any
 import polars as pl
 
 from flows.config.model import ModelConfig
+from flows.data.prepare import number
 
 
 def feature_rows(config: ModelConfig, frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """JSON-ready features, one dict per row; NaN and null become None."""
-    numbers = [pl.col(name).fill_nan(None) for name in config.features.numeric]
-    return frame.select([*numbers, *config.features.categorical]).to_dicts()
+    """JSON-ready features, one dict per row; NaN, infinity and null become None."""
+    numbers = [number(name) for name in config.features.numeric]
+    return frame.select([*numbers, *(pl.col(name).cast(pl.String) for name in config.features.categorical)]).to_dicts()

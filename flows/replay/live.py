@@ -119,9 +119,9 @@ def live(settings: Settings, model: str, told: Told) -> Iterator[Live]:
 
 def _send_logs() -> None:
     """Hand the last lines to the Prefect server while it is there."""
-    from prefect.logging.handlers import APILogHandler
+    from prefect.logging.handlers import APILogWorker
 
-    APILogHandler.flush()
+    APILogWorker.drain_all(timeout=5)
 
 
 def iso(at: datetime) -> str:

@@ -139,7 +139,8 @@ def _begin(
     *,
     resume: bool,
 ) -> Progress:
-    start, mark = first_rows(table, options.first), fingerprint(config, table, options)
+    start = first_rows(len(table), options.first, config.training.min_rows)
+    mark = fingerprint(config, table, options)
     if resume and journal.exists():
         return _resumed(journal.read(), mark)
     refuse_existing(settings, options.name)

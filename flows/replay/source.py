@@ -14,8 +14,6 @@ from flows.data import feature_rows, prepare, read_table
 from flows.replay.errors import ReplayRefused
 from registry.records.live import Outcome
 
-_LEAST_FIRST = 50
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
@@ -76,20 +74,31 @@ def load(config: ModelConfig, source: Path, limit: int | None) -> Table:
     )
 
 
-def first_rows(table: Table, share: float) -> int:
+def first_rows(rows: int, share: float, least: int) -> int:
     """
     Count the rows of the first training.
 
+    Args:
+        rows: Length of the table.
+        share: Of them, for the first training.
+        least: As many as a training needs.
+
     Raises:
         ReplayRefused: If they, or the rest, are too few.
+
+    Example:
+        >>> first_rows(10_000, 0.1, 500)
+        1000
     """
-    count = int(len(table) * share)
-    if count < _LEAST_FIRST or len(table) - count < 1:
+    count = int(rows * share)
+    if count < max(least, 2):
         raise ReplayRefused(
             "Nothing was played.",
-            f"{count} of {len(table)} rows are too few to train the first champion, or nothing is left to play.",
-            f"Use a longer table, or another --first; {_LEAST_FIRST} rows are the least.",
+            f"The first {count} of {rows} rows are too few to train the first champion; {least} are needed.",
+            "Use a longer table, a larger --first, or a smaller training.min_rows.",
         )
+    if count >= rows:
+        raise ReplayRefused("Nothing was played.", "No row is left to play.", "Give a --first below 1.")
     return count
 
 

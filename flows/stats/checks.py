@@ -1,7 +1,13 @@
 """Refuse numbers that no statistic can be made of; say what, and how many."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from flows.stats.results import Numbers
+
+_ROUNDING = 1e-9
 
 
 def finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
@@ -38,3 +44,30 @@ def share(name: str, value: float) -> float:
     if not 0 < value < 1:
         raise ValueError(f"{name} is {value}; it must lie strictly between 0 and 1")
     return value
+
+
+def counts(**given: int) -> None:
+    """Whole numbers, none negative."""
+    bad = [f"{name} is {value}" for name, value in given.items() if not _countable(value)]
+    if bad:
+        raise ValueError(f"{', '.join(bad)}; counts are whole and not negative")
+
+
+def numbers(name: str, given: tuple[int, float, float]) -> Numbers:
+    """
+    Sufficient statistics that some sample can have.
+
+    A sum of squares that rounding has made negative is taken as 0.
+    """
+    n, mean, m2 = given
+    counts(**{f"n of {name}": n})
+    bad = [f"{what} of {name} is {value}" for what, value in (("mean", mean), ("m2", m2)) if not math.isfinite(value)]
+    if m2 < -_ROUNDING * max(1.0, n * mean * mean):
+        bad.append(f"m2 of {name} is {m2}, below 0")
+    if bad:
+        raise ValueError(f"{', '.join(bad)}; leave out the rows whose value is no number")
+    return Numbers(n, mean, max(m2, 0.0))
+
+
+def _countable(value: float) -> bool:
+    return math.isfinite(value) and value >= 0 and value == int(value)

@@ -6,6 +6,7 @@ from scipy import stats
 
 from flows.stats.checks import share
 from flows.stats.results import Effect
+from flows.stats.tails import log_t_two_sided
 
 
 def welch(
@@ -59,7 +60,7 @@ def welch(
         )
     freedom = (v1 + v2) ** 2 / (v1**2 / (n1 - 1) + v2**2 / (n2 - 1))
     radius = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
-    log_p = min(0.0, math.log(2) + float(stats.t.logsf(abs(estimate) / error, freedom)))
+    log_p = log_t_two_sided(abs(estimate) / error, freedom)
     return Effect(
         method="Welch t test",
         estimate=estimate,

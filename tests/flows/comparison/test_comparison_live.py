@@ -1,0 +1,101 @@
+"""Verdicts on live requests."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from flows.comparison.live import compare_live
+from flows.errors import NotEnoughData
+from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, VariantMetrics
+from registry.records.policy import PromotionPolicy
+from registry.records.rollout import Rollout, Step
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def rollout(share: int, **policy) -> Rollout:
+    return Rollout(
+        id="r-0001",
+        model="m",
+        champion="v1.0.0",
+        challenger="v1.1.0",
+        steps=(Step(share=share, min_s=0, max_s=10, min_labelled=50),),
+        policy=PromotionPolicy(metric="accuracy", min_labelled=50, **policy),
+        salt="s",
+        step=0,
+        step_started_at=AT,
+        created_at=AT,
+    )
+
+
+def judged(plan: Rollout, **phase):
+    metrics = ModelMetrics(
+        model="m", epoch=2, phases=(PhaseMetrics(phase="r-0001.0", first_epoch=2, last_epoch=2, **phase),)
+    )
+    return compare_live(model="m", rollout=plan, metrics=metrics, task="binary", decision_id="d", at=AT)
+
+
+def shadow(lost: int, won: int, *, pairs: int = 1000, scored: int | None = None) -> dict[str, ShadowMetrics]:
+    seen = pairs if scored is None else scored
+    return {
+        "v1.1.0": ShadowMetrics(
+            version="v1.1.0",
+            copies=pairs,
+            scored=seen,
+            dropped={"lag": pairs - seen} if pairs > seen else {},
+            pairs=seen,
+            champion_only_right=lost,
+            challenger_only_right=won,
+            loss_difference=Moments(n=seen, mean=(won - lost) / pairs, m2=seen * 0.1),
+        )
+    }
+
+
+@pytest.mark.parametrize(("lost", "won", "outcome"), [(10, 60, "promote"), (60, 10, "reject"), (30, 34, "continue")])
+def test_discordant_pairs_in_shadow_decide(lost, won, outcome):
+    assert judged(rollout(0), shadows=shadow(lost, won)).outcome == outcome
+
+
+def test_a_shadow_that_lost_many_copies_decides_nothing():
+    decision = judged(rollout(0), shadows=shadow(10, 60, scored=500))
+
+    assert decision.outcome == "continue"
+    assert "500 of 1000 copies scored" in decision.headline
+
+
+def test_too_few_labelled_pairs_decide_nothing():
+    assert judged(rollout(0), shadows=shadow(0, 20, pairs=40)).outcome == "continue"
+
+
+def arm(n: int, loss: float, assigned: int | None = None) -> VariantMetrics:
+    return VariantMetrics(version="v1.0.0", assigned=assigned or n, served=n, loss=Moments(n=n, mean=loss, m2=n * 0.05))
+
+
+def test_a_canary_that_is_surely_worse_is_rejected_and_a_harmless_one_goes_on():
+    weights = {"champion": 500_000, "challenger": 500_000}
+
+    bad = judged(rollout(500_000), variants={"champion": arm(500, 0.1), "challenger": arm(500, 0.3)}, weights=weights)
+    fine = judged(rollout(500_000), variants={"champion": arm(500, 0.1), "challenger": arm(500, 0.1)}, weights=weights)
+
+    assert (bad.outcome, fine.outcome) == ("reject", "promote")
+
+
+def test_a_sample_ratio_mismatch_blocks_promotion_but_not_rejection():
+    weights = {"champion": 500_000, "challenger": 500_000}
+    skewed = {"champion": arm(500, 0.1, 900), "challenger": arm(500, 0.1, 500)}
+    skewed_and_bad = {"champion": arm(500, 0.1, 900), "challenger": arm(500, 0.3, 500)}
+
+    assert judged(rollout(500_000), variants=skewed, weights=weights).outcome == "invalid"
+    assert judged(rollout(500_000), variants=skewed_and_bad, weights=weights).outcome == "reject"
+
+
+def test_a_step_without_traffic_is_no_verdict():
+    with pytest.raises(NotEnoughData, match="no traffic yet"):
+        compare_live(
+            model="m",
+            rollout=rollout(0),
+            metrics=ModelMetrics(model="m", epoch=1),
+            task="binary",
+            decision_id="d",
+            at=AT,
+        )
