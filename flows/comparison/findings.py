@@ -2,8 +2,7 @@
 
 import math
 
-from flows.stats.results import Effect
-from flows.stats.sequential import AlwaysValid
+from flows.stats.results import AlwaysValid, Effect
 from registry.records.verdict import Finding
 
 
@@ -33,9 +32,10 @@ def of_effect(name: str, effect: Effect, passed: bool | None) -> Finding:
 
 def of_sequence(name: str, seen: AlwaysValid, passed: bool | None) -> Finding:
     """A finding that may be looked at as often as one likes."""
+    note = f"; {seen.note}" if seen.note else ""
     said = (
         f"{name}: {seen.estimate:+.4g} [{number(seen.low)}, {number(seen.high)}], "
-        f"always-valid {p_text(math.log(max(seen.p_value, 5e-324)))}, n = {seen.n} ({seen.method})"
+        f"always-valid {p_text(seen.log_p)}, n = {seen.n} ({seen.method}{note})"
     )
     return _finding(name, passed, said, seen.estimate, seen.low, seen.high, seen.p_value, seen.n)
 

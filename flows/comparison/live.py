@@ -4,7 +4,8 @@ from datetime import datetime
 
 from flows.comparison.findings import of_sequence, plain
 from flows.errors import NotEnoughData
-from flows.stats.sequential import AlwaysValid, discordant_pairs, paired_sequence, two_sample_sequence
+from flows.stats.results import AlwaysValid
+from flows.stats.sequential import discordant_pairs, paired_sequence, two_sample_sequence
 from flows.stats.srm import sample_ratio
 from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, VariantMetrics
 from registry.records.plan import CHAMPION
@@ -40,7 +41,10 @@ def compare_live(
         )
     shadow = rollout.steps[rollout.step].share == 0
     judge = _in_shadow if shadow else _in_split
-    outcome, headline, findings = judge(rollout, phase, task)
+    try:
+        outcome, headline, findings = judge(rollout, phase, task)
+    except ValueError as refused:  # numbers that no statistic can be made of
+        outcome, headline, findings = "invalid", str(refused), [plain("numbers", False, str(refused))]
     return Decision(
         id=decision_id,
         model=model,

@@ -60,6 +60,6 @@ def _seed(path: Path, columns: list[str]) -> pl.DataFrame | None:
         raise DataError(
             f"The first table {path} was not used.",
             f"It has no column {', '.join(absent)}.",
-            "Train once more from a table with every feature: `understudy train MODEL --table FILE`.",
+            "Put a table with every feature in its place, or delete it to learn from the router's log alone.",
         )
     return pl.read_parquet(path, columns=columns).select(columns)

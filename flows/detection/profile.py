@@ -3,11 +3,13 @@
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from polars.exceptions import PolarsError
 
 from flows.config.model import ModelConfig
 from registry.records.base import Record
 
 RESOLUTION = 1001
+MOST_LEVELS = 1000
 
 
 class NumericProfile(Record, frozen=True, kw_only=True):
@@ -28,11 +30,19 @@ class NumericProfile(Record, frozen=True, kw_only=True):
 
 
 class CategoryProfile(Record, frozen=True, kw_only=True):
-    """A categorical column."""
+    """
+    A categorical column.
+
+    Attributes:
+        n: Values that are there; missing: values that are not.
+        counts: Rows of each of the 1,000 most frequent levels.
+        rest: Rows of all other levels.
+    """
 
     n: int
     missing: int
     counts: dict[str, int] = {}
+    rest: int = 0
 
 
 class ReferenceProfile(Record, frozen=True, kw_only=True):
@@ -63,7 +73,7 @@ def profile(frame: pl.DataFrame, config: ModelConfig) -> ReferenceProfile:
 
 
 def numeric_profile(column: pl.Series) -> NumericProfile:
-    """Profile one numeric column; NaN and infinity count as missing."""
+    """Profile one numeric column; NaN, infinity and what is no number count as missing."""
     values = finite_values(column)
     if values.size == 0:
         return NumericProfile(n=0, missing=column.len())
@@ -80,15 +90,28 @@ def numeric_profile(column: pl.Series) -> NumericProfile:
 
 def category_profile(column: pl.Series) -> CategoryProfile:
     """Profile one categorical column."""
-    known = column.cast(pl.String).drop_nulls()
-    counts = known.value_counts(sort=True, name="_n")
-    names = counts[counts.columns[0]].to_list()
-    return CategoryProfile(
-        n=known.len(), missing=column.len() - known.len(), counts=dict(zip(names, counts["_n"].to_list(), strict=True))
-    )
+    known = _cast(column, pl.String()).drop_nulls().alias("level")
+    counts = known.value_counts(name="rows").sort(["rows", "level"], descending=[True, False])
+    top = counts.head(MOST_LEVELS)
+    kept = dict(zip(top["level"].to_list(), top["rows"].to_list(), strict=True))
+    n = known.len()
+    return CategoryProfile(n=n, missing=column.len() - n, counts=kept, rest=n - sum(kept.values()))
 
 
 def finite_values(column: pl.Series) -> NDArray[np.float64]:
-    """Values that are numbers."""
-    values = column.cast(pl.Float64).drop_nulls().to_numpy()
+    """Values that are finite numbers, in order of the column."""
+    values = numbers(column).drop_nulls().to_numpy()
     return np.asarray(values[np.isfinite(values)], dtype=np.float64)
+
+
+def numbers(column: pl.Series) -> pl.Series:
+    """As Float64; null where a value is no number."""
+    return _cast(column, pl.Float64())
+
+
+def _cast(column: pl.Series, kind: pl.DataType) -> pl.Series:
+    """A column of any type at all: one that cannot be cast holds nothing that could be compared."""
+    try:
+        return column.cast(kind, strict=False)
+    except PolarsError:
+        return pl.Series(column.name, [None], dtype=kind).new_from_index(0, column.len())

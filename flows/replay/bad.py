@@ -1,9 +1,12 @@
 """A deliberately bad challenger: a good model that gets its features in the wrong places."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from flows.config.model import ModelConfig
 from flows.replay.errors import ReplayRefused
@@ -13,7 +16,7 @@ from registry.home import Settings
 from registry.records.plan import CHAMPION
 from registry.records.rollout import Rollout, Step
 from registry.records.version import ModelVersion, next_version
-from registry.scoring.scorer import SPEC_FILE
+from registry.scoring.scorer import SPEC_FILE, Scorer
 from registry.scoring.spec import CategoryColumn, NumericColumn, ScorerSpec
 from registry.store.registry import Registry
 
@@ -21,15 +24,37 @@ ACTOR = "replay-saboteur"
 REASON = "deliberately bad: features shuffled; begun without offline comparison, to see it stopped"
 
 
-def shuffled(spec: ScorerSpec) -> ScorerSpec:
+class Seen(NamedTuple):
+    """Rows whose truth is known: features, and labels of shape (n,) without NaN."""
+
+    rows: Sequence[Mapping[str, Any]]
+    labels: NDArray[np.float64]
+
+
+def worst(files: Mapping[str, bytes], seen: Seen, *, seed: int, tries: int = 24) -> ScorerSpec:
     """
-    Hand every column of the model the next column's feature, numbers and categories apart.
+    Try some ways to shuffle, and take the one with the largest squared error on *seen*.
+
+    A shuffled model may be nearly constant, and a constant may look fine for a while;
+    this one is as bad as shuffling makes it.
 
     Raises:
         ReplayRefused: If no two features could change places.
     """
-    following = _following([c for c in spec.columns if isinstance(c, NumericColumn)])
-    following |= _following([c for c in spec.columns if isinstance(c, CategoryColumn)])
+    spec, rng = ScorerSpec.from_json(files[SPEC_FILE]), np.random.default_rng(seed)
+    found = [shuffled(spec, rng) for _ in range(tries)]
+    return max(found, key=lambda one: _loss(files, one, seen))
+
+
+def shuffled(spec: ScorerSpec, rng: np.random.Generator) -> ScorerSpec:
+    """
+    Hand every column of the model another column's feature, numbers and categories apart.
+
+    Raises:
+        ReplayRefused: If no two features could change places.
+    """
+    following = _following([c for c in spec.columns if isinstance(c, NumericColumn)], rng)
+    following |= _following([c for c in spec.columns if isinstance(c, CategoryColumn)], rng)
     if all(name == other for name, other in following.items()):
         raise ReplayRefused(
             "No bad challenger was made.",
@@ -47,6 +72,7 @@ def inject(
     *,
     at: datetime,
     steps: Sequence[Step] | None,
+    seen: Seen,
 ) -> Rollout:
     """
     Register a bad version and begin its rollout; doing it twice goes on with the same.
@@ -57,12 +83,13 @@ def inject(
         config: Of the model.
         at: On the virtual clock.
         steps: Instead of the configured ones, e.g. without shadow.
+        seen: Newest rows whose truth is known.
     """
     known = [version for version in registry.versions(config.model) if is_bad(version)]
     begun = [one for one in registry.rollouts(config.model) if known and one.challenger == known[0].version]
     if begun:
         return begun[0]
-    bad = known[0] if known else _register(settings, registry, config.model, at)
+    bad = known[0] if known else _register(settings, registry, config, at, seen)
     return begin_rollout(
         config,
         registry,
@@ -88,13 +115,14 @@ def highest_share(registry: Registry, model: str, version: str) -> float:
     return max(weights, default=0.0)
 
 
-def _register(settings: Settings, registry: Registry, model: str, at: datetime) -> ModelVersion:
+def _register(settings: Settings, registry: Registry, config: ModelConfig, at: datetime, seen: Seen) -> ModelVersion:
+    model = config.model
     champion = registry.champion(model)
     if champion is None:
         raise ReplayRefused("No bad challenger was made.", f"{model} has no {CHAMPION}.", "Train one first.")
     store = ArtifactStore(settings.models_dir)
     files = store.load(model, champion.version, champion.artifact_digest)
-    spec = shuffled(ScorerSpec.from_json(files[SPEC_FILE]))
+    spec = worst(files, seen, seed=config.training.seed)
     name = next_version([version.version for version in registry.versions(model)])
     digest = store.save(model, name, {**files, SPEC_FILE: spec.to_json()})
     bad = msgspec.structs.replace(
@@ -113,6 +141,12 @@ def _register(settings: Settings, registry: Registry, model: str, at: datetime) 
     return bad
 
 
-def _following(columns: Sequence[NumericColumn | CategoryColumn]) -> dict[str, str]:
-    names = list(dict.fromkeys(column.feature for column in columns))
+def _loss(files: Mapping[str, bytes], spec: ScorerSpec, seen: Seen) -> float:
+    scores = Scorer.of({**files, SPEC_FILE: spec.to_json()}).score(seen.rows)
+    return float(((scores - seen.labels) ** 2).mean()) if len(seen.labels) else 0.0
+
+
+def _following(columns: Sequence[NumericColumn | CategoryColumn], rng: np.random.Generator) -> dict[str, str]:
+    """One cycle through all features in random order: nobody keeps its place."""
+    names = [str(name) for name in rng.permutation(list(dict.fromkeys(column.feature for column in columns)))]
     return dict(zip(names, [*names[1:], *names[:1]], strict=True))

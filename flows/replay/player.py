@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from flows.config.model import ModelConfig
-from flows.replay.bad import inject, is_bad
+from flows.replay.bad import Seen, inject, is_bad
 from flows.replay.batches import Batch
 from flows.replay.books import prediction_id
 from flows.replay.live import Live
@@ -29,6 +29,7 @@ ROLLOUT = "flows.rollout.rollout.rollout"
 RETRAIN = "flows.training.retrain.retrain"
 _MOST_OUTCOMES = 1000
 _RECENT = 1000
+_SEEN = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,12 +212,19 @@ class Player:
                 self._config,
                 at=moment(stop.now),
                 steps=self._options.bad_steps,
+                seen=self._seen(),
             )
         except Refusal as refusal:
             self._audience.told(f"the bad challenger was refused: {refusal}")
             return
         self._audience.told(f"{rollout.challenger} is deliberately bad; its rollout {rollout.id} begins")
         self._roll(stop.now)
+
+    def _seen(self) -> Seen:
+        """Newest rows whose label has arrived."""
+        first = max(0, self.progress.labelled - _SEEN)
+        rows = [row for row in range(first, self.progress.labelled) if not np.isnan(self._table.labels[row])]
+        return Seen([self._table.features[row] for row in rows], self._table.labels[rows])
 
     def _due(self, stop: Stop) -> bool:
         played = (stop.last - self.progress.start) / (len(self._table) - self.progress.start)

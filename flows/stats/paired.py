@@ -44,11 +44,9 @@ def paired_mean(champion: ArrayLike, challenger: ArrayLike, *, confidence: float
     estimate = float(difference.mean())
     if n == 1:
         return undecided("paired t test", 1, "a single row", estimate)
-    if np.ptp(difference) == 0:
-        return constant(
-            "paired t test", float(difference[0]), n, log_p=(1 - n) * math.log(2), confidence=confidence
-        )
     error = float(difference.std(ddof=1)) / math.sqrt(n)
+    if error == 0 or np.ptp(difference) == 0:  # equal, or too small for a variance
+        return constant("paired t test", float(difference[0]), n, log_p=(1 - n) * math.log(2), confidence=confidence)
     return wald(estimate, error, n=n, method="paired t test", confidence=confidence, freedom=n - 1)
 
 
@@ -156,57 +154,6 @@ def tango(lost: int, won: int, n: int, *, confidence: float = 0.95) -> tuple[flo
     return low, high
 
 
-def newcombe_paired(table: tuple[int, int, int, int], *, confidence: float = 0.95) -> tuple[float, float]:
-    """
-    Square-and-add interval of a difference of paired proportions, challenger minus champion.
-
-    Args:
-        table: Pairs that both got right, only the champion, only the challenger, neither.
-        confidence: Two-sided coverage, strictly between 0 and 1.
-
-    Source:
-        Newcombe (1998), Stat. Med. 17:2635-2650, method 10. The example is that of
-        Fagerland, Lydersen, Laake (2014), Stat. Med. 33:2850-2875.
-
-    Example:
-        >>> "{:.4f} {:.4f}".format(*newcombe_paired((59, 16, 6, 80)))
-        '-0.1186 -0.0046'
-    """
-    both, lost, won, neither = table
-    counts(both=both, lost=lost, won=won, neither=neither)
-    n = both + lost + won + neither
-    _pairs(lost, won, n)
-    ours, theirs = both + lost, both + won
-    (l1, u1), (l2, u2) = (wilson(x, n, confidence=confidence) for x in (ours, theirs))
-    p1, p2, phi = ours / n, theirs / n, _phi(table)
-    d1, d2, e1, e2 = p2 - l2, u1 - p1, u2 - p2, p1 - l1
-    low = p2 - p1 - math.sqrt(max(0.0, d1**2 - 2 * phi * d1 * d2 + d2**2))
-    high = p2 - p1 + math.sqrt(max(0.0, e1**2 - 2 * phi * e1 * e2 + e2**2))
-    return max(-1.0, low), min(1.0, high)
-
-
-def wilson(successes: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """
-    Score interval of one proportion.
-
-    Source:
-        Wilson (1927), J. Am. Stat. Assoc. 22:209-212; agrees with
-        `statsmodels.stats.proportion.proportion_confint(method="wilson")`.
-
-    Example:
-        >>> "{:.4f} {:.4f}".format(*wilson(48, 80))
-        '0.4905 0.7004'
-    """
-    counts(successes=successes, n=n)
-    if not successes <= n or n == 0:
-        raise ValueError(f"{successes} successes among {n}; there must be one value at least, and no more successes")
-    z2, p = _quantile(confidence) ** 2, successes / n
-    middle, radius = p + z2 / (2 * n), math.sqrt(z2 * (p * (1 - p) + z2 / (4 * n)) / n)
-    scale = 1 + z2 / n
-    low = 0.0 if successes == 0 else (middle - radius) / scale
-    return low, 1.0 if successes == n else (middle + radius) / scale
-
-
 def _tango_score(lost: int, won: int, n: int, delta: float) -> float:
     # The larger root is the restricted maximum-likelihood estimate of the probability of losing.
     b = (2 * n - won + lost) * delta - won - lost
@@ -219,21 +166,12 @@ def _tango_score(lost: int, won: int, n: int, delta: float) -> float:
     return 0.0 if excess == 0 else math.copysign(math.inf, excess)
 
 
-def _phi(table: tuple[int, int, int, int]) -> float:
-    """Correlation of the pairs, continuity-corrected when positive."""
-    both, lost, won, neither = table
-    margins = (both + lost) * (won + neither) * (both + won) * (lost + neither)
-    if margins == 0:
-        return 0.0
-    excess = both * neither - lost * won
-    corrected = max(0.0, excess - (both + lost + won + neither) / 2) if excess > 0 else float(excess)
-    return corrected / math.sqrt(margins)
-
-
 def _pairs(lost: int, won: int, n: int) -> None:
     counts(lost=lost, won=won, n=n)
     if lost + won > n or n == 0:
-        raise ValueError(f"{lost + won} discordant pairs among {n}; there must be one pair at least, and no more of them")
+        raise ValueError(
+            f"{lost + won} discordant pairs among {n} pairs; there must be a pair, and no more discordant ones"
+        )
 
 
 def _quantile(confidence: float) -> float:

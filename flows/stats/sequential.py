@@ -1,36 +1,14 @@
 """Tests that stay valid however often they are looked at."""
 
 import math
-from dataclasses import dataclass
 
 from scipy.optimize import brentq
 from scipy.special import betaln
 
-from flows.stats.checks import share
+from flows.stats.checks import counts, numbers, share
+from flows.stats.results import AlwaysValid, probability
 
-Numbers = tuple[int, float, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlwaysValid:
-    """
-    An estimate whose interval holds at all times at once.
-
-    Attributes:
-        estimate: Challenger minus champion; more is better.
-        low, high: Confidence sequence at this moment.
-        log_e: Log e-value against equality; None where the method has none.
-        p_value: Always-valid p-value.
-        n: Pairs, or the smaller group.
-    """
-
-    method: str
-    estimate: float
-    low: float
-    high: float
-    p_value: float
-    log_e: float | None
-    n: int
+MIN_ASYMPTOTIC = 30
 
 
 def discordant_log_e(lost: int, won: int, a: float = 1.0) -> float:
@@ -53,8 +31,7 @@ def discordant_log_e(lost: int, won: int, a: float = 1.0) -> float:
         >>> f"{discordant_log_e(10, 40):.3f}"
         '7.673'
     """
-    if lost < 0 or won < 0:
-        raise ValueError(f"counts are {lost} and {won}; they cannot be negative")
+    counts(lost=lost, won=won)
     return float(betaln(a + won, a + lost) - betaln(a, a) + (won + lost) * math.log(2))
 
 
@@ -90,13 +67,14 @@ def discordant_pairs(lost: int, won: int, pairs: int, *, alpha: float = 0.05) ->
         estimate=(won - lost) / pairs if pairs else 0.0,
         low=(2 * low - 1) * scale if discordant else -math.inf,
         high=(2 * high - 1) * scale if discordant else math.inf,
-        p_value=min(1.0, math.exp(-log_e)),
+        p_value=probability(-log_e),
+        log_p=min(0.0, -log_e),
         log_e=log_e,
         n=pairs,
     )
 
 
-def paired_sequence(moments: Numbers, *, alpha: float = 0.05, tuned_to: int = 500) -> AlwaysValid:
+def paired_sequence(moments: tuple[int, float, float], *, alpha: float = 0.05, tuned_to: int = 500) -> AlwaysValid:
     """
     Mean of a per-request difference.
 
@@ -109,13 +87,17 @@ def paired_sequence(moments: Numbers, *, alpha: float = 0.05, tuned_to: int = 50
         Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas, arXiv 2103.06476, eq. 9 and 161.
     """
     share("alpha", alpha)
-    n, mean, m2 = moments
+    n, mean, m2 = numbers("the differences", moments)
     error = math.sqrt(m2 / (n - 1) / n) if n > 1 else math.nan
     return _sequence(mean, error, n, alpha, tuned_to, "asymptotic confidence sequence, paired")
 
 
 def two_sample_sequence(
-    champion: Numbers, challenger: Numbers, *, alpha: float = 0.05, tuned_to: int = 500
+    champion: tuple[int, float, float],
+    challenger: tuple[int, float, float],
+    *,
+    alpha: float = 0.05,
+    tuned_to: int = 500,
 ) -> AlwaysValid:
     """
     Difference of two means over different callers.
@@ -129,19 +111,26 @@ def two_sample_sequence(
         As `paired_sequence`, with the standard error of a two-sample difference.
     """
     share("alpha", alpha)
-    (n1, mean1, m1), (n2, mean2, m2) = champion, challenger
+    (n1, mean1, m1), (n2, mean2, m2) = numbers("champion", champion), numbers("challenger", challenger)
     n = min(n1, n2)
     error = math.sqrt(m1 / (n1 - 1) / n1 + m2 / (n2 - 1) / n2) if n > 1 else math.nan
     estimate = mean2 - mean1 if n else 0.0
     return _sequence(estimate, error, n, alpha, tuned_to, "asymptotic confidence sequence, two samples")
 
 
-MIN_ASYMPTOTIC = 30
-
-
 def _sequence(estimate: float, error: float, n: int, alpha: float, tuned_to: int, method: str) -> AlwaysValid:
     if n < MIN_ASYMPTOTIC:
-        return AlwaysValid(method=method, estimate=estimate, low=-math.inf, high=math.inf, p_value=1.0, log_e=None, n=n)
+        return AlwaysValid(
+            method=method,
+            estimate=estimate,
+            low=-math.inf,
+            high=math.inf,
+            p_value=1.0,
+            log_p=0.0,
+            log_e=None,
+            n=n,
+            note=f"fewer than {MIN_ASYMPTOTIC} values, too few for an asymptotic interval",
+        )
     log_term = -2 * math.log(alpha)
     rho2 = (log_term + math.log(log_term + 1)) / tuned_to
     spread = (n * rho2 + 1) / (n * rho2)
@@ -154,7 +143,8 @@ def _sequence(estimate: float, error: float, n: int, alpha: float, tuned_to: int
         estimate=estimate,
         low=estimate - radius,
         high=estimate + radius,
-        p_value=min(1.0, math.exp(max(log_p, -745.0))),
+        p_value=probability(log_p),
+        log_p=min(0.0, log_p),
         log_e=None,
         n=n,
     )

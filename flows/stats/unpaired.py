@@ -2,11 +2,13 @@
 
 import math
 
-from scipy import stats
+from scipy import special
 
-from flows.stats.checks import share
+from flows.stats.checks import numbers, share
 from flows.stats.results import Effect
-from flows.stats.tails import log_t_two_sided
+from flows.stats.wald import constant, undecided, wald
+
+_METHOD = "Welch t test"
 
 
 def welch(
@@ -20,7 +22,9 @@ def welch(
         confidence: Two-sided coverage, strictly between 0 and 1.
 
     Returns:
-        Difference of means; unbounded below two values in a group. One look only.
+        Difference of means; unbounded below two values in a group. Without variance in
+        either group p is that of a permutation of the callers, 2 / C(n1 + n2, n1). One
+        look only.
 
     Source:
         Welch (1947), Biometrika 34:28-35; agrees with `scipy.stats.ttest_ind_from_stats`.
@@ -31,45 +35,16 @@ def welch(
         '1.0 p = 0.0305'
     """
     share("confidence", confidence)
-    (n1, mean1, m1), (n2, mean2, m2) = champion, challenger
+    (n1, mean1, m1), (n2, mean2, m2) = numbers("champion", champion), numbers("challenger", challenger)
     estimate, n = mean2 - mean1, min(n1, n2)
     if n < 2:
-        return Effect(
-            method="Welch t test",
-            estimate=estimate if n else 0.0,
-            low=-math.inf,
-            high=math.inf,
-            p_value=1.0,
-            log_p=0.0,
-            n=n,
-            note="fewer than two values in a group",
-        )
+        return undecided(_METHOD, n, "fewer than two values in a group", estimate if n else 0.0)
     v1, v2 = m1 / (n1 - 1) / n1, m2 / (n2 - 1) / n2
-    error = math.sqrt(v1 + v2)
-    if error == 0:
-        same = estimate == 0
-        return Effect(
-            method="Welch t test",
-            estimate=estimate,
-            low=estimate,
-            high=estimate,
-            p_value=1.0 if same else 0.0,
-            log_p=0.0 if same else -math.inf,
-            n=n,
-            note="no variance in either group",
-        )
+    if v1 + v2 == 0:
+        ways = special.gammaln(n1 + n2 + 1) - special.gammaln(n1 + 1) - special.gammaln(n2 + 1)
+        return constant(_METHOD, estimate, n, log_p=min(0.0, math.log(2) - float(ways)), confidence=confidence)
     freedom = (v1 + v2) ** 2 / (v1**2 / (n1 - 1) + v2**2 / (n2 - 1))
-    radius = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
-    log_p = log_t_two_sided(abs(estimate) / error, freedom)
-    return Effect(
-        method="Welch t test",
-        estimate=estimate,
-        low=estimate - radius,
-        high=estimate + radius,
-        p_value=math.exp(log_p),
-        log_p=log_p,
-        n=n,
-    )
+    return wald(estimate, math.sqrt(v1 + v2), n=n, method=_METHOD, confidence=confidence, freedom=freedom)
 
 
 def newcombe(

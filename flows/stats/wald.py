@@ -8,9 +8,7 @@ from flows.stats.results import Effect, probability
 from flows.stats.tails import log_two_sided_t, log_two_sided_z
 
 
-def wald(
-    estimate: float, error: float, *, n: int, method: str, confidence: float, freedom: float = math.inf
-) -> Effect:
+def wald(estimate: float, error: float, *, n: int, method: str, confidence: float, freedom: float = math.inf) -> Effect:
     """Studentised test and interval; normal when *freedom* is infinite."""
     normal = math.isinf(freedom)
     upper = (1 + confidence) / 2

@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
-from flows.stats.paired import auc, delong, mcnemar, mcnemar_mid_p, paired_mean
+from flows.stats.paired import mcnemar, mcnemar_log_p, paired_mean
+from flows.stats.ranking import auc, delong
 
 losses = arrays(np.float64, st.integers(3, 40), elements=st.floats(-1e3, 1e3))
 bits = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60)
@@ -40,7 +41,8 @@ def test_the_exact_p_of_statsmodels_brackets_the_mid_p():
     exact = statsmodels_mcnemar([[50, 4], [15, 31]], exact=True).pvalue
     term = stats.binom.pmf(4, 19, 0.5)
 
-    assert mcnemar_mid_p(4, 15) == pytest.approx(exact - term, rel=1e-9)
+    assert math.exp(mcnemar_log_p(4, 15)) == pytest.approx(exact - term, rel=1e-9)
+    assert math.exp(mcnemar_log_p(4, 15, exact=True)) == pytest.approx(exact, rel=1e-9)
 
 
 @given(bits)

@@ -1,0 +1,218 @@
+"""Two samples of one column become one `FeatureDrift`; no column is ever an exception."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from flows.config.model import Detection
+from flows.detection.measures import (
+    Floats,
+    by_chance_absent,
+    decile_counts,
+    homogeneity,
+    ks,
+    pooled,
+    psi,
+    share_change,
+)
+from flows.detection.profile import CategoryProfile, NumericProfile, numbers
+from registry.records.base import Record
+
+LEAST = 30  # values on either side below which nothing is said about a column
+OUTLIER_SIGMA = 3.0
+_NAMED = 5
+_SURELY = 0.001  # a level is called new or vanished if chance would hide it less often
+
+
+class FeatureDrift(Record, frozen=True, kw_only=True):
+    """
+    One feature.
+
+    Attributes:
+        n: Values in the window; reference_n: in the reference.
+        enough: False means "too few values to say anything", never "no drift".
+        psi: Population stability index; null_psi: its 99.9 % quantile without drift.
+        statistic: Kolmogorov-Smirnov D, or Cramer's V of a categorical.
+        p_value: Before, adjusted: after correction over features.
+        missing_change: Share of missing values now minus in the reference, with its own
+            missing_p and missing_adjusted.
+        outlier_share: Share of values beyond 3 standard deviations of the reference.
+        drifted: Significant, and large enough to matter; or gone.
+        high: Drifted, with a PSI beyond the threshold and beyond chance; or gone.
+        findings: What a person should know, in words.
+    """
+
+    name: str
+    kind: Literal["numeric", "categorical"]
+    n: int
+    reference_n: int = 0
+    enough: bool = True
+    psi: float = 0.0
+    null_psi: float = 0.0
+    statistic: float = 0.0
+    p_value: float = 1.0
+    adjusted: float = 1.0
+    missing_change: float = 0.0
+    missing_p: float = 1.0
+    missing_adjusted: float = 1.0
+    outlier_share: float = 0.0
+    drifted: bool = False
+    high: bool = False
+    findings: tuple[str, ...] = ()
+
+    @property
+    def gone(self) -> bool:
+        """Whether there was a column, and is none."""
+        return GONE in self.findings
+
+
+GONE = "the column is absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """
+    A numeric sample, or what a profile kept of one.
+
+    Attributes:
+        values: Sorted and finite; quantiles if n is larger.
+        n: Finite values; missing: all others, infinite ones and text included.
+    """
+
+    values: Floats
+    n: int
+    missing: int
+    mean: float
+    sd: float
+    infinite: int = 0
+    text: int = 0
+
+    @classmethod
+    def of(cls, column: pl.Series) -> "Numbers":
+        """Take a column of any type."""
+        cast = numbers(column)
+        known = cast.drop_nulls().to_numpy()
+        values = np.sort(known[np.isfinite(known)])
+        mean, sd = (float(values.mean()), float(values.std())) if values.size else (0.0, 0.0)
+        return cls(
+            values=values,
+            n=values.size,
+            missing=column.len() - values.size,
+            mean=mean,
+            sd=sd,
+            infinite=int(np.isinf(known).sum()),
+            text=cast.null_count() - column.null_count(),
+        )
+
+    @classmethod
+    def stored(cls, was: NumericProfile) -> "Numbers":
+        """Take a profile."""
+        return cls(np.asarray(was.quantiles, dtype=np.float64), was.n, was.missing, was.mean, was.sd)
+
+    def outlier_share(self, like: "Numbers") -> float:
+        """Share of values beyond 3 standard deviations of *like*."""
+        if like.sd == 0 or self.values.size == 0:
+            return 0.0
+        low, high = like.mean - OUTLIER_SIGMA * like.sd, like.mean + OUTLIER_SIGMA * like.sd
+        inside = np.searchsorted(self.values, high, side="right") - np.searchsorted(self.values, low, side="left")
+        return 1 - float(inside) / self.values.size
+
+
+def numeric_drift(name: str, was: Numbers, now: Numbers, limits: Detection) -> FeatureDrift:
+    """Compare two numeric samples; `drifted` and `high` are judged later, over all features."""
+    change, missing_p = share_change((was.missing, was.n + was.missing), (now.missing, now.n + now.missing))
+    share = now.outlier_share(was)
+    found = FeatureDrift(
+        name=name,
+        kind="numeric",
+        n=now.n,
+        reference_n=was.n,
+        enough=min(was.n, now.n) >= LEAST,
+        missing_change=change,
+        missing_p=missing_p,
+        outlier_share=share,
+        findings=(*_presence(was.n, now.n, change), *_oddities(was, now, share, limits)),
+    )
+    return _measured(found, was, now) if found.enough else found
+
+
+def categorical_drift(name: str, was: CategoryProfile, now: CategoryProfile) -> FeatureDrift:
+    """Compare two categorical samples; `drifted` and `high` are judged later, over all features."""
+    change, missing_p = share_change((was.missing, was.n + was.missing), (now.missing, now.n + now.missing))
+    found = FeatureDrift(
+        name=name,
+        kind="categorical",
+        n=now.n,
+        reference_n=was.n,
+        enough=min(was.n, now.n) >= LEAST,
+        missing_change=change,
+        missing_p=missing_p,
+        findings=(*_presence(was.n, now.n, change), *_levels(was, now)),
+    )
+    return _measured_levels(found, was, now) if found.enough else found
+
+
+def absent(name: str, kind: Literal["numeric", "categorical"], reference_n: int) -> FeatureDrift:
+    """A column that the reference has and the window has not."""
+    findings = (GONE,) if reference_n else (GONE, "the reference has no values")
+    return FeatureDrift(name=name, kind=kind, n=0, reference_n=reference_n, enough=False, findings=findings)
+
+
+def _measured(found: FeatureDrift, was: Numbers, now: Numbers) -> FeatureDrift:
+    d, p = ks(was.values, now.values, n=was.n)
+    index, by_chance = psi(*decile_counts(was.values, now.values, was.n))
+    return msgspec.structs.replace(found, statistic=d, p_value=p, psi=index, null_psi=by_chance)
+
+
+def _measured_levels(found: FeatureDrift, was: CategoryProfile, now: CategoryProfile) -> FeatureDrift:
+    reference, current = pooled(was.counts, now.counts | ({"": now.rest} if now.rest else {}), was.rest)
+    v, p = homogeneity(reference, current)
+    index, by_chance = psi(reference, current)
+    return msgspec.structs.replace(found, statistic=v, p_value=p, psi=index, null_psi=by_chance)
+
+
+def _presence(reference_n: int, n: int, change: float) -> list[str]:
+    findings = []
+    if n == 0:
+        findings.append("no values at all" if reference_n else "no values, as in the reference")
+    elif reference_n == 0:
+        findings.append("the reference has no values")
+    elif min(n, reference_n) < LEAST:
+        findings.append(f"not enough values to compare: {n}, and {reference_n} in the reference")
+    if abs(change) >= 0.005:
+        findings.append(f"missing values {'rose' if change > 0 else 'fell'} by {abs(change):.1%} of the rows")
+    return findings
+
+
+def _oddities(was: Numbers, now: Numbers, share: float, limits: Detection) -> list[str]:
+    findings = []
+    if now.infinite:
+        findings.append(f"{now.infinite} infinite values")
+    if now.text:
+        findings.append(f"{now.text} values are no numbers")
+    if now.n and now.values[0] == now.values[-1] and was.sd > 0:
+        findings.append(f"constant: {now.values[0]:.4g}")
+    if now.n and was.n and was.sd == 0 and now.sd > 0:
+        findings.append(f"it was constant: {was.mean:.4g}")
+    if share > limits.outlier_share:
+        before = was.outlier_share(was)
+        findings.append(f"{share:.1%} lie beyond 3 standard deviations (in the reference {before:.1%})")
+    return findings
+
+
+def _levels(was: CategoryProfile, now: CategoryProfile) -> list[str]:
+    if not was.n or not now.n:
+        return []
+    findings = []
+    if not was.rest:
+        new = [level for level in now.counts if level not in was.counts]
+        sure = [level for level in new if by_chance_absent(now.counts[level], now.n, was.n) < _SURELY]
+        findings += [f"new level {level!r} in {now.counts[level] / now.n:.1%} of the rows" for level in sure[:_NAMED]]
+        findings += [f"and {len(sure) - _NAMED} more new levels"] if len(sure) > _NAMED else []
+    vanished = [level for level in was.counts if level not in now.counts and not now.rest]
+    sure = [level for level in vanished if by_chance_absent(was.counts[level], was.n, now.n) < _SURELY]
+    findings += [f"level {level!r} vanished (it had {was.counts[level] / was.n:.1%})" for level in sure[:_NAMED]]
+    return findings
