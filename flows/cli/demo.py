@@ -54,9 +54,10 @@ def demo(
 def _play(rows: int, seed: int) -> "Shown":
     from flows.demo.show import demo as play
     from flows.replay.audience import Terminal
+    from flows.replay.interrupt import interruptible
 
     try:
-        with Terminal() as audience:
+        with interruptible(), Terminal() as audience:
             return play(settings(), audience, rows=rows, seed=seed)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None

@@ -125,13 +125,14 @@ def _prepare(name: str, *, resume: bool, start: bool) -> None:
 
 def _play(config: "ModelConfig", table: Path, options: "Options", *, resume: bool) -> "Summary":
     from flows.replay.audience import Terminal
+    from flows.replay.interrupt import interruptible
     from flows.replay.run import replay as play
 
     try:
-        with Terminal() as audience:
+        with interruptible(), Terminal() as audience:
             return play(settings(), config, table, options, audience, resume=resume)
     except KeyboardInterrupt:
-        say(f"Interrupted; everything so far is kept. Go on with the same command and --resume (name {options.name}).")
+        progress(f"Interrupted; everything so far is kept. Go on with the same command, --resume --name {options.name}")
         raise typer.Exit(INTERRUPTED) from None
 
 
