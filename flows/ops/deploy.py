@@ -44,7 +44,7 @@ def deploy_all(settings: Settings, *, patience: float = 180.0) -> dict[str, UUID
         patience: Seconds to wait for it.
 
     Returns:
-        Id by full name, e.g. "rollout/every-5-minutes".
+        Id by full name, e.g. "rollout/rollout-every-5-minutes".
     """
     wanted = [(load_flow(one["entrypoint"]), one) for one in read_deployments(prefect_yaml())]
     _wait_for_server(settings, patience)

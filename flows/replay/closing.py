@@ -47,7 +47,7 @@ def sum_up(
         name=progress.name,
         model=model,
         task=config.task,
-        metric=primary(config.task),
+        metric=primary(config.task, config.promotion.metric),
         rows=len(table) - progress.start,
         batches=stops[-1].batch + 1,
         start=moment(float(table.times[progress.start])),

@@ -1,19 +1,11 @@
 """The summary as one self-contained HTML page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
-from flows.replay.summary import Summary, headline
-
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0 2rem; font-size: .9em; }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
-figure { margin: 1rem 0; background: #fff; border-radius: 6px; } figure svg { width: 100%; height: auto; }
-.bad { color: #d1242f; font-weight: 600; } .lead { font-size: 1.15em; }
-"""
+from flows.replay.summary import Ending, Retraining, Summary, headline
+from flows.reports.page import page as framed
+from flows.reports.page import table
 
 
 def page(summary: Summary, curve_svg: str) -> str:
@@ -25,79 +17,91 @@ def page(summary: Summary, curve_svg: str) -> str:
         curve_svg: The curve; put into the page, so that it needs no other file.
     """
     books = "exact" if summary.exact else '<span class="bad">not exact</span>'
+    verdict = "good" if summary.paid and summary.exact and not summary.bad_findings() else "bad"
+    reports = {address.rsplit("/", 1)[-1].removesuffix(".html"): address for address in summary.reports}
     parts = [
         f"<h1>Replay {escape(summary.name)}</h1>",
-        f'<p class="lead">{escape(headline(summary))}.</p>',
-        f"<p>{summary.rows} rows in {summary.batches} batches, {summary.start:%Y-%m-%d} to {summary.end:%Y-%m-%d}, "
-        f"played in {summary.seconds / 60:.1f} minutes. Bookkeeping: {books}.</p>",
+        f'<div class="verdict {verdict}"><strong>{escape(headline(summary))}.</strong><br>'
+        f"{summary.rows:,} rows in {summary.batches} batches, {summary.start:%Y-%m-%d} to {summary.end:%Y-%m-%d}, "
+        f"played in {summary.seconds / 60:.1f} minutes. Bookkeeping: {books}.</div>",
         f"<figure>{curve_svg[curve_svg.index('<svg') :]}</figure>",
+        _section("Metrics", ["", *summary.served], _metrics(summary), numbers=range(1, 1 + len(summary.served))),
         _section(
-            "Metrics",
-            ("", *summary.served),
-            [("served", *summary.served.values()), ("first model", *summary.frozen.values())],
+            "Retrainings",
+            ["id", "at", "why", "made", ""],
+            [_retraining(one, reports) for one in summary.retrainings],
         ),
-        _section("Retrainings", ("id", "at", "trigger", "reason", "made", "run"), _retrainings(summary)),
-        _section("Rollouts", ("id", "challenger", "began", "ended", "largest share", "why"), _rollouts(summary)),
-        _section("Rejected challengers", ("challenger", "why"), [(r.challenger, r.said) for r in summary.rejected]),
-        _section("Reports", ("file",), [(_link(address, address),) for address in summary.reports]),
-        _section("Bookkeeping", ("line", "expected", "found", ""), _books(summary)),
+        _section(
+            "Rollouts",
+            ["id", "challenger", "began", "ended", "largest share", "why", "decisions"],
+            [_rollout(one, reports) for one in summary.rollouts],
+            numbers=(4,),
+        ),
+        _section(
+            "Rejected challengers",
+            ["challenger", "why", ""],
+            [
+                [escape(one.challenger), escape(one.said), _link(reports.get(one.decision), "report")]
+                for one in summary.rejected
+            ],
+        ),
+        _section("Bookkeeping", ["line", "expected", "found", ""], _books(summary), numbers=(1, 2)),
     ]
-    title = escape(f"Replay {summary.name}")
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-    return (
-        f'<!doctype html><html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{"".join(parts)}</body></html>'
-    )
+    return framed(f"Replay {summary.name}", "\n".join(parts))
 
 
-class Markup(str):
-    """Text that is HTML already."""
-
-    __slots__ = ()
-
-
-def _retrainings(summary: Summary) -> list[tuple[object, ...]]:
+def _metrics(summary: Summary) -> list[list[str]]:
     return [
-        (r.id, f"{r.at:%Y-%m-%d}", r.trigger, r.reason, r.version or r.notes or "nothing", _link(r.run, "open"))
-        for r in summary.retrainings
-    ]
-
-
-def _rollouts(summary: Summary) -> list[tuple[object, ...]]:
-    return [
-        (
-            one.id,
-            f"{one.challenger} (deliberately bad)" if one.bad else one.challenger,
-            f"{one.at:%Y-%m-%d}",
-            one.status,
-            f"{one.share:.0%}",
-            one.said,
-        )
-        for one in summary.rollouts
+        [name, *(f"{value:.4g}" for value in values.values())]
+        for name, values in (("served", summary.served), ("first model", summary.frozen))
     ]
 
 
-def _books(summary: Summary) -> list[tuple[object, ...]]:
+def _retraining(one: Retraining, reports: dict[str, str]) -> list[str]:
+    first, _, rest = one.reason.partition("; ")
+    more = f"<details><summary>what it saw</summary>{escape(rest)}</details>" if rest else ""
+    report = reports.get(f"{one.id}-{one.version}")
     return [
-        (line.name, line.expected, line.found, "" if line.exact else Markup('<span class="bad">differs</span>'))
+        escape(one.id),
+        _day(one),
+        f"{escape(first)}{more}",
+        escape(one.version or one.notes or "nothing"),
+        f"{_link(report, 'report')} {_link(one.run, 'run')}",
+    ]
+
+
+def _rollout(one: Ending, reports: dict[str, str]) -> list[str]:
+    mine = [address for name, address in reports.items() if name.startswith(f"{one.id}.")]
+    return [
+        escape(one.id),
+        escape(one.challenger) + (' <span class="bad">bad on purpose</span>' if one.bad else ""),
+        _day(one),
+        escape(one.status.replace("_", " ")),
+        f"{one.share:.0%}",
+        escape(one.said),
+        " ".join(_link(address, str(number)) for number, address in enumerate(mine, 1)),
+    ]
+
+
+def _day(one: Retraining | Ending) -> str:
+    return f'<span class="number">{one.at:%Y-%m-%d}</span>'
+
+
+def _books(summary: Summary) -> list[list[str]]:
+    return [
+        [
+            escape(line.name),
+            f"{line.expected:,.10g}",
+            f"{line.found:,.10g}",
+            "" if line.exact else '<span class="bad">differs</span>',
+        ]
         for line in summary.books
     ]
 
 
-def _link(address: str | None, said: str) -> object:
-    return Markup(f'<a href="{escape(address)}">{escape(said)}</a>') if address else ""
+def _link(address: str | None, said: str) -> str:
+    return f'<a href="{escape(address)}">{escape(said)}</a>' if address else ""
 
 
-def _section(title: str, columns: Sequence[str], rows: Sequence[Iterable[object]]) -> str:
-    if not rows:
-        return f"<h2>{escape(title)}</h2><p>None.</p>"
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
-    return f"<h2>{escape(title)}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, Markup):
-        return f"<td>{value}</td>"
-    if isinstance(value, int | float):
-        return f'<td class="n">{value:,.6g}</td>'
-    return f"<td>{escape(str(value))}</td>"
+def _section(title: str, head: list[str], rows: list[list[str]], *, numbers: Sequence[int] = ()) -> str:
+    return f"<h2>{escape(title)}</h2>" + (table(head, rows, numbers=tuple(numbers)) if rows else "<p>None.</p>")

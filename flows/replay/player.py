@@ -257,7 +257,7 @@ class Player:
 
     def _scene(self, stop: Stop) -> Scene:
         rows = slice(max(self.progress.start, self.progress.labelled - _RECENT), self.progress.labelled)
-        task, metric = self._config.task, primary(self._config.task)
+        task, metric = self._config.task, primary(self._config.task, self._config.promotion.metric)
         known = ~np.isnan(self._table.labels[rows])
         found = quality(
             task, self._table.labels[rows][known], self._predictions[rows][known], self._scores[rows][known]

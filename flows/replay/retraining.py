@@ -9,7 +9,7 @@ from flows.replay.live import Live
 from flows.replay.patience import Told
 from registry.records.retraining import RetrainingEvent
 
-DEPLOYMENT = "retrain/on-demand"
+DEPLOYMENT = "retrain/retrain-on-demand"
 NO_RUN_AFTER = 20.0
 PENDING_TOO_LONG = 90.0
 LONGEST = 1800.0

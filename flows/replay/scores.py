@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.stats.ranking import auc
 from registry.records.version import Task
 
 Numbers = NDArray[np.float64]
+METRICS: dict[Task, tuple[str, ...]] = {"binary": ("accuracy", "auc", "brier"), "regression": ("mae", "rmse")}
 
 
 def quality(task: Task, labels: Numbers, predictions: Numbers, scores: Numbers) -> Mapping[str, float]:
@@ -24,8 +26,7 @@ def quality(task: Task, labels: Numbers, predictions: Numbers, scores: Numbers) 
         By name; nan where it is not defined, e.g. the AUC of a single class.
     """
     if not len(labels):
-        names = ("accuracy", "auc", "brier") if task == "binary" else ("mae", "rmse")
-        return dict.fromkeys(names, float("nan"))
+        return dict.fromkeys(METRICS[task], float("nan"))
     error = labels - scores
     if task == "regression":
         return {"mae": float(np.abs(error).mean()), "rmse": float(np.sqrt((error**2).mean()))}
@@ -36,31 +37,12 @@ def quality(task: Task, labels: Numbers, predictions: Numbers, scores: Numbers) 
     }
 
 
-def auc(labels: Numbers, scores: Numbers) -> float:
-    """
-    Chance that a positive is scored above a negative; ties count half.
-
-    Source:
-        Mann and Whitney (1947): rank sum of the positives.
-
-    Example:
-        >>> auc(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.4, 0.35, 0.8]))
-        0.75
-    """
-    positive = labels == 1
-    n, m = int(positive.sum()), int((~positive).sum())
-    if not n or not m:
-        return float("nan")
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
-
-
 def better(metric: str, a: float, b: float) -> bool:
     """Whether *a* is better than *b*; more is better but for errors."""
     return a < b if metric in ("mae", "rmse", "brier") else a > b
 
 
-def primary(task: Task) -> str:
-    """Name the metric of the curve."""
-    return "accuracy" if task == "binary" else "mae"
+def primary(task: Task, wanted: str | None) -> str:
+    """Name the metric of the curve: that of the promotion policy where it is measured."""
+    names = METRICS[task]
+    return wanted if wanted and wanted in names else names[0]

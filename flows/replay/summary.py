@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flows.replay.books import Line
-from flows.replay.scores import Numbers, better, primary, quality
+from flows.replay.scores import Numbers, better, quality
 from flows.replay.timetable import Stop
 from registry.records.base import Record
 from registry.records.live import ModelMetrics, PhaseMetrics
@@ -76,7 +76,7 @@ class Summary(Record, frozen=True, kw_only=True):
     What a replay showed.
 
     Attributes:
-        metric: The one of the curve: accuracy or mae.
+        metric: The one of the curve: that of the promotion policy, else accuracy or mae.
         served, frozen: All played rows; frozen is the first champion, never retrained.
         books: Exact only if every line is.
         reports: Decision reports, as file addresses.
@@ -230,7 +230,7 @@ def rejections(decisions: Sequence[Decision]) -> tuple[Rejection, ...]:
 
 def headline(summary: Summary) -> str:
     """The result in one sentence."""
-    name = primary(summary.task)
+    name = summary.metric
     verdict = "better" if summary.paid else "not better"
     return (
         f"{name} {summary.served[name]:.4g} served, {summary.frozen[name]:.4g} by the first model: {verdict}; "

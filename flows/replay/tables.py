@@ -1,5 +1,7 @@
 """The summary for a terminal."""
 
+import math
+
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -31,12 +33,17 @@ def _curve(summary: Summary, rows: int = 12) -> Table:
     for begin in range(0, len(summary.series), size):
         part = summary.series[begin : begin + size]
         total = sum(point.rows for point in part)
-        served, frozen = (
-            sum(values[summary.metric] * point.rows for point, values in zip(part, side, strict=True)) / total
-            for side in ([p.served for p in part], [p.frozen for p in part])
-        )
+        served = _mean([(point.served[summary.metric], point.rows) for point in part])
+        frozen = _mean([(point.frozen[summary.metric], point.rows) for point in part])
         table.add_row(f"{part[-1].at:%Y-%m-%d}", str(total), f"{served:.4g}", f"{frozen:.4g}")
     return table
+
+
+def _mean(values: list[tuple[float, int]]) -> float:
+    """Weigh by rows; batches without a value, such as the AUC of a single class, are left out."""
+    known = [(value, rows) for value, rows in values if not math.isnan(value)]
+    total = sum(rows for _, rows in known)
+    return sum(value * rows for value, rows in known) / total if total else math.nan
 
 
 def _metrics(summary: Summary) -> Table:
@@ -48,7 +55,7 @@ def _metrics(summary: Summary) -> Table:
 
 def _retrainings(summary: Summary) -> list[tuple[str, ...]]:
     return [
-        (r.id, f"{r.at:%Y-%m-%d}", r.reason, r.version or r.notes or "nothing", r.run or "")
+        (r.id, f"{r.at:%Y-%m-%d}", r.reason.partition("; ")[0], r.version or r.notes or "nothing", r.run or "")
         for r in summary.retrainings
     ]
 

@@ -7,6 +7,7 @@ import msgspec
 from flows.reports.forest import forest
 from flows.reports.page import page, table, write_report
 from registry.home import Settings
+from registry.records.plan import CHAMPION
 from registry.records.policy import PromotionPolicy
 from registry.records.verdict import Decision, Finding, Outcome
 
@@ -77,13 +78,14 @@ def _policy(policy: PromotionPolicy) -> str:
 
 def _findings(findings: tuple[Finding, ...]) -> str:
     rows = [[escape(f.name), f'<span class="{_color(f)}">{_word(f)}</span>', escape(f.said)] for f in findings]
-    return table(["Finding", "Passed", "What was seen"], rows)
+    return table(["Finding", "Passed", "What was seen (above 0: the challenger is better)"], rows)
 
 
 def _metrics(metrics: dict[str, dict[str, float]]) -> str:
+    variants = sorted(metrics, key=lambda name: name != CHAMPION)
     names = list(dict.fromkeys(name for values in metrics.values() for name in values))
-    rows = [[escape(name), *(_number(values.get(name)) for values in metrics.values())] for name in names]
-    return table(["Metric", *metrics], rows, numbers=tuple(range(1, len(metrics) + 1)))
+    rows = [[escape(name), *(_number(metrics[variant].get(name)) for variant in variants)] for name in names]
+    return table(["Metric", *variants], rows, numbers=tuple(range(1, len(variants) + 1)))
 
 
 def _number(value: float | None) -> str:
@@ -93,7 +95,7 @@ def _number(value: float | None) -> str:
 
 
 def _word(finding: Finding) -> str:
-    return {True: "yes", False: "no", None: "no verdict"}[finding.passed]
+    return {True: "yes", False: "no", None: "reported"}[finding.passed]
 
 
 def _color(finding: Finding) -> str:

@@ -19,7 +19,9 @@ h1 { font-size: 1.6rem; line-height: 1.3; margin: 0 0 .5rem } h2 { font-size: 1.
 .verdict strong { font-size: 1.15rem } .soft { color: var(--soft) }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
-th { color: var(--soft); font-weight: 600 } td.number { text-align: right; white-space: nowrap }
+th { color: var(--soft); font-weight: 600 } .number { text-align: right; white-space: nowrap }
+a { color: var(--mark) } figure { margin: 1.5rem 0; background: #fff; border-radius: .3rem }
+figure svg text { fill: #1c2430 } details { color: var(--soft) } summary { cursor: pointer }
 .good { color: var(--good) } .bad { color: var(--bad) } .wait { color: var(--wait) }
 .verdict.good, .verdict.bad, .verdict.wait { color: inherit }
 svg { max-width: 100%; height: auto } svg text { fill: var(--ink); font: 13px system-ui, sans-serif }
@@ -38,12 +40,10 @@ def page(title: str, body: str) -> str:
 
 def table(head: list[str], rows: list[list[str]], *, numbers: tuple[int, ...] = ()) -> str:
     """A table of cells that are trusted HTML; columns in *numbers* are right-aligned."""
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    kinds = [' class="number"' if i in numbers else "" for i in range(len(head))]
+    top = "".join(f"<th{kind}>{escape(cell)}</th>" for kind, cell in zip(kinds, head, strict=True))
     lines = [
-        "<tr>"
-        + "".join(f'<td class="number">{c}</td>' if i in numbers else f"<td>{c}</td>" for i, c in enumerate(row))
-        + "</tr>"
-        for row in rows
+        f"<tr>{''.join(f'<td{kind}>{cell}</td>' for kind, cell in zip(kinds, row, strict=True))}</tr>" for row in rows
     ]
     return f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 

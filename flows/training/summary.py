@@ -12,7 +12,7 @@ from registry.records.version import ModelVersion
 
 def summary(shop: Shop, done: Retraining) -> str:
     """Put verdict first, then the findings, then the model card."""
-    parts = [f"# {shop.model}: {done.outcome.replace('_', ' ')}", done.said, f"Event `{done.event.id}`."]
+    parts = [f"# {shop.model}: {done.outcome.replace('_', ' ')}", f"Event `{done.event.id}`."]
     parts += [_deeper(decision_markdown(done.decision, _report(shop, done.decision)))] if done.decision else []
     parts += [_card(shop, done.version)] if done.version else []
     return "\n\n".join(parts)

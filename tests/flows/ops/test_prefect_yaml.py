@@ -76,7 +76,7 @@ def test_full_names_are_unique():
 
 
 def test_drift_starts_a_retraining():
-    retrain = next(one for one in DEPLOYMENTS if named(one) == "retrain/on-demand")
+    retrain = next(one for one in DEPLOYMENTS if named(one) == "retrain/retrain-on-demand")
 
     (trigger,) = retrain["triggers"]
     assert trigger["expect"] == ["understudy.drift.detected"]

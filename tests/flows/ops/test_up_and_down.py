@@ -125,7 +125,7 @@ def test_cron_deployments_get_scheduled_runs(prefect):
 
 
 def test_a_deployment_runs(prefect):
-    deployment = prefect.read_deployment_by_name("rollout/every-5-minutes")
+    deployment = prefect.read_deployment_by_name("rollout/rollout-every-5-minutes")
     run = prefect.create_flow_run_from_deployment(deployment.id, parameters={"model": None})
 
     def ended():
@@ -153,7 +153,7 @@ def test_a_run_without_heartbeat_becomes_crashed(prefect):
     """Process and worker are both gone: nobody is left to say so but the server."""
     from prefect.states import Running
 
-    deployment = prefect.read_deployment_by_name("rollback/on-demand")
+    deployment = prefect.read_deployment_by_name("rollback/rollback-on-demand")
     run = prefect.create_flow_run(load_flow(deployment.entrypoint), state=Running())
     send(prefect, "prefect.flow-run.heartbeat", f"prefect.flow-run.{run.id}", {})
 
