@@ -1,5 +1,6 @@
 """Who watches a replay: a progress bar on a terminal, plain lines elsewhere."""
 
+import math
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +26,7 @@ class Terminal:
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = self._bar.add_task("replay", total=None, date="", quality="", split="")
+        self._task = self._bar.add_task("replay", total=None, date="getting ready", quality="", split="")
         self._date, self._quarter = "", -1
 
     def __enter__(self) -> Self:
@@ -61,7 +62,7 @@ class Terminal:
 def quality_text(scene: Scene) -> str:
     """Write the metric of the newest labelled rows."""
     name, value = scene.quality
-    return f"{name} {value:.4g}"
+    return f"{name} -" if math.isnan(value) else f"{name} {value:.4g}"
 
 
 def split_text(scene: Scene) -> str:

@@ -234,9 +234,14 @@ def headline(summary: Summary) -> str:
     verdict = "better" if summary.paid else "not better"
     return (
         f"{name} {summary.served[name]:.4g} served, {summary.frozen[name]:.4g} by the first model: {verdict}; "
-        f"{len(summary.retrainings)} retrainings, {len(summary.promotions)} promotions, "
-        f"{len(summary.rolled_back)} rollbacks in {summary.batches} batches"
+        f"{_counted(len(summary.retrainings), 'retraining')}, {_counted(len(summary.promotions), 'promotion')}, "
+        f"{_counted(len(summary.rolled_back), 'rollback')} in {_counted(summary.batches, 'batch')}"
     )
+
+
+def _counted(number: int, what: str) -> str:
+    ending = "" if number == 1 else "es" if what.endswith("ch") else "s"
+    return f"{number} {what}{ending}"
 
 
 def _phases(metrics: ModelMetrics, rollout: Rollout) -> list[PhaseMetrics]:
