@@ -1,7 +1,7 @@
 """`understudy init`: check a model's YAML file and register it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -10,9 +10,6 @@ from flows.cli.office import settings
 from flows.cli.options import Json, example
 from flows.cli.screen import print_json, say
 from flows.errors import ConfigError
-
-if TYPE_CHECKING:
-    from flows.config.model import ModelConfig
 
 TEMPLATE = """\
 model: churn                    # lower-case letters, digits, - and _
@@ -76,7 +73,6 @@ def init(
     from flows.config.load import load_config, register_config
 
     config = load_config(file)
-    _check_rules(config)
     where = register_config(config, settings())
     if as_json:
         return print_json({"model": config.model, "registered": str(where)})
@@ -93,9 +89,3 @@ def _write(file: Path) -> None:
             f"{file} was not written.", f"{error.strerror}.", "Name a new file in a folder of yours."
         ) from error
     say(f"{file} holds an example; change it, then `understudy init {file}`.")
-
-
-def _check_rules(config: "ModelConfig") -> None:
-    from flows.detection.rules import check_rules
-
-    check_rules(config)

@@ -17,7 +17,10 @@ def parse(value: Any) -> Any:
     match = _PATTERN.fullmatch(value.strip())
     if match is None:
         raise ValueError(f"{value!r} is no duration; write a number and s, m, h, d or w, e.g. 6h")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    except OverflowError as error:
+        raise ValueError(f"{value!r} is longer than time itself") from error
 
 
 def text(duration: timedelta) -> str:

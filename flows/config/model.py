@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flows.config.conditions import METRICS, condition_mistakes
 from flows.config.durations import Duration
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -184,9 +185,33 @@ class ModelConfig(Section):
         for column, role in ((self.target, "target"), (self.data.time, "time")):
             if column in names:
                 mistakes.append(f"{role} {column!r} is also a feature: that is leakage")
+        mistakes += self._outcome_mistakes()
+        mistakes += self._rule_mistakes()
         metric = self.promotion.metric
         if metric and (metric in ("mae", "rmse", "r2")) != (self.task == "regression"):
             mistakes.append(f"metric {metric!r} does not fit task {self.task!r}")
+        if self.detection.min_rows > self.detection.window:
+            seen = f"detection.window {self.detection.window} is smaller than min_rows {self.detection.min_rows}"
+            mistakes.append(f"{seen}: there would never be enough data")
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self
+
+    def _outcome_mistakes(self) -> list[str]:
+        kpis = self.data.kpis
+        mistakes = [f"KPI {c!r} is also a feature: that is leakage" for c in kpis.values() if c in self.features.names]
+        mistakes += [f"KPI {name!r} is the name of a metric" for name in kpis if name in METRICS or name == "label"]
+        if self.guards.kpi is not None and self.guards.kpi not in kpis:
+            known = ", ".join(kpis) or "none"
+            mistakes.append(f"guards.kpi {self.guards.kpi!r} is not in data.kpis ({known})")
+        return mistakes
+
+    def _rule_mistakes(self) -> list[str]:
+        known, rules = {*METRICS, *self.data.kpis}, self.detection.rules
+        names = [rule.name for rule in rules]
+        mistakes = [f"two rules are named {name!r}" for name in sorted({n for n in names if names.count(n) > 1})]
+        wrong = [f"rule {r.name!r}: {m}" for r in rules for m in condition_mistakes(r.condition, known)]
+        mistakes += wrong
+        if any("unknown metric" in one for one in wrong):
+            mistakes.append(f"metrics are {', '.join(sorted(known))}")
+        return mistakes

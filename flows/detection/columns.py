@@ -18,7 +18,7 @@ from flows.detection.measures import (
     psi,
     share_change,
 )
-from flows.detection.profile import CategoryProfile, NumericProfile, numbers
+from flows.detection.profile import CategoryProfile, NumericProfile, finite_values, level_counts, moments, numbers
 from registry.records.base import Record
 
 LEAST = 30  # values on either side below which nothing is said about a column
@@ -66,7 +66,12 @@ class FeatureDrift(Record, frozen=True, kw_only=True):
     @property
     def gone(self) -> bool:
         """Whether there was a column, and is none."""
-        return GONE in self.findings
+        return GONE in self.findings and self.reference_n > 0
+
+    @property
+    def doubt(self) -> float:
+        """How likely chance alone would show as much: the smallest p-value behind the judgement."""
+        return 0.0 if self.gone else min(self.adjusted, self.missing_adjusted)
 
 
 GONE = "the column is absent"
@@ -93,17 +98,15 @@ class Numbers:
     @classmethod
     def of(cls, column: pl.Series) -> "Numbers":
         """Take a column of any type."""
-        cast = numbers(column)
-        known = cast.drop_nulls().to_numpy()
-        values = np.sort(known[np.isfinite(known)])
-        mean, sd = (float(values.mean()), float(values.std())) if values.size else (0.0, 0.0)
+        cast, values = numbers(column), finite_values(column)
+        mean, sd = moments(values)
         return cls(
             values=values,
             n=values.size,
             missing=column.len() - values.size,
             mean=mean,
             sd=sd,
-            infinite=int(np.isinf(known).sum()),
+            infinite=int(cast.is_infinite().sum()),
             text=cast.null_count() - column.null_count(),
         )
 
@@ -119,6 +122,27 @@ class Numbers:
         low, high = like.mean - OUTLIER_SIGMA * like.sd, like.mean + OUTLIER_SIGMA * like.sd
         inside = np.searchsorted(self.values, high, side="right") - np.searchsorted(self.values, low, side="left")
         return 1 - float(inside) / self.values.size
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """
+    A categorical sample.
+
+    Attributes:
+        counts: Rows of every level; a profile keeps only the most frequent ones.
+    """
+
+    counts: dict[str, int]
+    n: int
+    missing: int
+
+    @classmethod
+    def of(cls, column: pl.Series) -> "Levels":
+        """Take a column of any type."""
+        counts = level_counts(column)
+        n = sum(counts.values())
+        return cls(counts, n, column.len() - n)
 
 
 def numeric_drift(name: str, was: Numbers, now: Numbers, limits: Detection) -> FeatureDrift:
@@ -139,8 +163,9 @@ def numeric_drift(name: str, was: Numbers, now: Numbers, limits: Detection) -> F
     return _measured(found, was, now) if found.enough else found
 
 
-def categorical_drift(name: str, was: CategoryProfile, now: CategoryProfile) -> FeatureDrift:
+def categorical_drift(name: str, was: CategoryProfile, column: pl.Series) -> FeatureDrift:
     """Compare two categorical samples; `drifted` and `high` are judged later, over all features."""
+    now = Levels.of(column)
     change, missing_p = share_change((was.missing, was.n + was.missing), (now.missing, now.n + now.missing))
     found = FeatureDrift(
         name=name,
@@ -155,10 +180,17 @@ def categorical_drift(name: str, was: CategoryProfile, now: CategoryProfile) -> 
     return _measured_levels(found, was, now) if found.enough else found
 
 
-def absent(name: str, kind: Literal["numeric", "categorical"], reference_n: int) -> FeatureDrift:
-    """A column that the reference has and the window has not."""
-    findings = (GONE,) if reference_n else (GONE, "the reference has no values")
-    return FeatureDrift(name=name, kind=kind, n=0, reference_n=reference_n, enough=False, findings=findings)
+def absent(name: str, was: NumericProfile | CategoryProfile) -> FeatureDrift:
+    """A column that the reference has and the window has not: as if all its values were missing."""
+    return FeatureDrift(
+        name=name,
+        kind="numeric" if isinstance(was, NumericProfile) else "categorical",
+        n=0,
+        reference_n=was.n,
+        enough=False,
+        missing_change=was.n / (was.n + was.missing) if was.n else 0.0,
+        findings=(GONE,) if was.n else (GONE, "the reference has no values"),
+    )
 
 
 def _measured(found: FeatureDrift, was: Numbers, now: Numbers) -> FeatureDrift:
@@ -167,8 +199,8 @@ def _measured(found: FeatureDrift, was: Numbers, now: Numbers) -> FeatureDrift:
     return msgspec.structs.replace(found, statistic=d, p_value=p, psi=index, null_psi=by_chance)
 
 
-def _measured_levels(found: FeatureDrift, was: CategoryProfile, now: CategoryProfile) -> FeatureDrift:
-    reference, current = pooled(was.counts, now.counts | ({"": now.rest} if now.rest else {}), was.rest)
+def _measured_levels(found: FeatureDrift, was: CategoryProfile, now: "Levels") -> FeatureDrift:
+    reference, current = pooled(was.counts, now.counts, was.rest)
     v, p = homogeneity(reference, current)
     index, by_chance = psi(reference, current)
     return msgspec.structs.replace(found, statistic=v, p_value=p, psi=index, null_psi=by_chance)
@@ -203,16 +235,26 @@ def _oddities(was: Numbers, now: Numbers, share: float, limits: Detection) -> li
     return findings
 
 
-def _levels(was: CategoryProfile, now: CategoryProfile) -> list[str]:
+def _levels(was: CategoryProfile, now: Levels) -> list[str]:
     if not was.n or not now.n:
         return []
-    findings = []
-    if not was.rest:
-        new = [level for level in now.counts if level not in was.counts]
-        sure = [level for level in new if by_chance_absent(now.counts[level], now.n, was.n) < _SURELY]
-        findings += [f"new level {level!r} in {now.counts[level] / now.n:.1%} of the rows" for level in sure[:_NAMED]]
-        findings += [f"and {len(sure) - _NAMED} more new levels"] if len(sure) > _NAMED else []
-    vanished = [level for level in was.counts if level not in now.counts and not now.rest]
-    sure = [level for level in vanished if by_chance_absent(was.counts[level], was.n, now.n) < _SURELY]
-    findings += [f"level {level!r} vanished (it had {was.counts[level] / was.n:.1%})" for level in sure[:_NAMED]]
-    return findings
+    # A level that is not in a cut-off profile may be one of those that were cut off.
+    new = [] if was.rest else _beyond_chance(now.counts, now.n, was.counts, was.n)
+    vanished = _beyond_chance(was.counts, was.n, now.counts, now.n)
+    return [
+        *_first([f"new level {level!r} in {now.counts[level] / now.n:.1%} of the rows" for level in new], "new levels"),
+        *_first(
+            [f"level {level!r} vanished (it had {was.counts[level] / was.n:.1%})" for level in vanished],
+            "vanished levels",
+        ),
+    ]
+
+
+def _beyond_chance(here: dict[str, int], n: int, there: dict[str, int], m: int) -> list[str]:
+    """Levels that are here and not there, and too frequent here for that to be chance."""
+    return [level for level, seen in here.items() if level not in there and by_chance_absent(seen, n, m) < _SURELY]
+
+
+def _first(findings: list[str], name: str) -> list[str]:
+    more = len(findings) - _NAMED
+    return [*findings[:_NAMED], f"and {more} more {name}"] if more > 0 else findings

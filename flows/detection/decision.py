@@ -1,8 +1,10 @@
 """All signals into one decision that says which rule fired, and why."""
 
+import re
 from collections.abc import Mapping
 
 from flows.config.model import ModelConfig, Rule
+from flows.detection.columns import FeatureDrift
 from flows.detection.drift import DriftReport
 from flows.detection.rules import fires
 from registry.records.base import Record
@@ -52,7 +54,7 @@ def decide(config: ModelConfig, metrics: Mapping[str, float | None], report: Dri
 
     Args:
         config: Its detection rules, in order.
-        metrics: Values of `flows.detection.rules.METRICS`; None for what is not known.
+        metrics: Values of `flows.config.conditions.METRICS`; None for what is not known.
         report: The data drift behind some of them.
     """
     answers = [(rule, fires(rule, metrics)) for rule in config.detection.rules]
@@ -82,12 +84,17 @@ def _concept(metrics: Mapping[str, float | None]) -> bool:
     return increase is not None and p is not None and increase > _STRONG and p < 0.05
 
 
+def _degraded(metrics: Mapping[str, float | None]) -> bool:
+    increase, p = metrics.get("baseline_increase"), metrics.get("baseline_p")
+    return increase is not None and p is not None and increase > _STRONG and p < 0.01
+
+
 def _severity(metrics: Mapping[str, float | None], report: DriftReport, fired: list[Rule]) -> Severity:
     increase = metrics.get("error_increase") or 0.0
     concept = _concept(metrics)
     if concept and increase > _VERY_STRONG:
         return "CRITICAL"
-    strong = concept + (len(report.drifted) > 5)
+    strong = concept + _degraded(metrics) + (len(report.drifted) > 5)
     if strong >= 2:
         return "HIGH"
     mild = len(fired) + bool(report.drifted)
@@ -99,9 +106,10 @@ def _confidence(rule: Rule | None, metrics: Mapping[str, float | None], report: 
         return 0.0
     if rule.trigger in ("age", "volume", "schedule"):
         return 1.0
-    p = metrics.get("error_p")
-    doubts = [p] if p is not None and "error" in rule.condition else []
-    doubts += [feature.adjusted for feature in report.drifted[:1]]
+    tests = {"error_p": "error", "baseline_p": "baseline"}
+    named = [name for name, word in tests.items() if re.search(rf"\b{word}", rule.condition)]
+    doubts = [p for name in named if (p := metrics.get(name)) is not None]
+    doubts += [feature.doubt for feature in report.drifted]
     return round(1 - min(doubts), 4) if doubts else 0.5
 
 
@@ -110,9 +118,13 @@ def _causes(rule: Rule | None, metrics: Mapping[str, float | None], report: Drif
     increase, p = metrics.get("error_increase"), metrics.get("error_p")
     if increase is not None and p is not None and p < 0.05:
         causes.append(f"the error rose by {increase:.1%} (p = {p:.2g})")
-    for feature in report.drifted[:5]:
-        words = "; ".join(feature.findings)
-        causes.append(
-            f"{feature.name}: D or V = {feature.statistic:.3f}, PSI = {feature.psi:.2f}{'; ' if words else ''}{words}"
-        )
-    return causes
+    increase, p = metrics.get("baseline_increase"), metrics.get("baseline_p")
+    if increase is not None and p is not None and increase > 0 and p < 0.05:
+        causes.append(f"the champion's error is {increase:.1%} above that of its holdout (p = {p:.2g})")
+    return causes + [f"{feature.name}: {'; '.join(_seen(feature))}" for feature in report.drifted[:5]]
+
+
+def _seen(feature: FeatureDrift) -> list[str]:
+    name = "D" if feature.kind == "numeric" else "V"
+    measured = [f"{name} = {feature.statistic:.3f}, PSI = {feature.psi:.2f}"] if feature.enough else []
+    return [*measured, *feature.findings]

@@ -6,10 +6,11 @@ import polars as pl
 from flows.config.model import Detection, ModelConfig
 from flows.detection.columns import FeatureDrift, Numbers, absent, categorical_drift, numeric_drift
 from flows.detection.measures import adjusted
-from flows.detection.profile import NumericProfile, ReferenceProfile, category_profile, profile
+from flows.detection.profile import NumericProfile, ReferenceProfile, profile
 from registry.records.base import Record
 
 MISSING_STEP = 0.1  # a change of the missing share that matters
+_NAMED = 5
 
 
 class DriftReport(Record, frozen=True, kw_only=True):
@@ -42,22 +43,20 @@ def drift(reference: ReferenceProfile, frame: pl.DataFrame, config: ModelConfig)
     Args:
         reference: Of the rows that the champion learned from.
         frame: Newest rows, features typed as `flows.data` does.
-        config: Names the features and thresholds.
+        config: Its thresholds; the features are the profile's, since the champion knows those.
     """
     limits = config.detection
     rows = frame.height
     if rows < limits.min_rows:
         said = f"not enough data: {rows} rows, {limits.min_rows} are needed"
         return DriftReport(reference_rows=reference.rows, rows=rows, enough=False, said=said)
-    features = judged(_compared(reference, frame, limits), limits)
-    drifted = [feature.name for feature in features if feature.drifted]
-    said = f"{len(drifted)} of {len(features)} features drifted" + (f": {', '.join(drifted[:5])}" if drifted else "")
+    features = sorted(judged(_compared(reference, frame, limits), limits), key=_order)
     return DriftReport(
         reference_rows=reference.rows,
         rows=rows,
-        enough=True,
-        said=said,
-        features=tuple(sorted(features, key=lambda f: (not f.drifted, -f.statistic, f.name))),
+        enough=any(feature.enough or feature.drifted for feature in features),
+        said=_said(features),
+        features=tuple(features),
         score_drift=_score_drift(reference, frame, limits),
     )
 
@@ -85,13 +84,11 @@ def judged(found: list[FeatureDrift], limits: Detection) -> list[FeatureDrift]:
 
 def _compared(reference: ReferenceProfile, frame: pl.DataFrame, limits: Detection) -> list[FeatureDrift]:
     numeric = [
-        _numeric(name, was, frame[name], limits) if name in frame.columns else absent(name, "numeric", was.n)
+        _numeric(name, was, frame[name], limits) if name in frame.columns else absent(name, was)
         for name, was in reference.numeric.items()
     ]
     categorical = [
-        categorical_drift(name, was, category_profile(frame[name]))
-        if name in frame.columns
-        else absent(name, "categorical", was.n)
+        categorical_drift(name, was, frame[name]) if name in frame.columns else absent(name, was)
         for name, was in reference.categorical.items()
     ]
     return [*numeric, *categorical]
@@ -99,8 +96,7 @@ def _compared(reference: ReferenceProfile, frame: pl.DataFrame, limits: Detectio
 
 def _judged(feature: FeatureDrift, q_value: float, missing_q: float, limits: Detection) -> FeatureDrift:
     level = _level(limits)
-    lost = feature.gone and feature.reference_n > 0
-    broken = lost or (missing_q < level and abs(feature.missing_change) > MISSING_STEP)
+    broken = feature.gone or (missing_q < level and abs(feature.missing_change) > MISSING_STEP)
     moved = feature.enough and q_value < level and feature.statistic >= limits.min_effect
     return msgspec.structs.replace(
         feature,
@@ -113,6 +109,26 @@ def _judged(feature: FeatureDrift, q_value: float, missing_q: float, limits: Det
 
 def _corrected(p_values: list[float], limits: Detection) -> list[float]:
     return adjusted(p_values) if limits.correction == "bh" else p_values
+
+
+def _order(feature: FeatureDrift) -> tuple[bool, float, str]:
+    """Most drifted first: a lost column or many lost values weigh as much as a D or V of that size."""
+    moved = max(feature.statistic, abs(feature.missing_change))
+    return not feature.drifted, -moved, feature.name
+
+
+def _said(features: list[FeatureDrift]) -> str:
+    drifted = [feature.name for feature in features if feature.drifted]
+    silent = [feature.name for feature in features if not feature.enough and not feature.drifted]
+    if len(silent) == len(features):
+        return "not enough data: no feature has enough values to compare"
+    parts = [f"{len(drifted)} of {len(features)} features drifted" + (f": {_few(drifted)}" if drifted else "")]
+    parts += [f"not enough values for {_few(silent)}"] if silent else []
+    return "; ".join(parts)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def _level(limits: Detection) -> float:

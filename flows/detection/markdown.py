@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flows.detection.rules import METRICS
+from flows.config.conditions import METRICS
 from flows.detection.watch import Look
 
 
@@ -21,7 +21,7 @@ def markdown_of(look: Look) -> str:
         lines += ["", f"Not enough data to decide: {', '.join(decision.undecided)}."]
     lines += ["", "| metric | value | what it is |", "|---|---|---|"]
     lines += [
-        f"| {name} | {_number(value)} | {METRICS.get(name, 'KPI')} |"
+        f"| {_cell(name)} | {_number(value)} | {METRICS.get(name, 'KPI')} |"
         for name, value in sorted(decision.evidence.items())
     ]
     return "\n".join(lines)
@@ -51,6 +51,10 @@ def _headline(look: Look) -> str:
     if look.decision.investigate:
         return "worth a look"
     return "nothing to do" if look.drift.enough else look.drift.said
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _number(value: float | None) -> str:

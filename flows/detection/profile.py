@@ -1,15 +1,18 @@
 """What the training rows looked like, in a few kilobytes and without a single row."""
 
+import sys
+
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
 from flows.config.model import ModelConfig
+from flows.detection.measures import Floats, order_statistics
 from registry.records.base import Record
 
 RESOLUTION = 1001
 MOST_LEVELS = 1000
+_SQUARABLE = 1e100
 
 
 class NumericProfile(Record, frozen=True, kw_only=True):
@@ -77,31 +80,46 @@ def numeric_profile(column: pl.Series) -> NumericProfile:
     values = finite_values(column)
     if values.size == 0:
         return NumericProfile(n=0, missing=column.len())
-    # Order statistics, not interpolations: ties and gaps stay what they are.
-    steps = np.linspace(0, 1, min(RESOLUTION, values.size))
+    mean, sd = moments(values)
+    kept = values if values.size < RESOLUTION else order_statistics(values, RESOLUTION)
     return NumericProfile(
-        n=values.size,
-        missing=column.len() - values.size,
-        mean=float(values.mean()),
-        sd=float(values.std()),
-        quantiles=tuple(np.quantile(values, steps, method="inverted_cdf").tolist()),
+        n=values.size, missing=column.len() - values.size, mean=mean, sd=sd, quantiles=tuple(kept.tolist())
     )
 
 
 def category_profile(column: pl.Series) -> CategoryProfile:
     """Profile one categorical column."""
-    known = _cast(column, pl.String()).drop_nulls().alias("level")
-    counts = known.value_counts(name="rows").sort(["rows", "level"], descending=[True, False])
-    top = counts.head(MOST_LEVELS)
-    kept = dict(zip(top["level"].to_list(), top["rows"].to_list(), strict=True))
-    n = known.len()
+    counts = level_counts(column)
+    kept = dict(list(counts.items())[:MOST_LEVELS])
+    n = sum(counts.values())
     return CategoryProfile(n=n, missing=column.len() - n, counts=kept, rest=n - sum(kept.values()))
 
 
-def finite_values(column: pl.Series) -> NDArray[np.float64]:
-    """Values that are finite numbers, in order of the column."""
+def level_counts(column: pl.Series) -> dict[str, int]:
+    """Rows of every level, the most frequent first."""
+    known = _cast(column, pl.String()).drop_nulls().alias("level")
+    counts = known.value_counts(name="rows").sort(["rows", "level"], descending=[True, False])
+    return dict(zip(counts["level"].to_list(), counts["rows"].to_list(), strict=True))
+
+
+def moments(values: Floats) -> tuple[float, float]:
+    """
+    Mean and standard deviation of sorted values; finite for all finite ones, 0 for a constant.
+
+    Rounding gives a constant a mean beside itself and a deviation above 0; squares of the
+    largest numbers overflow.
+    """
+    if values.size == 0 or values[0] == values[-1]:
+        return (float(values[0]), 0.0) if values.size else (0.0, 0.0)
+    scale = max(1.0, float(np.abs(values[[0, -1]]).max()) / _SQUARABLE)
+    scaled = values / scale
+    return float(scaled.mean()) * scale, min(float(scaled.std()) * scale, sys.float_info.max)
+
+
+def finite_values(column: pl.Series) -> Floats:
+    """Values that are finite numbers, sorted."""
     values = numbers(column).drop_nulls().to_numpy()
-    return np.asarray(values[np.isfinite(values)], dtype=np.float64)
+    return np.sort(np.asarray(values[np.isfinite(values)], dtype=np.float64))
 
 
 def numbers(column: pl.Series) -> pl.Series:
@@ -112,6 +130,12 @@ def numbers(column: pl.Series) -> pl.Series:
 def _cast(column: pl.Series, kind: pl.DataType) -> pl.Series:
     """A column of any type at all: one that cannot be cast holds nothing that could be compared."""
     try:
-        return column.cast(kind, strict=False)
+        cast = _plain(column).cast(kind, strict=False)
     except PolarsError:
-        return pl.Series(column.name, [None], dtype=kind).new_from_index(0, column.len())
+        cast = column
+    return cast if cast.dtype == kind else pl.Series(column.name, [None], dtype=kind).new_from_index(0, column.len())
+
+
+def _plain(column: pl.Series) -> pl.Series:
+    """Categories as what they are called."""
+    return column.cast(pl.String) if isinstance(column.dtype, pl.Categorical | pl.Enum) else column

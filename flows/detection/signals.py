@@ -1,14 +1,16 @@
 """Everything that rules may speak of, measured on the newest rows."""
 
+import math
 from datetime import datetime
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from flows.config.model import ModelConfig
 from flows.detection.drift import DriftReport
+from flows.stats.unpaired import welch
 from registry.records.version import ModelVersion
 
 BACK = 4  # windows before the newest one that it is compared with
@@ -16,7 +18,7 @@ BACK = 4  # windows before the newest one that it is compared with
 
 def row_losses(config: ModelConfig, frame: pl.DataFrame) -> NDArray[np.float64]:
     """Loss of each labelled, scored row: squared error of the probability, or absolute error."""
-    rows = frame.filter(pl.col("_label").is_not_null() & pl.col("_score").is_not_null())
+    rows = _judgeable(frame)
     difference = (rows["_score"] - rows["_label"]).to_numpy()
     return np.asarray(difference**2 if config.task == "binary" else np.abs(difference), dtype=np.float64)
 
@@ -32,36 +34,36 @@ def error_metrics(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersi
 
     Returns:
         Values of error metrics; None where there are fewer than `detection.min_labelled`
-        labelled rows on either side.
+        labelled rows on either side, or than the windows can hold.
 
     Source:
         One-sided Welch test (Welch 1947) of the newest against the earlier losses;
         one-sided t test against the baseline.
     """
     losses, limits = row_losses(config, frame), config.detection
+    least = min(limits.min_labelled, limits.error_window)
     recent, before = losses[-limits.error_window :], losses[: -limits.error_window][-BACK * limits.error_window :]
     metrics: dict[str, float | None] = dict.fromkeys(("error", "error_increase", "error_p", "accuracy"))
     metrics |= {"labelled": float(losses.size), **_against_baseline(config, frame, champion)}
-    if recent.size < min(limits.min_labelled, limits.error_window):
+    if recent.size < least:
         return metrics
     error = float(recent.mean())
     metrics["error"] = error
     if config.task == "binary":
         metrics["accuracy"] = _accuracy(frame, limits.error_window)
-    if before.size >= limits.min_labelled and before.mean() > 0:
+    if before.size >= min(limits.min_labelled, BACK * limits.error_window) and before.mean() > 0:
         metrics["error_increase"] = error / float(before.mean()) - 1
         metrics["error_p"] = _rise(recent, before)
     return metrics
 
 
 def _against_baseline(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersion) -> dict[str, float | None]:
-    baseline = champion.metrics.get("loss")
-    ours = row_losses(config, frame.filter(pl.col("_version") == champion.version))[-config.detection.error_window :]
+    baseline, limits = champion.metrics.get("loss"), config.detection
+    ours = row_losses(config, frame.filter(pl.col("_version") == champion.version))[-limits.error_window :]
     found: dict[str, float | None] = {"baseline_error": baseline, "baseline_increase": None, "baseline_p": None}
-    if baseline and ours.size >= config.detection.min_labelled:
+    if baseline and ours.size >= min(limits.min_labelled, limits.error_window):
         found["baseline_increase"] = float(ours.mean()) / baseline - 1
-        test = stats.ttest_1samp(ours, baseline, alternative="greater") if ours.std() > 0 else None
-        found["baseline_p"] = float(test.pvalue) if test else float(ours.mean() <= baseline)
+        found["baseline_p"] = _above(ours, baseline)
     return found
 
 
@@ -94,11 +96,30 @@ def kpi_metrics(config: ModelConfig, frame: pl.DataFrame) -> dict[str, float | N
 
 
 def _accuracy(frame: pl.DataFrame, window: int) -> float:
-    rows = frame.filter(pl.col("_label").is_not_null() & pl.col("_score").is_not_null()).tail(window)
+    rows = _judgeable(frame).tail(window)
     return float(np.mean((rows["_score"] >= 0.5).to_numpy() == (rows["_label"] == 1).to_numpy()))
 
 
-def _rise(recent: NDArray[np.float64], before: NDArray[np.float64]) -> float:
-    if recent.std() == 0 and before.std() == 0:
-        return 0.0 if recent.mean() > before.mean() else 1.0
-    return float(stats.ttest_ind(recent, before, equal_var=False, alternative="greater").pvalue)
+def _judgeable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows with a label and a score; null counts as not finite."""
+    return frame.filter(pl.col("_label").is_finite() & pl.col("_score").is_finite())
+
+
+def _rise(recent: NDArray[np.float64], before: NDArray[np.float64]) -> float | None:
+    """One-sided p-value; None where a sample is too small for a test."""
+    if min(recent.size, before.size) < 2:
+        return None
+    rise = welch(_moments(before), _moments(recent))
+    return rise.p_value / 2 if rise.estimate > 0 else 1 - rise.p_value / 2
+
+
+def _above(sample: NDArray[np.float64], level: float) -> float | None:
+    """One-sided p-value of a mean above *level*; None where the sample is too small for a test."""
+    if sample.size < 2:
+        return None
+    above, error = float(sample.mean()) - level, float(sample.std(ddof=1)) / math.sqrt(sample.size)
+    return float(special.stdtr(sample.size - 1, -above / error)) if error > 0 else float(above <= 0)
+
+
+def _moments(sample: NDArray[np.float64]) -> tuple[int, float, float]:
+    return sample.size, float(sample.mean()), float(sample.var() * sample.size)

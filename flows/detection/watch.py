@@ -12,7 +12,6 @@ from flows.data.live import live_frame
 from flows.detection.decision import RetrainDecision, decide
 from flows.detection.drift import DriftReport, drift
 from flows.detection.profile import ReferenceProfile
-from flows.detection.rules import check_rules
 from flows.detection.signals import BACK, age_metrics, drift_metrics, error_metrics, kpi_metrics
 from registry.errors import NotFound
 from registry.records.base import Record
@@ -54,10 +53,8 @@ def watch(
 
     Raises:
         NotFound: If the model has no champion.
-        ConfigError: If a rule speaks of an unknown metric.
         Unreachable: If the router does not answer.
     """
-    check_rules(config)
     champion = registry.champion(config.model)
     if champion is None:
         raise NotFound(f"{config.model} was not looked at.", "It has no champion.", "Train one: `understudy train`.")

@@ -12,7 +12,6 @@ from flows.config.load import load_config
 from flows.data import prepare
 from flows.demo.leads import ABRUPT_AT, EVERY, drift_starts, leads
 from flows.demo.show import CONFIG
-from flows.detection.rules import check_rules
 from registry.scoring.scorer import level_of
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
@@ -81,7 +80,6 @@ def test_the_abrupt_drift_begins_at_its_row(stream):
 
 def test_the_bundled_configuration_fits_the_stream(stream):
     config = load_config(CONFIG)
-    check_rules(config)
 
     frame = prepare(config, stream)
 

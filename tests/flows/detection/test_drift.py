@@ -1,0 +1,209 @@
+import time
+
+import numpy as np
+import polars as pl
+import pytest
+from drift_making import feature, make_config, sample
+
+from flows.detection.drift import drift, drift_between, judged
+from flows.detection.profile import profile
+
+CONFIG = make_config()
+REFERENCE = sample(5000, 1)
+
+
+def between(reference, current, config=CONFIG):
+    return drift_between(reference, current, config)
+
+
+def seen(report):
+    return {one.name: one for one in report.features}
+
+
+def test_equal_data_do_not_drift():
+    report = between(REFERENCE, sample(1000, 2))
+
+    assert (report.enough, report.drifted) == (True, ())
+    assert report.said == "0 of 2 features drifted"
+
+
+def test_a_shift_is_found_named_and_listed_first():
+    report = between(REFERENCE, sample(1000, 2, shift=0.5))
+
+    assert report.said == "1 of 2 features drifted: x"
+    assert [one.name for one in report.features] == ["x", "c"]
+    assert report.features[0].high
+
+
+def test_a_shift_in_a_category_is_found():
+    current = sample(1000, 2).with_columns(c=pl.Series(np.random.default_rng(3).choice(["a", "b", "c"], 1000)))
+
+    assert [one.name for one in between(REFERENCE, current).drifted] == ["c"]
+
+
+def test_a_profile_judges_as_the_whole_table_would():
+    # 1,000 rows: the profile holds every value; 1,000,000: only every thousandth.
+    long, current = sample(1_000_000, 5), sample(2000, 6, shift=0.1)
+    short = long.head(1000)
+
+    assert seen(between(short, current))["x"].statistic == pytest.approx(_d(short, current), abs=1e-12)
+    assert seen(between(long, current))["x"].statistic == pytest.approx(_d(long, current), abs=1e-3)
+
+
+def _d(reference, current):
+    from scipy.stats import ks_2samp
+
+    return ks_2samp(reference["x"].to_numpy(), current["x"].to_numpy(), method="asymp").statistic
+
+
+def windows(rows, reference_rows, number, *, columns=20, shift=0.0, shifted=0, levels=8):
+    dice = np.random.default_rng(17)
+    names = [f"x{i}" for i in range(columns)]
+    config = make_config(names, ["c"], detection={"window": rows, "min_rows": rows})
+
+    def draw(size, shift):
+        values = {name: dice.normal(shift * (i < shifted), 1, size) for i, name in enumerate(names)}
+        return pl.DataFrame(values | {"c": dice.integers(0, levels, size).astype(str)})
+
+    reference = profile(draw(reference_rows, 0.0), config)
+    return [drift(reference, draw(rows, shift), config) for _ in range(number)]
+
+
+@pytest.mark.parametrize(("rows", "reference_rows"), [(1000, 5000), (1000, 1000), (200, 20_000)])
+def test_without_drift_an_alarm_is_rarer_than_the_false_discovery_rate(rows, reference_rows):
+    # 200 windows at 0.01: more than six with an alarm would be a wonder (p < 0.005).
+    alarms = sum(bool(report.drifted) for report in windows(rows, reference_rows, 200, levels=30))
+
+    assert alarms <= 6
+
+
+def test_a_quarter_of_a_sigma_is_found_in_nearly_every_window():
+    found = [len(report.drifted) for report in windows(1000, 5000, 40, shift=0.25, shifted=3)]
+
+    assert np.mean(found) == pytest.approx(3, abs=0.1)
+
+
+def test_a_trifle_that_large_samples_prove_is_no_drift():
+    report = between(sample(200_000, 1), sample(200_000, 2, shift=0.03))
+    found = seen(report)["x"]
+
+    assert found.adjusted < 1e-6
+    assert (found.statistic < 0.03, found.drifted) == (True, False)
+
+
+def test_without_correction_each_feature_stands_alone():
+    found = [feature("x", p_value=0.03, statistic=0.2), *(feature(f"n{i}", p_value=0.5) for i in range(20))]
+
+    alone = judged(found, make_config(detection={"correction": "none"}).detection)
+    together = judged(found, CONFIG.detection)
+
+    assert [one.drifted for one in alone[:2]] == [True, False]
+    assert not any(one.drifted for one in together)
+
+
+def test_columns_without_values_cost_the_others_no_power():
+    one = feature("x", p_value=0.009, statistic=0.2)
+    empty = [feature(f"e{i}", enough=False) for i in range(50)]
+
+    assert judged([one, *empty], CONFIG.detection)[0].drifted
+
+
+def test_a_psi_that_chance_explains_is_not_high():
+    limits = CONFIG.detection
+    by_chance = judged([feature(p_value=1e-9, statistic=0.3, psi=0.3, null_psi=0.35)], limits)[0]
+    beyond = judged([feature(p_value=1e-9, statistic=0.3, psi=0.3, null_psi=0.1)], limits)[0]
+
+    assert (by_chance.drifted, by_chance.high) == (True, False)
+    assert (beyond.drifted, beyond.high) == (True, True)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 999])
+def test_too_few_rows_are_not_enough_data_and_never_no_drift(rows):
+    report = between(REFERENCE, sample(1000, 2, shift=3).head(rows))
+
+    assert (report.enough, report.features) == (False, ())
+    assert report.said == f"not enough data: {rows} rows, 1000 are needed"
+
+
+@pytest.mark.parametrize("reference", [REFERENCE.head(0), REFERENCE.head(29)], ids=["empty", "29 rows"])
+def test_a_reference_too_small_to_compare_with_is_not_enough_data(reference):
+    report = between(reference, sample(1000, 2))
+
+    assert not report.enough
+    assert report.said == "not enough data: no feature has enough values to compare"
+
+
+def test_a_feature_without_enough_values_is_named_beside_the_verdict():
+    missing = [None] * 4990 + [1.0] * 10
+    reference, current = REFERENCE.with_columns(x=pl.Series(missing)), sample(1000, 2, x=[None] * 995 + [1.0] * 5)
+    report = between(reference, current)
+
+    assert report.enough
+    assert report.said == "0 of 2 features drifted; not enough values for x"
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 1.0])
+def test_missing_values_are_drift_of_their_own_from_a_tenth_on(share):
+    lost = sample(1000, 2).with_columns(x=pl.when(pl.int_range(1000) >= 1000 * share).then("x"))
+    found = seen(between(REFERENCE, lost))["x"]
+
+    assert (found.drifted, found.high) == ((share > 0.1,) * 2)
+    assert found.missing_change == pytest.approx(share)
+
+
+def test_a_column_that_is_not_there_drifted_above_all_others():
+    report = between(REFERENCE, sample(1000, 2, shift=0.5).drop("c"))
+
+    assert [one.name for one in report.drifted] == ["c", "x"]
+    assert report.features[0].findings == ("the column is absent",)
+    assert report.features[0].doubt == 0
+
+
+def test_a_column_that_never_was_there_is_no_drift():
+    empty = REFERENCE.with_columns(c=pl.lit(None, dtype=pl.String))
+    report = between(empty, sample(1000, 2).drop("c"))
+
+    assert report.drifted == ()
+    assert "not enough values for c" in report.said
+
+
+def test_text_where_numbers_were_is_drift_and_no_exception():
+    found = seen(between(REFERENCE, sample(1000, 2, x=["n/a"] * 1000)))["x"]
+
+    assert found.drifted
+    assert "1000 values are no numbers" in found.findings
+
+
+def test_predictions_that_moved_are_reported_beside_the_features():
+    dice = np.random.default_rng(0)
+    was = REFERENCE.with_columns(_score=pl.Series(dice.beta(2, 5, 5000)))
+    now = sample(1000, 2, _score=dice.beta(3, 4, 1000))
+    report = between(was, now)
+
+    assert report.score_drift.drifted
+    assert "score" not in seen(report)
+    assert between(was, sample(1000, 2)).score_drift is None
+    assert between(REFERENCE, now).score_drift is None
+
+
+def test_reports_survive_their_json():
+    report = between(REFERENCE, sample(1000, 2, shift=0.5))
+
+    assert type(report).from_json(report.to_json()) == report
+
+
+def test_swapping_reference_and_window_moves_no_distance():
+    ours, theirs = sample(1000, 1), sample(1000, 2, shift=0.3)
+    there, back = seen(between(ours, theirs)), seen(between(theirs, ours))
+
+    assert there["x"].statistic == pytest.approx(back["x"].statistic)
+    assert there["c"].p_value == pytest.approx(back["c"].p_value)
+
+
+def test_fifty_columns_of_a_hundred_thousand_rows_take_seconds():
+    dice, names = np.random.default_rng(0), [f"x{i}" for i in range(50)]
+    reference = pl.DataFrame({name: dice.normal(size=100_000) for name in names})
+    began = time.monotonic()
+    between(reference, reference, make_config(names, []))
+
+    assert time.monotonic() - began < 5

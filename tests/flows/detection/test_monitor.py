@@ -1,0 +1,79 @@
+"""What the flow does around a look; without a Prefect server."""
+
+import pytest
+from drift_making import NOON, drifted, look, make_config
+
+from flows.config.load import register_config
+from flows.detection import monitor as room
+from flows.errors import Unreachable
+from registry.errors import NotFound
+from registry.home import Settings
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    """Run tasks and loggers without Prefect; remember errors."""
+    said = []
+
+    class Logger:
+        def info(self, *said_):
+            pass
+
+        def error(self, form, *values):
+            said.append(form % values)
+
+    monkeypatch.setattr(room, "get_run_logger", Logger)
+    return said
+
+
+def test_one_model_that_cannot_be_looked_at_hides_no_other(quiet, monkeypatch):
+    settings = Settings().prepare()
+
+    def look_after(settings, model, now):
+        if model == "a":
+            raise NotFound("a was not looked at.", "It has no champion.", "Train one.")
+        if model == "b":
+            raise Unreachable("b was not looked at.", "Nobody answers.", "Start it.")
+        return {"triggered": True}
+
+    for name in ("a", "b", "c"):
+        register_config(make_config().model_copy(update={"model": name}), settings)
+    monkeypatch.setattr(room, "look_after", look_after)
+
+    found = room.monitor.fn()
+
+    assert found["c"] == {"triggered": True}
+    assert "no champion" in found["a"]["held_back"]
+    assert quiet == ["b: b was not looked at. Why: Nobody answers. Mend: Start it."]
+
+
+def test_the_named_model_is_looked_at_by_the_given_clock(monkeypatch):
+    asked = []
+    monkeypatch.setattr(room, "look_after", lambda settings, model, now: asked.append((model, now)))
+
+    room.monitor.fn(model="churn", as_of=NOON)
+
+    assert asked == [("churn", NOON)]
+
+
+def test_a_retraining_is_woken_by_an_event_that_names_it(monkeypatch):
+    sent = []
+    monkeypatch.setattr(room, "emit_event", lambda name, **more: sent.append((name, more)))
+
+    room._wake(look(drifted(), metrics={"drifted_features": 6.0}, event_id="retrain_20260301_001"))
+
+    ((name, event),) = sent
+    assert name == "understudy.drift.detected"
+    assert event["resource"]["prefect.resource.id"] == "understudy.model.churn"
+    assert event["payload"]["event_id"] == "retrain_20260301_001"
+    assert event["payload"]["as_of"] == NOON.isoformat()
+
+
+def test_artifacts_are_named_as_prefect_allows(monkeypatch):
+    keys = []
+    monkeypatch.setattr(room, "create_markdown_artifact", lambda **made: keys.append(made["key"]))
+    monkeypatch.setattr(room, "create_table_artifact", lambda **made: keys.append(made["key"]))
+
+    room._show(look(drifted(), model="my_model"))
+
+    assert keys == ["monitor-my-model", "drift-my-model"]
