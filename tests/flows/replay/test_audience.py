@@ -18,7 +18,7 @@ def scene(done, quality=0.75, split=None):
 def test_without_a_terminal_a_line_is_printed_once_per_twentieth():
     out = io.StringIO()
     with Terminal(Console(file=out, width=200)) as terminal:
-        for done in range(0, 201):
+        for done in range(201):
             terminal.saw(scene(done))
 
     lines = out.getvalue().splitlines()
