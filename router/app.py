@@ -137,13 +137,16 @@ class RouterApp:
             model: {variant: breaker.state for variant, breaker in snapshot.breakers.items()}
             for model, snapshot in self._watcher.snapshots.items()
         }
+        troubles = dict(self._watcher.troubles)
+        if self._writer.failing:
+            troubles["event log"] = "it cannot be written; callers are answered, but not logged"
         document = {
-            "status": "degraded" if self._watcher.troubles else "ready",
+            "status": "degraded" if troubles else "ready",
             "worker": os.getpid(),
             "epochs": epochs,
             "breakers": breakers,
             "stopped": stopped,
-            "troubles": self._watcher.troubles,
+            "troubles": troubles,
             "unlogged": self._writer.unlogged,
         }
         return 200, JSON, msgspec.json.encode(document)

@@ -3,7 +3,8 @@ The event log: append-only segments, one per process start, that survive kill -9
 
 A line is `crc32 in 8 hex digits, a space, JSON, newline`. Lines leave the process in
 one write before the answer is sent, so the kernel has them when the process is killed;
-a torn tail spoils only itself, because the next process opens a new file.
+a torn tail spoils only itself, because the next process opens a new file. What a full
+disk tore off is cut off again, and the same file goes on when there is room.
 """
 
 import os
@@ -28,25 +29,28 @@ class SegmentWriter:
     Args:
         folder: Where all segments live.
         role: First part of the file's name, e.g. "worker".
+
+    Attributes:
+        unlogged: Events that the disk refused.
+        failing: Whether it refused the newest ones.
     """
 
     def __init__(self, folder: Path, role: str) -> None:
         self._folder, self._role = folder, role
         self._descriptor: int | None = None
+        self._size = 0
         self.unlogged = 0
+        self.failing = False
 
     def append(self, events: Iterable[Event]) -> bool:
         """Write all in one call; False (and counted) when the disk refuses."""
         lines = [_line(_encoder.encode(event)) for event in events]
         if not lines:
             return True
-        try:
-            _write_all(self._open(), b"".join(lines))
-        except OSError:
-            self.unlogged += len(lines)
-            self._forget()
-            return False
-        return True
+        written = self._write(b"".join(lines))
+        self.unlogged += len(lines) - written
+        self.failing = written < len(lines)
+        return not self.failing
 
     def flush(self) -> bool:
         """Make everything written durable; False when the disk refuses."""
@@ -67,10 +71,31 @@ class SegmentWriter:
             self._folder.mkdir(parents=True, exist_ok=True)
             path = self._folder / f"{self._role}-{time.time_ns()}-{os.getpid()}{SUFFIX}"
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            self._size = 0
         return self._descriptor
 
+    def _write(self, data: bytes) -> int:
+        """How many whole lines the kernel has taken."""
+        view = memoryview(data)
+        try:
+            descriptor = self._open()
+            while view:
+                view = view[os.write(descriptor, view) :]
+        except OSError:
+            # Whole lines stay, since a reader may have seen them; never append behind a torn one.
+            data = data[: data.rfind(b"\n", 0, len(data) - len(view)) + 1]
+            self._cut(self._size + len(data))
+        self._size += len(data)
+        return data.count(b"\n")
+
+    def _cut(self, size: int) -> None:
+        if self._descriptor is not None:
+            try:
+                os.ftruncate(self._descriptor, size)
+            except OSError:
+                self._forget()
+
     def _forget(self) -> None:
-        # After a failed write the tail may be torn: never append behind it.
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -111,9 +136,3 @@ class SegmentReader:
 
 def _line(payload: bytes) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(payload), payload)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

@@ -6,8 +6,6 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Inherited by the workers: one access-log line per request costs more than the answer.
-os.environ.setdefault("BENTOML_CONFIG_OPTIONS", "api_server.logging.access.enabled=false")
 
 import bentoml
 
@@ -64,5 +62,10 @@ class _Answers:
         die_with_parent()
 
 
-UnderstudyRouter = bentoml.service(name="understudy", traffic={"timeout": 60, "max_concurrency": 100_000})(_Answers)
+UnderstudyRouter = bentoml.service(
+    name="understudy",
+    traffic={"timeout": 60, "max_concurrency": 100_000},
+    logging={"access": {"enabled": False}},  # a line per request costs more than the answer, and fills the disk
+    metrics={"enabled": False},  # /metrics is ours
+)(_Answers)
 UnderstudyRouter.add_asgi_middleware(Front)

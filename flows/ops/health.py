@@ -11,7 +11,7 @@ from flows.ops.supervisor import process_pid, supervisor_pid
 from flows.ops.watchers import POOL, WORKER, Watcher, book, log, watchers
 from registry.home import Settings
 
-Health = Literal["healthy", "starting", "down"]
+Health = Literal["healthy", "degraded", "starting", "down"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +110,8 @@ def _health(watcher: Watcher, settings: Settings, pid: int | None, age: float) -
     if watcher.health:
         answer = get(watcher.health)
         well = answer is not None and answer.status_code == 200
+        if answer is not None and b'"status":"degraded"' in answer.content:
+            return "degraded"  # it answers callers; its log or /readyz says what is wrong
     elif watcher.name == "prefect-worker":
         well = _worker_is_online(settings, age)
     else:

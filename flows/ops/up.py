@@ -102,9 +102,9 @@ def _wait(settings: Settings, progress: Progress, deadline: float) -> None:
     while waiting or _deployment(settings) != _DONE:
         for watcher in list(waiting):
             seen = look(watcher, settings)
-            if seen.health == "healthy":
+            if seen.health in ("healthy", "degraded"):
                 waiting.remove(watcher)
-                progress(f"{watcher.name} is well{_at(seen)}")
+                progress(f"{watcher.name} is {'well' if seen.health == 'healthy' else 'degraded'}{_at(seen)}")
             elif _hopeless(watcher, settings) or time.monotonic() > deadline:
                 raise _failed(settings, watcher.name)
         if time.monotonic() > deadline or _deployment(settings) == "failed":

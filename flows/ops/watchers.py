@@ -53,7 +53,7 @@ def watchers(settings: Settings) -> tuple[Watcher, ...]:
             command=_python(
                 "-m", *router, "--port", str(settings.router_port), "--api-workers", str(settings.router_workers)
             ),
-            health=f"{settings.router_url}/healthz",
+            health=f"{settings.router_url}/readyz",
             port="router_port",
         ),
         Watcher(
