@@ -1,0 +1,72 @@
+"""docs/configuration.md names every key and setting, with its real default."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from flows.config.conditions import METRICS
+from flows.config.durations import text
+from flows.config.model import Detection, ModelConfig, RolloutConfig, Rule, StepConfig
+from registry.home import Settings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+ROWS = {cells[0].strip("` "): cells[1:] for line in PAGE.splitlines() if (cells := line.strip("|").split("|"))[1:]}
+
+
+def leaves(model, prefix=""):
+    for name, field in model.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from leaves(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", default
+
+
+def written(value):
+    if value is PydanticUndefined:
+        return "required"
+    if isinstance(value, timedelta):
+        return f"`{text(value)}`"
+    shown = {None: "null", True: "true", False: "false", "": '""'}
+    if isinstance(value, tuple | list):
+        return f"`[{', '.join(value)}]`"
+    return f"`{shown[value]}`" if value is None or value is True or value is False or value == "" else f"`{value}`"
+
+
+KEYS = [leaf for leaf in leaves(ModelConfig) if leaf[0] not in ("detection.rules", "rollout.steps")]
+
+
+@pytest.mark.parametrize(("key", "default"), [*KEYS, *leaves(StepConfig)])
+def test_every_key_is_explained_with_its_default(key, default):
+    assert key in ROWS, f"{key} is not in docs/configuration.md"
+    assert ROWS[key][1].strip() == written(default)
+    assert len(ROWS[key][2].strip()) > 10
+
+
+def test_the_rules_shown_are_the_default_ones():
+    block = re.search(r"```yaml\n(rules:.*?)```", PAGE, re.DOTALL)[1]
+
+    assert [Rule(**rule) for rule in yaml.safe_load(block)["rules"]] == list(Detection().rules)
+
+
+def test_the_steps_shown_are_the_default_ones():
+    block = re.search(r"```yaml\nrollout:\n(.*?)```", PAGE, re.DOTALL)[1]
+
+    assert RolloutConfig(**yaml.safe_load(block)) == RolloutConfig()
+
+
+@pytest.mark.parametrize(("metric", "meaning"), METRICS.items())
+def test_every_metric_of_a_condition_is_explained(metric, meaning):
+    assert ROWS[metric] == [f" {meaning} "]
+
+
+@pytest.mark.parametrize(("name", "field"), Settings.model_fields.items())
+def test_every_setting_is_explained_with_its_default(name, field):
+    default = "`~/.understudy`" if name == "home" else written(field.default)
+
+    assert ROWS[f"UNDERSTUDY_{name.upper()}"][0].strip() == default
