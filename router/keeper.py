@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,6 +50,8 @@ class Keeper:
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop; nothing that goes wrong here ends it."""
+        with suppress(Refusal):
+            self.registry()  # made on a fresh machine, so that the router finds one
         while not stop.is_set():
             try:
                 busy = self.turn()
