@@ -65,7 +65,7 @@ class OutcomeLog:
 
 
 def rows_of(body: bytes, content_type: str) -> tuple[list[Any], bool]:
-    """One object, a list or NDJSON; returns raw rows and whether they came as many."""
+    """One object, a list, a list under "rows" as in predict, or NDJSON; returns raw rows and whether they are many."""
     if "ndjson" in content_type:
         return _ndjson(body), True
     try:
@@ -76,6 +76,8 @@ def rows_of(body: bytes, content_type: str) -> tuple[list[Any], bool]:
         raise Malformed(
             "No outcome was kept.", f"The body is no JSON: {str(error)[:200]}.", "Send an object, a list or NDJSON."
         ) from error
+    if isinstance(document, dict) and isinstance(document.get("rows"), list):
+        document = document["rows"]
     rows = document if isinstance(document, list) else [document]
     if len(rows) > MAX_ROWS:
         raise BadRequest("No outcome was kept.", f"There are {len(rows)} rows.", f"Send at most {MAX_ROWS} at once.")
