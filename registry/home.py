@@ -5,19 +5,27 @@ import secrets
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from registry.errors import RegistryError
+from registry.errors import StoreUnavailable
+
+
+def _absolute(path: Path) -> Path:
+    """The same folder for processes that start elsewhere."""
+    return path.expanduser().absolute()
 
 
 class Settings(BaseSettings):
-    """Read from `UNDERSTUDY_*` environment variables; every default works offline."""
+    """Read from `UNDERSTUDY_*` environment variables; every default works offline, an empty one is none."""
 
-    model_config = SettingsConfigDict(env_prefix="UNDERSTUDY_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="UNDERSTUDY_", env_ignore_empty=True, frozen=True, extra="ignore")
 
-    home: Path = Field(default_factory=lambda: Path.home() / ".understudy", description="State folder")
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=lambda: Path.home() / ".understudy", description="State folder"
+    )
     host: str = Field(default="127.0.0.1", description="Address that all servers bind to")
     router_port: int = Field(default=3000, ge=1, le=65535)
     admin_port: int = Field(default=3001, ge=1, le=65535)
@@ -98,7 +106,7 @@ class Settings(BaseSettings):
         Create the state folder.
 
         Raises:
-            RegistryError: If it cannot be created or written.
+            StoreUnavailable: If it cannot be created or written.
         """
         folders = [
             self.models_dir,
@@ -115,9 +123,9 @@ class Settings(BaseSettings):
                 folder.mkdir(parents=True, exist_ok=True)
             (self.home / ".writable").touch()
         except OSError as error:
-            raise RegistryError(
+            raise StoreUnavailable(
                 f"The state folder {self.home} cannot be used.",
-                f"{error.strerror or error}.",
+                f"{error.filename or self.home}: {error.strerror or error}.",
                 "Set UNDERSTUDY_HOME to a folder that you may write to.",
             ) from error
         return self

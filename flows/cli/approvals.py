@@ -7,6 +7,7 @@ import typer
 from flows.cli.office import opened_registry
 from flows.cli.options import Actor, AsOf, Json, Model, Reason, example, moment
 from flows.cli.screen import print_json, say
+from flows.errors import ConfigError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,11 +25,13 @@ def approve(
     as_json: Json = False,
 ) -> None:
     """Agree to the decision behind the active rollout of a model."""
-    from flows.rollout.approval import approval_digest, missing_roles
+    from flows.rollout.approval import ROLES, approval_digest, missing_roles
     from flows.rollout.approval import approve as agree
     from registry.errors import NotFound
 
-    with opened_registry() as registry:
+    if role not in ROLES:
+        raise ConfigError("Nothing was approved.", f"{role!r} is no role that approves.", f"Use {' or '.join(ROLES)}.")
+    with opened_registry(model) as registry:
         rollout = registry.active_rollout(model)
         if rollout is None:
             raise NotFound(

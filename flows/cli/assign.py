@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
@@ -51,13 +51,17 @@ def _offline(source: str) -> None:
     if source == "-":
         wrong = _answer(sys.stdin.buffer)
     else:
-        try:
-            with Path(source).open("rb") as stream:
-                wrong = _answer(stream)
-        except OSError as error:
-            raise DataError(f"{source} cannot be read.", f"{error.strerror}.", "Name a file of JSON lines.") from error
+        with _opened(source) as stream:
+            wrong = _answer(stream)
     if wrong:
         raise typer.Exit(WRONG_USE)
+
+
+def _opened(source: str) -> BinaryIO:
+    try:
+        return Path(source).open("rb")
+    except OSError as error:
+        raise DataError(f"{source} cannot be read.", f"{error.strerror}.", "Name a file of JSON lines.") from error
 
 
 def _answer(lines: Iterable[bytes]) -> int:

@@ -25,7 +25,7 @@ def audit(context: typer.Context) -> None:
 @app.command("list", epilog=example("understudy audit list churn --limit 50"))
 def list_entries(model: AnyModel = None, *, limit: Limit = 50, as_json: Json = False) -> None:
     """List entries, newest first."""
-    with opened_registry() as registry:
+    with opened_registry(model) as registry:
         entries = registry.audit(model, limit=limit)
     if as_json:
         return print_json(entries)

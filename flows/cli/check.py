@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.office import config_of, settings
+from flows.cli.office import config_of, opened_registry, settings
 from flows.cli.options import AsOf, Json, Model, example, moment
 from flows.cli.screen import facts, print_json, say, table
 from flows.errors import ConfigError
@@ -28,13 +28,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(model: Model, *, as_of: AsOf = None, as_json: Json = False) -> None:
-    """Ask every rule about the newest rows; changes nothing. Exit code 1 if a rule would retrain or investigate."""
+    """
+    Ask every rule about the newest rows; changes nothing.
+
+    Exit code 1 if a rule would retrain or investigate, or cannot be decided for want of data.
+    """
     look = look_at(model, moment(as_of))
     if as_json:
         print_json(look)
     else:
         _show_decision(look)
-    if look.decision.triggered or look.decision.investigate:
+    if verdict(look) != "fit":
         raise typer.Exit(FINDING)
 
 
@@ -46,12 +50,16 @@ def drift(
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """Compare the newest rows with those that the champion learned from. Exit code 1 if a feature drifted."""
+    """
+    Compare the newest rows with those that the champion learned from.
+
+    Exit code 1 if a feature drifted, or there is not enough data to say so.
+    """
     if (reference is None) != (current is None):
         raise ConfigError("Nothing was compared.", "One table alone was given.", "Give both --reference and --current.")
     report = _between(model, reference, current) if reference and current else look_at(model, moment(as_of)).drift
     print_json(report) if as_json else _show_drift(model, report)
-    if report.drifted:
+    if report.drifted or not report.enough:
         raise typer.Exit(FINDING)
 
 
@@ -62,7 +70,6 @@ def look_at(model: str, at: "datetime") -> "Look":
     Raises:
         NotFound: If the model has no champion.
     """
-    from flows.cli.office import opened_registry
     from flows.client import RouterClient
     from flows.detection.profile import ReferenceProfile
     from flows.detection.watch import measure
@@ -70,7 +77,7 @@ def look_at(model: str, at: "datetime") -> "Look":
     from registry.errors import NotFound
 
     where, config = settings(), config_of(model)
-    with opened_registry() as registry, RouterClient(where) as client:
+    with opened_registry(model) as registry, RouterClient(where) as client:
         champion = registry.champion(model)
         if champion is None:
             raise NotFound(
@@ -79,6 +86,14 @@ def look_at(model: str, at: "datetime") -> "Look":
         store = ArtifactStore(where.models_dir)
         raw = store.read(model, champion.version, "reference.json", champion.artifact_digest)
         return measure(config, registry, client, champion, ReferenceProfile.from_json(raw), at)
+
+
+def verdict(look: "Look") -> str:
+    """Retrain, investigate, not enough data, or fit."""
+    seen = look.decision
+    if seen.triggered or seen.investigate:
+        return "retrain" if seen.triggered else "investigate"
+    return "not enough data" if seen.undecided else "fit"
 
 
 def _between(model: str, reference: Path, current: Path) -> "DriftReport":
@@ -91,9 +106,8 @@ def _between(model: str, reference: Path, current: Path) -> "DriftReport":
 
 def _show_decision(look: "Look") -> None:
     seen = look.decision
-    verdict = "retrain" if seen.triggered else "investigate" if seen.investigate else "fit"
     said = {
-        "verdict": verdict,
+        "verdict": verdict(look),
         "champion": look.champion,
         "rule": seen.rule,
         "severity": f"{seen.severity}: {seen.recommendation}",

@@ -29,7 +29,7 @@ def decision(context: typer.Context) -> None:
 @app.command("list", epilog=example("understudy decision list churn"))
 def list_decisions(model: AnyModel = None, *, as_json: Json = False) -> None:
     """List decisions, newest first."""
-    with opened_registry() as registry:
+    with opened_registry(model) as registry:
         decisions = registry.decisions(model)
     if as_json:
         return print_json(decisions)

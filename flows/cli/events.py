@@ -36,12 +36,13 @@ def events(
     as_json: Json = False,
 ) -> None:
     """Show the retraining log."""
-    with opened_registry() as registry:
+    now = moment(as_of)
+    with opened_registry(model) as registry:
         if show == "frequency":
             return _frequency(registry, model, as_json=as_json)
         if show == "improvements":
             return _improvements(registry, model, as_json=as_json)
-        since = moment(as_of) - timedelta(days=7) if show == "week" else None
+        since = now - timedelta(days=7) if show == "week" else None
         found = registry.retraining_events(model, since=since, limit=limit)
     if as_json:
         return print_json(found)

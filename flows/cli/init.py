@@ -1,7 +1,7 @@
 """`understudy init`: check a model's YAML file and register it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -10,6 +10,9 @@ from flows.cli.office import settings
 from flows.cli.options import Json, example
 from flows.cli.screen import print_json, say
 from flows.errors import ConfigError
+
+if TYPE_CHECKING:
+    from flows.config.model import ModelConfig
 
 TEMPLATE = """\
 model: churn                    # lower-case letters, digits, - and _
@@ -72,12 +75,20 @@ def init(
         return _write(file)
     from flows.config.load import load_config, register_config
 
-    config = load_config(file)
+    config = _found_from_anywhere(load_config(file))
     where = register_config(config, settings())
     if as_json:
         return print_json({"model": config.model, "registered": str(where)})
     say(f"{config.model} is registered in {where}")
     return say(f"Next: `understudy train {config.model}` makes its first champion.")
+
+
+def _found_from_anywhere(config: "ModelConfig") -> "ModelConfig":
+    """Commands and flows that read the registered configuration start in other folders."""
+    if config.data.source is None:
+        return config
+    data = config.data.model_copy(update={"source": str(Path(config.data.source).expanduser().absolute())})
+    return config.model_copy(update={"data": data})
 
 
 def _write(file: Path) -> None:

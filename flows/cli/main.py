@@ -1,5 +1,6 @@
 """The command `understudy`: join the commands, and turn refusals into messages."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -25,10 +26,12 @@ from flows.cli import (
     train,
     watch,
 )
+from flows.cli.office import debugging
 from flows.cli.options import example
 from registry.errors import Refusal
 
 FAILED = 3
+_MANY = 3
 
 app = typer.Typer(
     name="understudy",
@@ -55,13 +58,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=list(arguments) if arguments is not None else None, prog_name="understudy")
     except SystemExit as ending:
+        if isinstance(ending.__context__, BrokenPipeError):
+            return _unread()
         return ending.code if isinstance(ending.code, int) else FAILED if ending.code else 0
     except Refusal as refusal:
         _complain(refusal.what, refusal.why, refusal.mend)
         return _debug(refusal, refusal.exit_code)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; the interpreter must not complain
-        return 0
+        return _unread()
+    except OSError as error:
+        _complain(
+            "The system did not allow it.",
+            f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.",
+            "Look at rights and free space; `understudy doctor` does.",
+        )
+        return _debug(error, FAILED)
     except Exception as error:  # noqa: BLE001  the last stop: nobody wants to read a traceback
         why = f"{type(error).__name__}: {error}"
         _complain("Something unexpected happened.", why, "Set UNDERSTUDY_DEBUG=1 for the traceback, and report it.")
@@ -75,12 +86,27 @@ def _complain(what: str, why: str, mend: str) -> None:
 
     console = Console(stderr=True, soft_wrap=True)
     console.print(Text.assemble((what, "bold red")))
-    console.print(Text.assemble(("Why:  ", "bold"), why))
+    console.print(Text.assemble(("Why:", "bold"), _listed(why)))
     console.print(Text.assemble(("Mend: ", "bold"), mend))
 
 
+def _listed(why: str) -> str:
+    """Many mistakes one below the other."""
+    mistakes = why.removesuffix(".").split("; ")
+    if len(mistakes) < _MANY:
+        return f"  {why}"
+    return "".join(f"\n  - {one}" for one in mistakes)
+
+
+def _unread() -> int:
+    """Whoever read our output has gone; the interpreter must not complain when it flushes."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
 def _debug(error: Exception, code: int) -> int:
-    if os.environ.get("UNDERSTUDY_DEBUG", "") not in ("", "0"):
+    if debugging():
         raise error
     return code
 

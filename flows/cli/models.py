@@ -2,7 +2,7 @@
 
 import typer
 
-from flows.cli.office import opened_registry
+from flows.cli.office import opened_registry, version_of
 from flows.cli.options import AnyModel, Json, Model, Version, example
 from flows.cli.screen import facts, print_json, say, table
 
@@ -24,7 +24,7 @@ def models(context: typer.Context) -> None:
 @app.command("list", epilog=example("understudy models list churn"))
 def list_models(model: AnyModel = None, *, as_json: Json = False) -> None:
     """List versions, newest first."""
-    with opened_registry() as registry:
+    with opened_registry(model) as registry:
         names = [model] if model else registry.models()
         versions = [version for name in names for version in registry.versions(name)]
     if as_json:
@@ -34,14 +34,15 @@ def list_models(model: AnyModel = None, *, as_json: Json = False) -> None:
         for v in versions
     ]
     columns = ("model", "version", "stage", "algorithm", "holdout", "rows", "data until", "parent", "reason")
-    return say(table("Versions", columns, rows) if rows else "No model has a version yet; see `understudy train`.")
+    nothing = f"{model} has no version yet" if model else "No model has a version yet"
+    return say(table("Versions", columns, rows) if rows else f"{nothing}; see `understudy train`.")
 
 
 @app.command(epilog=example("understudy models show churn v1.2.0"))
 def show(model: Model, version: Version, *, as_json: Json = False) -> None:
     """Show everything that is known of one version."""
-    with opened_registry() as registry:
-        found = registry.version(model, version)
+    with opened_registry(model) as registry:
+        found = version_of(registry, model, version)
     if as_json:
         return print_json(found)
     return say(facts(f"{model} {version}", found.to_dict()))

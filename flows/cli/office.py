@@ -1,7 +1,9 @@
 """What commands open: settings, registry, router, and flows on the Prefect server."""
 
 import contextlib
-from collections.abc import Iterator
+import logging
+import os
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from flows.errors import ConfigError, Unreachable
@@ -9,43 +11,109 @@ from flows.errors import ConfigError, Unreachable
 if TYPE_CHECKING:
     from flows.config.model import ModelConfig
     from registry.home import Settings
+    from registry.records.version import ModelVersion
     from registry.store.registry import Registry
 
 
-def settings() -> "Settings":
+def settings(*, prepare: bool = True) -> "Settings":
     """
     Read the environment, and make the state folder.
 
     Raises:
         ConfigError: If a variable cannot be right.
+        StoreUnavailable: If the state folder cannot be written.
     """
     from pydantic import ValidationError
 
     from registry.home import Settings
 
     try:
-        return Settings().prepare()
+        found = Settings()
     except ValidationError as error:
-        mistakes = [f"UNDERSTUDY_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+        mistakes = [_mistake(item) for item in error.errors()]
         raise ConfigError(
             "The environment was refused.", "; ".join(mistakes) + ".", "Correct the variables named."
         ) from error
 
+    return found.prepare() if prepare else found
+
+
+def _mistake(item: Any) -> str:
+    variable, said = f"UNDERSTUDY_{str(item['loc'][0]).upper()}", item["msg"].removeprefix("Input ")
+    given = "" if variable == "UNDERSTUDY_ADMIN_TOKEN" else f" (given: {item['input']!r})"
+    return f"{variable} {said}{given}"
+
 
 @contextlib.contextmanager
-def opened_registry() -> "Iterator[Registry]":
-    """Open the registry, and close it again."""
+def opened_registry(model: str | None = None) -> "Iterator[Registry]":
+    """
+    Open the registry, and close it again.
+
+    Args:
+        model: Must be known, if one is given.
+
+    Raises:
+        NotFound: With the names that are known, and the one that was probably meant.
+    """
     from registry.store.registry import Registry
 
     with Registry.open(settings().registry_url) as registry:
+        if model is not None:
+            _refuse_unknown(registry, model)
         yield registry
+
+
+def _refuse_unknown(registry: "Registry", model: str) -> None:
+    from registry.errors import NotFound
+
+    known = sorted({*registry.models(), *(path.stem for path in settings().configs_dir.glob("*.yaml"))})
+    if model not in known:
+        raise NotFound(
+            f"There is no model {model!r}.",
+            f"Known: {', '.join(known) or 'none'}.",
+            f"{meant(model, known)}Register one: `understudy init FILE.yaml`.",
+        )
+
+
+def version_of(registry: "Registry", model: str, version: str) -> "ModelVersion":
+    """
+    Read one version.
+
+    Raises:
+        NotFound: With the versions that are known, and the one that was probably meant.
+    """
+    from registry.errors import NotFound
+
+    known = [one.version for one in registry.versions(model)]
+    if version in known:
+        return registry.version(model, version)
+    raise NotFound(
+        f"{model} has no version {version!r}.",
+        f"Known: {', '.join(known) or 'none'}.",
+        f"{meant(version, known)}"
+        + (f"See `understudy models list {model}`." if known else f"`understudy train {model}`."),
+    )
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Guess what a mistyped name should have been."""
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {near[0]}? " if near else ""
 
 
 def config_of(model: str) -> "ModelConfig":
     """Read the registered configuration; NotFound names those that are known."""
     from flows.config.load import registered_config
+    from registry.errors import NotFound
 
-    return registered_config(model, settings())
+    where = settings()
+    try:
+        return registered_config(model, where)
+    except NotFound as error:
+        near = meant(model, (path.stem for path in where.configs_dir.glob("*.yaml")))
+        raise NotFound(error.what, error.why, near + error.mend) from error
 
 
 def run_flow(entrypoint: str, **parameters: Any) -> Any:
@@ -62,7 +130,24 @@ def run_flow(entrypoint: str, **parameters: Any) -> Any:
     use_prefect(where)
     from flows.ops.deployments import load_flow
 
-    return load_flow(entrypoint)(**parameters)
+    flow = load_flow(entrypoint)
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_without_traceback)
+    return flow(**parameters)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """A refusal says all in its words; Prefect would print where in our code it was raised."""
+    from registry.errors import Refusal
+
+    if record.exc_info and isinstance(record.exc_info[1], Refusal) and not debugging():
+        record.msg, record.args, record.exc_info = str(record.exc_info[1]), (), None
+    return True
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    return os.environ.get("UNDERSTUDY_DEBUG", "") not in ("", "0")
 
 
 def require_prefect(where: "Settings") -> None:

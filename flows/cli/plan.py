@@ -37,7 +37,7 @@ def show(model: Model, *, as_json: Json = False) -> None:
 @app.command(epilog=example("understudy plan history churn --limit 20"))
 def history(model: Model, *, limit: Limit = 20, as_json: Json = False) -> None:
     """List plans, newest first."""
-    with opened_registry() as registry:
+    with opened_registry(model) as registry:
         found = registry.plans(model, limit=limit)
     if as_json:
         return print_json(found)
@@ -78,12 +78,12 @@ def plan_of(model: str) -> "TrafficPlan":
     """
     from registry.errors import NotFound
 
-    with opened_registry() as registry:
-        found, known = registry.plan(model), registry.models()
+    with opened_registry(model) as registry:
+        found = registry.plan(model)
     if found is None:
         raise NotFound(
             f"{model!r} has no traffic plan.",
-            f"Known models: {', '.join(known) or 'none'}.",
+            "It has no champion yet.",
             f"Install a first champion: `understudy train {model}`.",
         )
     return found

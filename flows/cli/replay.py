@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.office import settings
+from flows.cli.office import require_prefect, settings
 from flows.cli.options import Json, example
 from flows.cli.screen import print_json, progress, say
 from flows.errors import DataError
@@ -61,6 +61,7 @@ def replay(
         bad_at=inject_bad_challenger,
         approve=approve,
     )
+    _check_table(loaded, table, options)
     _prepare(options.name, resume=resume, start=start)
     try:
         summary = _play(loaded, table, options, resume=resume)
@@ -92,8 +93,6 @@ def _load(config: Path, source: Path | None) -> "tuple[ModelConfig, Path]":
     table = source or (Path(loaded.data.source) if loaded.data.source else None)
     if table is None:
         raise DataError("There is no table to play.", "The configuration names none.", "Give one by --source FILE.")
-    if not table.exists():
-        raise DataError(f"There is no table {table}.", "The file does not exist.", "Correct --source or data.source.")
     return loaded, table
 
 
@@ -121,6 +120,21 @@ def _prepare(name: str, *, resume: bool, start: bool) -> None:
         from flows.ops.up import up
 
         up(settings(), progress=progress)
+    else:
+        from flows.client import RouterClient
+
+        require_prefect(settings())
+        with RouterClient(settings()) as client:
+            client.ready()
+
+
+def _check_table(config: "ModelConfig", table: Path, options: "Options") -> None:
+    """Refuse a table that cannot be played before the system is started."""
+    from flows.data import prepare, read_table
+    from flows.replay.source import first_rows
+
+    rows = prepare(config, read_table(table)).height
+    first_rows(min(rows, options.limit or rows), options.first, config.training.min_rows)
 
 
 def _play(config: "ModelConfig", table: Path, options: "Options", *, resume: bool) -> "Summary":

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.office import config_of, opened_registry, settings
+from flows.cli.office import config_of, opened_registry, settings, version_of
 from flows.cli.options import Actor, AnyModel, AsOf, Json, Model, Reason, Version, example, moment
 from flows.cli.screen import print_json, say, table
 
@@ -39,7 +39,8 @@ def start(
     """Begin a rollout; the next tick makes its first move."""
     from flows.rollout.begin import begin_rollout
 
-    with opened_registry() as registry:
+    with opened_registry(model) as registry:
+        version_of(registry, model, version)
         begun = begin_rollout(
             config_of(model),
             registry,
@@ -56,7 +57,7 @@ def start(
 @app.command(epilog=example("understudy rollout status churn"))
 def status(model: AnyModel = None, *, as_json: Json = False) -> None:
     """List rollouts, newest first."""
-    with opened_registry() as registry:
+    with opened_registry(model) as registry:
         found = registry.rollouts(model)
     _show(found, as_json=as_json)
 
@@ -67,6 +68,7 @@ def tick(model: Model, *, as_of: AsOf = None, as_json: Json = False) -> None:
     from flows.rollout.desk import opened
     from flows.rollout.rollout import heartbeat
 
+    _known(model)
     with opened(settings()) as desk:
         move = heartbeat(desk, model, moment(as_of))
     print_json(move) if as_json else say(f"{move.kind}: {move.said}")
@@ -77,6 +79,7 @@ def pause(model: Model, *, reason: Reason, actor: Actor, as_json: Json = False) 
     """Hold the ramp where it is; guards stay active."""
     from flows.client import RouterClient
 
+    _known(model)
     with RouterClient(settings(), actor=actor) as client:
         _show_plan(client.pause(model, actor=actor, reason=reason), as_json=as_json)
 
@@ -86,6 +89,7 @@ def resume(model: Model, *, reason: Reason, actor: Actor, as_json: Json = False)
     """Let a paused ramp go on."""
     from flows.client import RouterClient
 
+    _known(model)
     with RouterClient(settings(), actor=actor) as client:
         _show_plan(client.resume(model, actor=actor, reason=reason), as_json=as_json)
 
@@ -95,7 +99,7 @@ def abort(model: Model, *, reason: Reason, actor: Actor, as_of: AsOf = None, as_
     """End the active rollout; the champion answers everybody, and the challenger is rejected."""
     from registry.errors import NotFound
 
-    with opened_registry() as registry:
+    with opened_registry(model) as registry:
         active = registry.active_rollout(model)
         if active is None:
             raise NotFound(
@@ -103,6 +107,11 @@ def abort(model: Model, *, reason: Reason, actor: Actor, as_of: AsOf = None, as_
             )
         plan = registry.roll_back(model, actor=actor, reason=f"aborted: {reason}", at=moment(as_of))
     _show_plan(plan, as_json=as_json)
+
+
+def _known(model: str) -> None:
+    with opened_registry(model):
+        pass
 
 
 def _show(found: "list[Rollout]", *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.office import opened_registry, settings
+from flows.cli.office import opened_registry, settings, version_of
 from flows.cli.options import Actor, AsOf, DryRun, Json, Model, Reason, Version, example, moment
 from flows.cli.screen import facts, print_json, say
 from registry.errors import StoreUnavailable
@@ -32,9 +32,10 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Begin the rollout of a version; a model without champion gets it as its first one."""
+    with opened_registry(model) as registry:
+        would = _promotion(registry, model, version)
     if dry_run:
-        with opened_registry() as registry:
-            return _show(f"{model}: promote {version}", _promotion(registry, model, version), as_json=as_json)
+        return _show(f"{model}: promote {version}", would, as_json=as_json)
     from flows.rollout.desk import opened
     from flows.rollout.promote import start
 
@@ -55,9 +56,11 @@ def rollback(
 ) -> None:
     """Take the challenger off; without one, bring the champion before back. Needs no Prefect server."""
     if dry_run:
-        with opened_registry() as registry:
+        with opened_registry(model) as registry:
             return _show(f"{model}: roll back", _return(registry, model, to), as_json=as_json)
     try:
+        with opened_registry(model) as registry:
+            _return(registry, model, to)
         done = _take_back(model, actor=actor, reason=reason, to=to, at=moment(as_of))
     except StoreUnavailable:
         done = _router_takes_back(model, actor=actor, reason=reason, to=to)
@@ -90,16 +93,18 @@ def _router_takes_back(model: str, *, actor: str, reason: str, to: str | None) -
 def _promotion(registry: "Registry", model: str, version: str) -> dict[str, Any]:
     """What `promote` would change."""
     from flows.cli.office import config_of
-    from flows.rollout.begin import configured_steps
+    from flows.rollout.begin import configured_steps, refuse_impossible
     from flows.rollout.machine import share_text
 
     wanted, champion, active = (
-        registry.version(model, version),
+        version_of(registry, model, version),
         registry.champion(model),
         registry.active_rollout(model),
     )
     if champion is None:
         return {"would": f"make {version} the first champion; it answers everybody at once", "stage": wanted.stage}
+    if active is None or active.challenger != version:
+        refuse_impossible(registry, model, version)
     config = config_of(model)
     steps = [share_text(step) for step in configured_steps(config)]
     return {
@@ -107,7 +112,7 @@ def _promotion(registry: "Registry", model: str, version: str) -> dict[str, Any]
         "stage": wanted.stage,
         "steps": " -> ".join(steps),
         "approval": config.promotion.require_approval,
-        "in its way": f"{active.id} of {active.challenger} is {active.status}" if active else None,
+        "goes on with": f"{active.id}, which is {active.status}" if active else None,
     }
 
 
@@ -115,12 +120,14 @@ def _return(registry: "Registry", model: str, to: str | None) -> dict[str, Any]:
     """What `rollback` would change."""
     champion, active = registry.champion(model), registry.active_rollout(model)
     if to is not None:
-        would = f"bring {registry.version(model, to).version} back to production"
+        would = f"bring {version_of(registry, model, to).version} back to production"
     elif active:
         would = f"end {active.id}, reject {active.challenger}, and give everybody to {active.champion}"
     else:
         archived = [v.version for v in registry.versions(model, "archived")]
-        would = f"bring the champion before back (archived: {', '.join(archived) or 'none'})"
+        would = f"bring the champion before back (archived: {', '.join(archived)})"
+        if not archived:
+            would = "be refused: there is no champion that came before"
     return {"would": would, "champion now": champion.version if champion else None}
 
 

@@ -57,7 +57,7 @@ def doctor(*, as_json: Json = False) -> None:
     """Look for what usually keeps the system from running; exit code 1 if there is something to mend."""
     from flows.ops.doctor import doctor as examine
 
-    checks = examine(settings())
+    checks = examine(settings(prepare=False))
     if as_json:
         print_json(checks)
     else:

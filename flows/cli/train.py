@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.office import config_of, opened_registry, run_flow, settings
+from flows.cli.office import config_of, opened_registry, require_prefect, run_flow, settings
 from flows.cli.options import Actor, AsOf, Json, Model, example, moment
 from flows.cli.screen import facts, print_json, progress, say
-from flows.errors import DataError
+from flows.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from flows.config.model import ModelConfig
@@ -40,7 +40,14 @@ def train(
     A model without champion learns from its table, and answers everybody at once. The flow runs here;
     the Prefect server records it.
     """
+    at = moment(as_of) if as_of else None
     config, first = config_of(model), _is_first(model)
+    if source is not None and not first:
+        raise ConfigError(
+            f"{model} was not trained.",
+            "--source is the table of a first champion, and it has a champion; it learns from the router's log.",
+            "Leave --source out.",
+        )
     if first:
         _keep_seed(config, source)
     trigger = "emergency" if emergency else "initial" if first else "manual"
@@ -51,7 +58,7 @@ def train(
         reason=reason,
         actor=actor,
         force=force,
-        as_of=moment(as_of) if as_of else None,
+        as_of=at,
     )
     _show(done[model], as_json=as_json)
 
@@ -73,6 +80,7 @@ def _keep_seed(config: "ModelConfig", source: Path | None) -> None:
             "Give one by --source FILE, or data.source.",
         )
     frame = prepare(config, read_table(chosen))
+    require_prefect(settings())
     save_seed(settings(), config, frame)
     progress(f"learning from {frame.height} rows of {chosen}")
 

@@ -16,7 +16,7 @@ def parse(value: Any) -> Any:
         return value
     match = _PATTERN.fullmatch(value.strip())
     if match is None:
-        raise ValueError(f"{value!r} is no duration; write a number and s, m, h, d or w, e.g. 6h")
+        raise ValueError(f"{value!r} is no duration, write a number and s, m, h, d or w, e.g. 6h")
     try:
         return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
     except OverflowError as error:

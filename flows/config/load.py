@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
+from flows.config.mistakes import mistakes_of
 from flows.config.model import ModelConfig
+from flows.config.reading import read_yaml
 from flows.errors import ConfigError
 from registry.errors import NotFound
 from registry.home import Settings
@@ -28,41 +29,22 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> ModelCon
     Raises:
         ConfigError: With every mistake of the file.
     """
-    try:
-        raw: object = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ConfigError(
-            f"The configuration {path} cannot be read.",
-            f"{error.strerror}.",
-            "Give the path of a model's YAML file; `understudy init` writes one.",
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration {path} is no YAML.", f"{error}", "Correct the line named.") from error
-    if not isinstance(raw, dict):
-        raise ConfigError(
-            f"The configuration {path} holds no keys.", f"It is {type(raw).__name__}.", "See `understudy init --help`."
-        )
+    raw = read_yaml(path)
     missing: list[str] = []
     filled = _fill(raw, environ, missing)
-    if missing:
-        names = ", ".join(sorted(set(missing)))
-        raise ConfigError(
-            f"The configuration {path} needs the environment.", f"{names} is not set.", f"export {missing[0]}=..."
-        )
-    return parse_config(filled, str(path))
+    unset = list(dict.fromkeys(missing))
+    mistakes = [f"the environment variable {name} is not set" for name in unset] + mistakes_of(filled)
+    if mistakes:
+        raise _refusal(str(path), mistakes, f"`export {unset[0]}=...`. " if unset else "")
+    return ModelConfig.model_validate(filled)
 
 
 def parse_config(raw: Mapping[str, Any], source: str) -> ModelConfig:
     """Check a mapping; `source` names it in the refusal."""
-    try:
-        return ModelConfig.model_validate(raw)
-    except ValidationError as error:
-        mistakes = [_mistake(item) for item in error.errors()]
-        raise ConfigError(
-            f"The configuration {source} was refused.",
-            "; ".join(mistakes) + ".",
-            "Correct the keys named; `understudy init --help` shows a whole file.",
-        ) from error
+    mistakes = mistakes_of(raw)
+    if mistakes:
+        raise _refusal(source, mistakes)
+    return ModelConfig.model_validate(raw)
 
 
 def registered_config(model: str, settings: Settings) -> ModelConfig:
@@ -82,21 +64,22 @@ def registered_config(model: str, settings: Settings) -> ModelConfig:
 
 
 def register_config(config: ModelConfig, settings: Settings) -> Path:
-    """Keep *config* under its model's name, where flows of any process find it."""
+    """Keep *config* under its model's name, where flows of any process find it, and nobody else its secrets."""
     path = settings.configs_dir / f"{config.model}.yaml"
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    temporary.unlink(missing_ok=True)
+    temporary.touch(mode=0o600)
+    temporary.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8")
     temporary.replace(path)
     return path
 
 
-def _mistake(item: Any) -> str:
-    place = ".".join(str(part) for part in item["loc"]) or "file"
-    if item["type"] == "extra_forbidden":
-        return f"{place}: unknown key"
-    message = item["msg"].removeprefix("Value error, ")
-    given = "" if item["type"] in ("missing", "value_error") else f" (given: {item['input']!r})"
-    return f"{place}: {message}{given}"
+def _refusal(source: str, mistakes: list[str], first: str = "") -> ConfigError:
+    return ConfigError(
+        f"The configuration {source} was refused.",
+        "; ".join(mistakes) + ".",
+        f"{first}Correct the keys named; `understudy init --help` shows a whole file.",
+    )
 
 
 def _fill(value: Any, environ: Mapping[str, str], missing: list[str]) -> Any:

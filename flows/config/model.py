@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from flows.config.conditions import METRICS, condition_mistakes
 from flows.config.durations import Duration
@@ -41,6 +41,12 @@ class Data(Section):
     positive: str | int | None = Field(default=None, description="Value of the target that counts as 1")
     kpis: dict[str, str] = Field(default_factory=dict, description="KPI name -> column, e.g. revenue")
     label_delay: Duration = Field(default=timedelta(days=1), description="How long labels take to arrive")
+
+    @field_validator("positive", mode="before")
+    @classmethod
+    def _truth(cls, value: object) -> object:
+        """YAML reads a bare yes as true."""
+        return str(value).lower() if isinstance(value, bool) else value
 
 
 class Training(Section):

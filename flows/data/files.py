@@ -23,6 +23,8 @@ def read_table(path: str | Path) -> pl.DataFrame:
         DataError: If it is absent, corrupt, empty or of another kind.
     """
     file = Path(path)
+    if file.is_dir():
+        raise DataError(f"The table {file} was not read.", "It is a folder.", "Give the path of a file in it.")
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         known = ", ".join(_READERS)
@@ -35,8 +37,18 @@ def read_table(path: str | Path) -> pl.DataFrame:
         raise DataError(
             f"The table {file} was not read.",
             f"It is no valid {file.suffix[1:]}: {str(error).splitlines()[0]}.",
-            "Write the file again.",
+            _mend(str(error)),
         ) from error
     if frame.is_empty():
         raise DataError(f"The table {file} was not read.", "It has no rows.", "Give a table with rows.")
     return frame
+
+
+def _mend(said: str) -> str:
+    if "utf-8" in said.lower():
+        return "Save it as UTF-8, e.g. `iconv -f latin1 -t utf-8`."
+    if "empty" in said.lower():
+        return "Give a table with a line of column names, and rows."
+    if "fields" in said:
+        return "Give every line as many values as there are columns, separated by commas."
+    return "Write the file again."

@@ -176,10 +176,16 @@ def _binary_mistakes(config: ModelConfig, column: pl.Series) -> list[str]:
     shown = ", ".join(repr(value) for value in sorted(values.to_list(), key=str)[:5])
     if config.data.positive is None:
         fits = _is_number(column) and set(values.to_list()) <= {0, 1}
-        return [] if fits else [f"target {config.target!r} holds {shown}; set data.positive"]
+        return [] if fits else [f"target {config.target!r} holds {shown}, set data.positive"]
     wanted = _positive(config, column)
     known = values.is_empty() or (wanted is not None and pl.select((pl.lit(values) == wanted).any()).item())
-    return [] if known else [f"target {config.target!r} never is {config.data.positive!r}; it holds {shown}"]
+    yaml = ' (YAML reads a bare yes or no as true or false: write "yes")' if _given_bare(config, column) else ""
+    return [] if known else [f"target {config.target!r} never is {config.data.positive!r}, it holds {shown}{yaml}"]
+
+
+def _given_bare(config: ModelConfig, column: pl.Series) -> bool:
+    """Whether yes or no was probably written without quotes."""
+    return config.data.positive in ("true", "false") and column.dtype == pl.String
 
 
 def _holds(column: pl.Series) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from flows.config.model import GuardsConfig, ModelConfig, StepConfig
 from flows.rollout.errors import RolloutRefused
 from registry.assignment import TOTAL
+from registry.errors import StageConflict
 from registry.records.plan import Guards
 from registry.records.policy import PromotionPolicy
 from registry.records.rollout import Rollout, RolloutStatus, Step
@@ -44,14 +45,16 @@ def begin_rollout(
         steps: Instead of the configured ones.
 
     Raises:
-        RolloutRefused: If there is no champion, or the decision is about something else.
-        StageConflict: If another rollout of the model is active.
+        RolloutRefused: If there is no champion, or it is this version, or the decision is about
+            something else.
+        StageConflict: If another rollout of the model is active, or the version is out of the game.
     """
     champion = _champion(registry, model, challenger)
-    if registry.version(model, challenger).stage == "archived":
-        registry.set_stage(model, challenger, "staging", actor=actor, reason=reason, at=at)
     if decision is not None:
         _refuse_a_foreign(decision, champion.version, challenger)
+    refuse_impossible(registry, model, challenger)
+    if registry.version(model, challenger).stage == "archived":
+        registry.set_stage(model, challenger, "staging", actor=actor, reason=reason, at=at)
     chosen = tuple(steps) if steps is not None else configured_steps(config)
     policy = decision.policy if decision else configured_policy(config)
     name = registry.next_rollout_id(model)
@@ -71,6 +74,31 @@ def begin_rollout(
         decision_id=decision.id if decision else None,
     )
     return registry.start_rollout(rollout, actor=actor, reason=reason, at=at)
+
+
+def refuse_impossible(registry: Registry, model: str, challenger: str) -> None:
+    """
+    Make sure that *challenger* could begin now; changes nothing.
+
+    Raises:
+        NotFound: If there is no such version.
+        RolloutRefused: If it is the champion.
+        StageConflict: If another rollout is active.
+    """
+    what, wanted = f"No rollout of {challenger} was begun.", registry.version(model, challenger)
+    if wanted.stage == "production":
+        raise RolloutRefused(
+            what,
+            f"{challenger} is the champion of {model} already.",
+            f"Choose another: `understudy models list {model}`.",
+        )
+    active = registry.active_rollout(model)
+    if active is not None:
+        raise StageConflict(
+            what,
+            f"{active.id} of {active.challenger} is {active.status}.",
+            f"Wait for it, or end it: `understudy rollout abort {model}`.",
+        )
 
 
 def configured_steps(config: ModelConfig) -> tuple[Step, ...]:

@@ -160,7 +160,7 @@ def test_all_mistakes_are_said_at_once():
         "KPI revenue 'euros' is no column",
         "'age' holds text, e.g. 'old', expected numbers",
         "time 'ts' holds 'soon'",
-        "target 'left' holds 'a', 'b'; set data.positive",
+        "target 'left' holds 'a', 'b', set data.positive",
     ):
         assert part in str(refused.value)
 
@@ -168,7 +168,7 @@ def test_all_mistakes_are_said_at_once():
 def test_a_positive_value_that_never_occurs_is_a_typo():
     frame = ROWS.with_columns(left=pl.Series(["no", "yes"]))
 
-    with pytest.raises(DataError, match="never is 'Yes'; it holds 'no', 'yes'"):
+    with pytest.raises(DataError, match="never is 'Yes', it holds 'no', 'yes'"):
         prepare(make_config(data={"positive": "Yes"}), frame)
     with pytest.raises(DataError, match="never is 'yes'"):
         prepare(make_config(data={"positive": "yes"}), ROWS)
