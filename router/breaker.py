@@ -53,4 +53,5 @@ class Breaker:
         self._probing = False
         if self._failures >= self._most:
             self._opened_at = self._clock()
-            self._first_opened_at = self._first_opened_at or self._opened_at
+            if self._first_opened_at is None:
+                self._first_opened_at = self._opened_at

@@ -1,0 +1,105 @@
+"""Guards stop what is bad, and seldom what is good."""
+
+import math
+
+import numpy as np
+import pytest
+
+from registry.records.live import Moments, PhaseMetrics, VariantMetrics
+from registry.records.plan import Guards
+from router.guards import log_error_evidence, trips
+
+GUARDS = Guards(error_rate=0.02, alpha=0.01)
+
+
+def moments(values):
+    values = np.asarray(values, dtype=float)
+    return Moments(n=values.size, mean=float(values.mean()), m2=float(((values - values.mean()) ** 2).sum()))
+
+
+def phase(champion=None, challenger=None):
+    return PhaseMetrics(
+        phase="p",
+        first_epoch=1,
+        last_epoch=1,
+        weights={"champion": 500_000, "challenger": 500_000},
+        variants={
+            "champion": VariantMetrics(version="v1.0.0", **(champion or {"served": 100})),
+            "challenger": VariantMetrics(version="v1.1.0", **(challenger or {"served": 100})),
+        },
+        shadows={},
+    )
+
+
+def crossings(rate, *, runs, requests, rng):
+    """Share of runs whose evidence ever crosses the threshold, looked at after every request."""
+    crossed = 0
+    for _ in range(runs):
+        failures = 0
+        for n, failed in enumerate(rng.random(requests) < rate, 1):
+            failures += failed
+            if log_error_evidence(failures, n, 0.02) >= -math.log(0.01):
+                crossed += 1
+                break
+    return crossed / runs
+
+
+def test_a_tolerated_error_rate_sounds_no_alarm_however_often_one_looks():
+    # At most alpha = 1 %; with 400 runs, four standard errors above that are 3 %.
+    assert crossings(0.02, runs=400, requests=400, rng=np.random.default_rng(0)) <= 0.03
+
+
+def test_a_challenger_that_fails_every_fifth_request_is_found():
+    assert crossings(0.2, runs=100, requests=200, rng=np.random.default_rng(1)) >= 0.99
+
+
+def test_a_challenger_that_always_fails_is_found_within_a_few_requests():
+    found = next(n for n in range(1, 50) if trips(phase(challenger={"errors": {"raised": n}}), GUARDS))
+
+    assert found <= 5
+
+
+def test_fallbacks_count_as_failures_but_not_those_of_a_stopped_challenger():
+    assert trips(phase(challenger={"fallbacks": {"deadline": 10}}), GUARDS)
+    assert trips(phase(challenger={"fallbacks": {"stopped": 1000}, "served": 10}), GUARDS) is None
+
+
+def test_the_reason_names_the_challenger_and_the_numbers():
+    said = trips(phase(challenger={"fallbacks": {"deadline": 10}, "served": 10}), GUARDS)
+
+    assert said == "challenger v1.1.0: 10 of 20 requests failed, more than the 2.0% allowed"
+
+
+@pytest.mark.parametrize(("worse", "expected"), [(1.0, False), (1.05, False), (2.0, True)])
+def test_only_a_loss_surely_beyond_the_tolerated_rise_is_stopped(worse, expected):
+    rng = np.random.default_rng(2)
+    losses = rng.random((2, 4000))
+
+    ours, theirs = ({"served": 4000, "loss": moments(values)} for values in (losses[0], worse * losses[1]))
+
+    assert bool(trips(phase(ours, theirs), GUARDS)) == expected
+
+
+def test_a_falling_kpi_is_stopped_where_it_is_guarded():
+    rng = np.random.default_rng(3)
+    ours = {"served": 2000, "outcomes": {"revenue": moments(rng.normal(100, 10, 2000))}}
+    theirs = {"served": 2000, "outcomes": {"revenue": moments(rng.normal(70, 10, 2000))}}
+
+    assert "mean revenue" in (trips(phase(ours, theirs), Guards(kpi="revenue")) or "")
+    assert trips(phase(ours, theirs), Guards(kpi="visits")) is None
+
+
+def test_few_values_decide_nothing():
+    ours, theirs = {"served": 5, "loss": moments([0.0] * 5)}, {"served": 5, "loss": moments([9.0, 8.0, 9.5, 9.1, 9.2])}
+
+    assert trips(phase(ours, theirs), GUARDS) is None
+
+
+def test_a_millisecond_more_is_no_reason_and_fifty_are():
+    rng = np.random.default_rng(4)
+    ours = {"served": 2000, "latency_ms": moments(rng.gamma(2, 0.1, 2000))}
+    near = {"served": 2000, "latency_ms": moments(rng.gamma(2, 0.5, 2000))}
+    far = {"served": 2000, "latency_ms": moments(rng.gamma(2, 25, 2000))}
+
+    assert trips(phase(ours, near), GUARDS) is None
+    assert "mean latency" in (trips(phase(ours, far), GUARDS) or "")
