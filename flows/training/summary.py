@@ -13,7 +13,9 @@ from registry.records.version import ModelVersion
 def summary(shop: Shop, done: Retraining) -> str:
     """Put verdict first, then the findings, then the model card."""
     parts = [f"# {shop.model}: {done.outcome.replace('_', ' ')}", f"Event `{done.event.id}`."]
-    parts += [_deeper(decision_markdown(done.decision, _report(shop, done.decision)))] if done.decision else []
+    # A decision says it by itself.
+    decision = done.decision
+    parts += [_deeper(decision_markdown(decision, _report(shop, decision))) if decision else done.said]
     parts += [_card(shop, done.version)] if done.version else []
     return "\n\n".join(parts)
 
