@@ -14,6 +14,7 @@ for name, value in {
     "MPLBACKEND": "agg",
 }.items():
     os.environ.setdefault(name, value)
+os.environ.pop("PYTHONUNBUFFERED", None)  # users have buffers
 
 
 @pytest.fixture(autouse=True)

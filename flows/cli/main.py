@@ -56,17 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0: fine; 1: a finding; 2: wrong use; 3: failed; 130: interrupted.
     """
     try:
-        app(args=list(arguments) if arguments is not None else None, prog_name="understudy")
-    except SystemExit as ending:
-        if isinstance(ending.__context__, BrokenPipeError):
-            return _unread()
-        return ending.code if isinstance(ending.code, int) else FAILED if ending.code else 0
+        code = _run(arguments)
+        sys.stdout.flush()  # here, where a full disk can still be told
     except Refusal as refusal:
         _complain(refusal.what, refusal.why, refusal.mend)
         return _debug(refusal, refusal.exit_code)
     except BrokenPipeError:
         return _unread()
     except OSError as error:
+        _drop_unwritable()
         _complain(
             "The system did not allow it.",
             f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.",
@@ -77,6 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         why = f"{type(error).__name__}: {error}"
         _complain("Something unexpected happened.", why, "Set UNDERSTUDY_DEBUG=1 for the traceback, and report it.")
         return _debug(error, FAILED)
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        app(args=list(arguments) if arguments is not None else None, prog_name="understudy")
+    except SystemExit as ending:
+        if isinstance(ending.__context__, BrokenPipeError):
+            return _unread()
+        return ending.code if isinstance(ending.code, int) else FAILED if ending.code else 0
     return 0
 
 
@@ -99,10 +107,18 @@ def _listed(why: str) -> str:
 
 
 def _unread() -> int:
-    """Whoever read our output has gone; the interpreter must not complain when it flushes."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Whoever read our output has gone: that is no failure."""
+    _drop_unwritable()
     return 0
+
+
+def _drop_unwritable() -> None:
+    """What cannot be written is dropped; the interpreter must not complain when it flushes."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _debug(error: Exception, code: int) -> int:
