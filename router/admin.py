@@ -124,6 +124,8 @@ class _Handlers:
 
         def change() -> TrafficPlan:
             plan = self._keeper.plan(request.path_params["model"])
+            if plan.paused == paused:
+                return plan
             changed = msgspec.structs.replace(
                 plan, epoch=plan.epoch + 1, paused=paused, actor=said["actor"], reason=said["reason"]
             )

@@ -1,0 +1,98 @@
+"""The admin port, over a real registry."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from registry.store.registry import Registry
+from router.admin import admin_app
+from router.keeper import Keeper
+
+TOKEN = "Bearer secret"
+SAID = {"actor": "ann", "reason": "holiday"}
+
+
+class Admin:
+    def __init__(self, app):
+        self._app = app
+
+    def request(self, method, path, headers=None, **wanted):
+        async def ask():
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
+                return await client.request(method, path, headers=headers or {"Authorization": TOKEN}, **wanted)
+
+        return asyncio.run(ask())
+
+    def get(self, path, **wanted):
+        return self.request("GET", path, **wanted)
+
+    def post(self, path, **wanted):
+        return self.request("POST", path, **wanted)
+
+    def put(self, path, **wanted):
+        return self.request("PUT", path, **wanted)
+
+
+@pytest.fixture
+def admin(settings, registry):
+    return Admin(admin_app(Keeper(settings, lambda: Registry.open(settings.registry_url)), "secret"))
+
+
+def test_pausing_and_resuming_are_plans_of_their_own(admin, registry):
+    assert admin.post("/v1/models/m/pause", json=SAID).json()["paused"] is True
+    assert admin.post("/v1/models/m/resume", json=SAID).json()["paused"] is False
+    assert [plan.epoch for plan in registry.plans("m")] == [3, 2, 1]
+
+
+def test_what_is_so_already_is_left_alone(admin, registry):
+    assert admin.post("/v1/models/m/resume", json=SAID).json()["epoch"] == 1
+    assert admin.post("/v1/models/m/pause", json=SAID).json()["epoch"] == 2
+    assert admin.post("/v1/models/m/pause", json=SAID).json()["epoch"] == 2
+    assert [plan.epoch for plan in registry.plans("m")] == [2, 1]
+
+
+@pytest.mark.parametrize("said", [{}, {"actor": "ann"}, {"reason": "x"}, {"actor": " ", "reason": "x"}, []])
+def test_nobody_changes_anything_without_name_and_reason(admin, registry, said):
+    answer = admin.post("/v1/models/m/rollback", json=said)
+
+    assert answer.status_code == 422
+    assert "missing" in answer.json()["why"]
+    assert len(registry.plans("m")) == 1
+
+
+def test_an_unknown_model_is_404_with_its_mend(admin):
+    answer = admin.get("/v1/models/nobody/plan")
+
+    assert answer.status_code == 404
+    assert set(answer.json()) == {"error", "why", "mend"}
+
+
+def test_a_plan_that_does_not_follow_the_newest_is_a_conflict(admin, registry):
+    plan = registry.plan("m")
+
+    answer = admin.put("/v1/models/m/plan", content=plan.to_json())
+
+    assert answer.status_code == 409
+    assert len(registry.plans("m")) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"model": "m"}', b"\xff"])
+def test_what_is_no_plan_is_refused(admin, body):
+    assert admin.put("/v1/models/m/plan", content=body).status_code == 422
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic secret", "bearer secret"])
+def test_without_the_token_nothing_is_shown(admin, header):
+    answer = admin.get("/v1/models", headers={"Authorization": header})
+
+    assert answer.status_code == 401
+    assert "models" not in answer.json()
+
+
+def test_a_query_that_is_no_number_is_refused_by_name(admin):
+    answer = admin.get("/v1/models/m/rows", params={"after": "soon"})
+
+    assert answer.status_code == 422
+    assert "after is 'soon'" in answer.json()["why"]
