@@ -56,11 +56,12 @@ def override_of(folder: Path, model: str) -> Override | None:
         return None
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write beside, make durable, rename over."""
+def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write beside, make durable unless a lost power may undo it, rename over."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     temporary.replace(path)

@@ -104,7 +104,8 @@ class Shadows:
     def _remember(self) -> None:
         # Killed between the scores and this line, it scores the same copies again; the index keeps the first.
         self._position.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(self._position, json.dumps(self._offsets).encode())
+        # The same after a power cut; and a sync here would make the router's own writes wait.
+        replace_file(self._position, json.dumps(self._offsets).encode(), durable=False)
 
 
 def main() -> None:
