@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from router.parent import die_with_parent
+
 
 def booster() -> xgboost.Booster:
     loaded = xgboost.Booster()
@@ -30,6 +32,7 @@ class Peer:
     """What most people would write."""
 
     def __init__(self) -> None:
+        die_with_parent()  # BentoML's workers live in a group of their own, and would outlive the benchmark
         self.booster = booster()
 
     @bentoml.api
