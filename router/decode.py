@@ -147,7 +147,10 @@ def encodable(text: str) -> bool:
 
 def shown(value: Any) -> str:
     """A value as it may appear in a message: short and printable."""
-    text = ascii(value)
+    try:
+        text = ascii(value)
+    except RecursionError:
+        text = "deeply nested"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -180,8 +180,9 @@ class Keeper:
         with self._lock:
             phase = self.plan(model).phase
             row = self._db.execute(
-                "SELECT 1 FROM predictions p, json_each(p.shadows) v WHERE p.model = ? AND p.phase = ?"
-                " AND NOT EXISTS (SELECT 1 FROM shadows s WHERE s.id = p.id AND s.version = v.value) LIMIT 1",
+                "SELECT 1 FROM predictions p, json_each(p.shadows) v WHERE p.model = ?1 AND p.phase = ?2"
+                " AND NOT EXISTS (SELECT 1 FROM shadows s WHERE s.model = ?1 AND s.id = p.id AND s.version = v.value)"
+                " LIMIT 1",
                 (model, phase),
             ).fetchone()
         return row is not None

@@ -1,14 +1,18 @@
 """The last good plan as a checksummed file, and the local override that stops challengers."""
 
 import hashlib
+import logging
 import os
 from pathlib import Path
 
 import msgspec
 
+from registry.errors import Refusal
 from registry.records.base import Record
 from registry.records.plan import TrafficPlan
 from registry.records.version import ModelVersion
+
+log = logging.getLogger("understudy.router")
 
 
 class Kept(Record, frozen=True, kw_only=True):
@@ -33,12 +37,15 @@ def keep(folder: Path, kept: Kept) -> None:
 
 
 def recall(folder: Path) -> list[Kept]:
-    """All kept plans whose checksum is right."""
+    """All kept plans whose checksum is right and that this version of ours understands."""
     found = []
     for path in sorted(folder.glob("*.plan")):
-        checksum, _, body = path.read_bytes().partition(b"\n")
-        if checksum == hashlib.sha256(body).hexdigest().encode():
-            found.append(Kept.from_json(body))
+        try:
+            checksum, _, body = path.read_bytes().partition(b"\n")
+            if checksum == hashlib.sha256(body).hexdigest().encode():
+                found.append(Kept.from_json(body))
+        except (OSError, ValueError, msgspec.MsgspecError, Refusal) as error:
+            log.warning("%s is not used: %s", path, error)
     return found
 
 
@@ -52,7 +59,7 @@ def override_of(folder: Path, model: str) -> Override | None:
     """What was told last; None without a readable one."""
     try:
         return Override.from_json((folder / f"{model}.override").read_bytes())
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError, msgspec.MsgspecError, Refusal):
         return None
 
 

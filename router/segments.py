@@ -11,6 +11,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -39,6 +40,7 @@ class SegmentWriter:
         self._folder, self._role = folder, role
         self._descriptor: int | None = None
         self._size = 0
+        self._spoilt = False
         self.unlogged = 0
         self.failing = False
 
@@ -58,7 +60,8 @@ class SegmentWriter:
             if self._descriptor is not None:
                 os.fdatasync(self._descriptor)
         except OSError:
-            self._forget()
+            # Left open for the next append to close: the thread that writes may be using it now.
+            self._spoilt = True
             return False
         return True
 
@@ -67,11 +70,14 @@ class SegmentWriter:
         self._forget()
 
     def _open(self) -> int:
+        if self._spoilt:
+            self._forget()
         if self._descriptor is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             path = self._folder / f"{self._role}-{time.time_ns()}-{os.getpid()}{SUFFIX}"
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             self._size = 0
+            _sync_folder(self._folder)
         return self._descriptor
 
     def _write(self, data: bytes) -> int:
@@ -98,7 +104,7 @@ class SegmentWriter:
     def _forget(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
-            self._descriptor = None
+        self._descriptor, self._spoilt = None, False
 
 
 class SegmentReader:
@@ -117,7 +123,7 @@ class SegmentReader:
         """Whole lines behind *offset*; returns events and the new offset."""
         with path.open("rb") as file:
             file.seek(offset)
-            chunk = file.read(limit)
+            chunk = file.read(limit) + file.readline()  # however long the last line is
         end = chunk.rfind(b"\n") + 1
         return list(self._decode(chunk[:end])), offset + end
 
@@ -132,6 +138,16 @@ class SegmentReader:
                 yield _decoder.decode(payload)
             except (ValueError, msgspec.DecodeError):
                 self.torn += 1
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without it a lost power may take the file with all that was flushed into it; some file systems refuse.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _line(payload: bytes) -> bytes:

@@ -20,14 +20,24 @@ _INSERT = """
 INSERT INTO predictions (id, model, key, time, features, assigned, served, assigned_version, version, epoch, phase,
     enrolled, reason, score, prediction, latency_ms, error, failed, place, shadows)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET key = excluded.key, time = excluded.time, features = excluded.features,
+ON CONFLICT (model, id) DO UPDATE SET key = excluded.key, time = excluded.time, features = excluded.features,
     assigned = excluded.assigned, served = excluded.served, assigned_version = excluded.assigned_version,
     version = excluded.version, epoch = excluded.epoch, phase = excluded.phase, enrolled = excluded.enrolled,
     reason = excluded.reason, score = excluded.score, prediction = excluded.prediction,
     latency_ms = excluded.latency_ms, error = excluded.error, failed = excluded.failed, place = excluded.place,
     shadows = excluded.shadows
-WHERE NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.prediction_id = excluded.id)
-    AND predictions.model = excluded.model
+WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.model = excluded.model AND o.prediction_id = excluded.id)
+"""
+_PHASE = "SELECT phase FROM predictions WHERE model = ? AND id = ?"
+# UNION ALL, not OR: each half finds its own index.
+_PARKED = """
+SELECT seq, id, prediction_id, key, metric, value, time FROM parked WHERE model = ?1 AND prediction_id = ?2
+UNION ALL SELECT seq, id, prediction_id, key, metric, value, time FROM parked WHERE model = ?1 AND key = ?3
+ORDER BY seq
+"""
+_KNOWN = """
+SELECT value FROM outcomes WHERE model = ?1 AND prediction_id = ?2 AND metric = ?3
+UNION ALL SELECT value FROM outcomes WHERE model = ?1 AND id = ?4 LIMIT 1
 """
 
 
@@ -89,14 +99,11 @@ class Ingest:
                 self._shadowed(event)
 
     def _predicted(self, event: Predicted) -> None:
+        before = self._db.execute(_PHASE, (event.model, event.id)).fetchone()
         self._db.execute(_INSERT, _columns(event))
-        self.dirty.add((event.model, event.phase))
-        parked = self._db.execute(
-            "SELECT id, prediction_id, key, metric, value, time FROM parked WHERE prediction_id = ?"
-            " UNION ALL SELECT id, prediction_id, key, metric, value, time FROM parked WHERE model = ? AND key = ?",
-            (event.id, event.model, event.key),
-        ).fetchall()
-        for id_, prediction_id, key, metric, value, time in parked:
+        self.dirty |= {(event.model, phase) for phase in (event.phase, *(before or ()))}
+        parked = self._db.execute(_PARKED, (event.model, event.id, event.key)).fetchall()
+        for _, id_, prediction_id, key, metric, value, time in parked:
             item = Observed(
                 model=event.model, id=id_, prediction_id=prediction_id, key=key, metric=metric, value=value, time=time
             )
@@ -108,10 +115,16 @@ class Ingest:
         if self._join(item):
             return
         done = self._db.execute(
-            "INSERT OR IGNORE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO parked (id, model, prediction_id, key, metric, value, time)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (item.id, item.model, item.prediction_id, item.key, item.metric, item.value, item.time),
         )
-        self._count(item.model, "parked" if done.rowcount else "duplicate")
+        if done.rowcount:
+            self._count(item.model, "parked")
+            return
+        query = "SELECT value FROM parked WHERE model = ? AND id = ?"
+        [first] = self._db.execute(query, (item.model, item.id)).fetchone()
+        self._count(item.model, "duplicate" if first == item.value else "conflict")
 
     def _join(self, item: Observed) -> bool:
         """Put an outcome on its prediction; False if there is none yet."""
@@ -119,10 +132,7 @@ class Ingest:
         if found is None:
             return False
         prediction_id, phase = found
-        known = self._db.execute(
-            "SELECT value FROM outcomes WHERE (prediction_id = ? AND metric = ?) OR (model = ? AND id = ?)",
-            (prediction_id, item.metric, item.model, item.id),
-        ).fetchone()
+        known = self._db.execute(_KNOWN, (item.model, prediction_id, item.metric, item.id)).fetchone()
         if known is not None:
             self._count(item.model, "duplicate" if known[0] == item.value else "conflict")
             return True
@@ -136,14 +146,8 @@ class Ingest:
 
     def _find(self, item: Observed) -> tuple[str, str] | None:
         if item.prediction_id is not None:
-            query, values = (
-                "SELECT id, phase FROM predictions WHERE id = ? AND model = ?",
-                (
-                    item.prediction_id,
-                    item.model,
-                ),
-            )
-            row = self._db.execute(query, values).fetchone()
+            query = "SELECT id, phase FROM predictions WHERE model = ? AND id = ?"
+            row = self._db.execute(query, (item.model, item.prediction_id)).fetchone()
         else:
             row = self._db.execute(
                 "SELECT id, phase FROM predictions WHERE model = ? AND key = ? AND time <= ? AND time >= ?"
@@ -166,7 +170,7 @@ class Ingest:
                 event.error,
             ),
         )
-        row = self._db.execute("SELECT phase FROM predictions WHERE id = ?", (event.id,)).fetchone()
+        row = self._db.execute(_PHASE, (event.model, event.id)).fetchone()
         if row is not None:
             self.dirty.add((event.model, row[0]))
 

@@ -9,7 +9,7 @@ from router.index.schema import open_readonly
 
 _KNOWN = """
 SELECT value FROM outcomes WHERE model = ?1 AND id = ?2
-UNION ALL SELECT value FROM outcomes WHERE prediction_id = ?3 AND metric = ?4
+UNION ALL SELECT value FROM outcomes WHERE model = ?1 AND prediction_id = ?3 AND metric = ?4
 UNION ALL SELECT value FROM parked WHERE model = ?1 AND id = ?2 LIMIT 1
 """
 

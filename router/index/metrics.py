@@ -7,24 +7,27 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, VariantMetrics
 from registry.records.version import Task
 
 _ROWS = """
 SELECT p.assigned, p.assigned_version, p.served, p.score, p.prediction, p.latency_ms, p.error, p.failed, p.enrolled,
     p.reason, o.value AS label, p.place, p.shadows
-FROM predictions p LEFT JOIN outcomes o ON o.prediction_id = p.id AND o.metric = 'label'
+FROM predictions p LEFT JOIN outcomes o ON o.model = p.model AND o.prediction_id = p.id AND o.metric = 'label'
 WHERE p.model = ? AND p.phase = ?
 """
+# CROSS JOIN keeps the order: the rows of one phase first, not all outcomes of the model.
 _KPIS = """
-SELECT p.assigned, o.metric, o.value FROM predictions p JOIN outcomes o ON o.prediction_id = p.id
+SELECT p.assigned, o.metric, o.value FROM predictions p CROSS JOIN outcomes o ON o.model = p.model AND o.prediction_id = p.id
 WHERE p.model = ? AND p.phase = ? AND o.metric != 'label' AND p.reason != 'forced'
 """
 _SHADOWS = """
 SELECT s.version, s.score, s.prediction, s.latency_ms, s.dropped, s.error, p.score AS served, p.prediction AS answer,
     o.value AS label
-FROM predictions p JOIN shadows s ON s.id = p.id
-LEFT JOIN outcomes o ON o.prediction_id = p.id AND o.metric = 'label'
+FROM predictions p CROSS JOIN shadows s ON s.model = p.model AND s.id = p.id
+LEFT JOIN outcomes o ON o.model = p.model AND o.prediction_id = p.id AND o.metric = 'label'
 WHERE p.model = ? AND p.phase = ?
 """
 
@@ -96,7 +99,7 @@ class MetricsReader:
         pair = (model, phase)
         if pair not in self._known:
             self._known[pair] = self._compute(model, phase, first, last)
-        return self._known[pair]
+        return msgspec.structs.replace(self._known[pair], first_epoch=first, last_epoch=last)
 
     def _compute(self, model: str, phase: str, first: int, last: int) -> PhaseMetrics:
         task = self._task_of(model)

@@ -35,12 +35,16 @@ def ndjson(connection: sqlite3.Connection, model: str, query: RowQuery) -> Itera
     """Lines of `JoinedRow`, in chunks."""
     cursor = connection.execute(*_sql(model, query))
     while rows := cursor.fetchmany(_CHUNK):
-        yield b"".join(_lines(connection, rows))
+        yield b"".join(_lines(connection, model, rows))
 
 
 def _sql(model: str, query: RowQuery) -> tuple[str, list[Any]]:
-    where, values = ["model = ?", "seq > ?", "failed = 0"], [model, query.after]
-    label = "EXISTS (SELECT 1 FROM outcomes o WHERE o.prediction_id = predictions.id AND o.metric = 'label')"
+    # The plus keeps SQLite from taking an index by model, and then sorting all rows to find a few.
+    where, values = ["+model = ?", "seq > ?", "failed = 0"], [model, query.after]
+    label = (
+        "EXISTS (SELECT 1 FROM outcomes o"
+        " WHERE o.model = predictions.model AND o.prediction_id = predictions.id AND o.metric = 'label')"
+    )
     if query.labelled is not None:
         where.append(label if query.labelled else f"NOT {label}")
     for name, sign in (("since", ">="), ("until", "<")):
@@ -48,18 +52,18 @@ def _sql(model: str, query: RowQuery) -> tuple[str, list[Any]]:
         if bound is not None:
             where.append(f"time {sign} ?")
             values.append(bound)
-    order = "DESC" if query.newest else "ASC"
+    order = "ASC" if query.newest is None else "DESC"
     sql = f"SELECT * FROM predictions WHERE {' AND '.join(where)} ORDER BY seq {order}"  # noqa: S608 - fixed words only
-    amount = query.newest or query.limit
+    amount = query.limit if query.newest is None else query.newest
     if amount is not None:
         sql += " LIMIT ?"
         values.append(amount)
-    return (f"SELECT * FROM ({sql}) ORDER BY seq" if query.newest else sql), values  # noqa: S608
+    return (sql if query.newest is None else f"SELECT * FROM ({sql}) ORDER BY seq"), values  # noqa: S608
 
 
-def _lines(connection: sqlite3.Connection, rows: list[sqlite3.Row]) -> Iterator[bytes]:
+def _lines(connection: sqlite3.Connection, model: str, rows: list[sqlite3.Row]) -> Iterator[bytes]:
     ids = [row["id"] for row in rows]
-    outcomes, shadows = _outcomes(connection, ids), _shadows(connection, ids)
+    outcomes, shadows = _outcomes(connection, model, ids), _shadows(connection, model, ids)
     for row in rows:
         yield msgspec.json.encode(_joined(row, outcomes, shadows)) + b"\n"
 
@@ -89,18 +93,21 @@ def _joined(
     }
 
 
-def _outcomes(connection: sqlite3.Connection, ids: list[str]) -> dict[str, dict[str, float]]:
+def _outcomes(connection: sqlite3.Connection, model: str, ids: list[str]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = defaultdict(dict)
-    sql = "SELECT prediction_id, metric, value FROM outcomes WHERE prediction_id IN (SELECT value FROM json_each(?))"
-    for id_, metric, value in connection.execute(sql, (json.dumps(ids),)):
+    sql = (
+        "SELECT prediction_id, metric, value FROM outcomes"
+        " WHERE model = ? AND prediction_id IN (SELECT value FROM json_each(?))"
+    )
+    for id_, metric, value in connection.execute(sql, (model, json.dumps(ids))):
         found[id_][metric] = value
     return found
 
 
-def _shadows(connection: sqlite3.Connection, ids: list[str]) -> dict[str, dict[str, Any]]:
+def _shadows(connection: sqlite3.Connection, model: str, ids: list[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = defaultdict(dict)
-    sql = "SELECT * FROM shadows WHERE id IN (SELECT value FROM json_each(?))"
-    for row in connection.execute(sql, (json.dumps(ids),)):
+    sql = "SELECT * FROM shadows WHERE model = ? AND id IN (SELECT value FROM json_each(?))"
+    for row in connection.execute(sql, (model, json.dumps(ids))):
         trouble = row["dropped"] or row["error"]
         found[row["id"]][row["version"]] = (
             {"error": trouble} if trouble else {"score": row["score"], "prediction": row["prediction"]}

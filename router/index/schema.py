@@ -3,36 +3,41 @@
 import sqlite3
 from pathlib import Path
 
+VERSION = 2
+_DROP = "".join(
+    f"DROP TABLE IF EXISTS {name};" for name in ("segments", "predictions", "outcomes", "parked", "shadows", "counts")
+)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS predictions (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    model TEXT NOT NULL, key TEXT, time REAL NOT NULL, features TEXT NOT NULL,
+    id TEXT NOT NULL, model TEXT NOT NULL, key TEXT, time REAL NOT NULL, features TEXT NOT NULL,
     assigned TEXT NOT NULL, served TEXT NOT NULL, assigned_version TEXT NOT NULL, version TEXT NOT NULL,
     epoch INTEGER NOT NULL, phase TEXT NOT NULL, enrolled INTEGER NOT NULL, reason TEXT NOT NULL,
     score REAL, prediction REAL, latency_ms REAL NOT NULL, error TEXT, failed INTEGER NOT NULL,
-    place INTEGER NOT NULL, shadows TEXT NOT NULL
+    place INTEGER NOT NULL, shadows TEXT NOT NULL,
+    UNIQUE (model, id)
 );
 CREATE INDEX IF NOT EXISTS predictions_by_phase ON predictions (model, phase);
 CREATE INDEX IF NOT EXISTS predictions_by_key ON predictions (model, key, time);
 CREATE TABLE IF NOT EXISTS outcomes (
     id TEXT NOT NULL, model TEXT NOT NULL, prediction_id TEXT NOT NULL, metric TEXT NOT NULL,
     value REAL NOT NULL, time REAL NOT NULL,
-    PRIMARY KEY (prediction_id, metric)
+    PRIMARY KEY (model, prediction_id, metric)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS outcomes_by_id ON outcomes (model, id);
 CREATE TABLE IF NOT EXISTS parked (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL, model TEXT NOT NULL, prediction_id TEXT, key TEXT, metric TEXT NOT NULL,
     value REAL NOT NULL, time REAL NOT NULL,
-    PRIMARY KEY (model, id)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS parked_by_prediction ON parked (prediction_id);
+    UNIQUE (model, id)
+);
+CREATE INDEX IF NOT EXISTS parked_by_prediction ON parked (model, prediction_id);
 CREATE INDEX IF NOT EXISTS parked_by_key ON parked (model, key);
 CREATE TABLE IF NOT EXISTS shadows (
     id TEXT NOT NULL, version TEXT NOT NULL, model TEXT NOT NULL,
     score REAL, prediction REAL, latency_ms REAL NOT NULL, dropped TEXT, error TEXT,
-    PRIMARY KEY (id, version)
+    PRIMARY KEY (model, id, version)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notes (seq INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, at REAL NOT NULL,
     kind TEXT NOT NULL, said TEXT NOT NULL);
@@ -47,7 +52,9 @@ def open_index(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")  # rebuildable: the segments are the truth
-    connection.executescript(_SCHEMA)
+    if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        # Of another version of ours, or new: read the segments from their beginning. Notes are nowhere else; they stay.
+        connection.executescript(f"BEGIN IMMEDIATE; {_DROP} {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
     return connection
 
 

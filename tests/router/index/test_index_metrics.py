@@ -1,0 +1,114 @@
+"""Counts and moments of a phase are what one gets by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from index_making import Index, observed, predicted, shadowed
+
+from router.index.metrics import Welford
+
+CHALLENGER = {"assigned": "challenger", "assigned_version": "v1.1.0"}
+
+
+@pytest.fixture
+def index(tmp_path):
+    return Index(tmp_path)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50))
+def test_running_moments_agree_with_numpy(values):
+    welford = Welford()
+    for value in values:
+        welford.add(value)
+
+    moments = welford.moments()
+    assert moments.n == len(values)
+    assert moments.mean == pytest.approx(np.mean(values), abs=1e-6)
+    assert moments.m2 == pytest.approx(np.var(values) * len(values), rel=1e-6, abs=1e-3)
+
+
+def test_a_fallback_counts_for_the_variant_that_was_drawn(index):
+    index.take(
+        predicted("p", **CHALLENGER, served="champion", error="deadline", latency_ms=250.0),
+        predicted("q", **CHALLENGER, served="challenger"),
+        observed("o", prediction_id="p", value=0.0),
+    )
+
+    [phase] = index.metrics().phases
+    challenger = phase.variants["challenger"]
+    assert set(phase.variants) == {"challenger"}
+    assert (challenger.assigned, challenger.served, challenger.fallbacks) == (2, 1, {"deadline": 1})
+    assert (challenger.loss.n, challenger.loss.mean, challenger.correct.mean) == (1, 0.25, 0.0)
+
+
+def test_an_error_of_the_champion_is_told_apart_from_a_fallback(index):
+    index.take(predicted("p", score=None, prediction=None, failed=True, error="champion_raised"))
+
+    champion = index.metrics().phases[0].variants["champion"]
+    assert (champion.assigned, champion.served, champion.errors) == (1, 0, {"champion_raised": 1})
+    assert champion.score.n == 0
+
+
+def test_forced_keys_stay_out_of_the_statistics_but_in_the_log(index):
+    index.take(predicted("p", reason="forced", enrolled=False), observed("o", prediction_id="p"))
+
+    metrics = index.metrics()
+    assert metrics.predictions == 1
+    assert metrics.phases[0].variants == {}
+
+
+def test_the_time_of_rows_answered_together_counts_once(index):
+    index.take(*(predicted(f"p{place}", place=place, latency_ms=4.0) for place in range(5)))
+
+    assert index.metrics().phases[0].variants["champion"].latency_ms.n == 1
+
+
+def test_a_stopped_challenger_has_no_latency(index):
+    index.take(predicted("p", **CHALLENGER, served="champion", error="stopped", latency_ms=0.0))
+
+    challenger = index.metrics().phases[0].variants["challenger"]
+    assert (challenger.latency_ms.n, challenger.latency_quantiles) == (0, {})
+
+
+def test_a_kpi_is_kept_apart_from_the_label(index):
+    index.take(
+        predicted("p"),
+        observed("l", prediction_id="p", value=1.0),
+        observed("r", prediction_id="p", value=49.9, metric="revenue"),
+    )
+
+    champion = index.metrics().phases[0].variants["champion"]
+    assert champion.outcomes["revenue"].mean == 49.9
+    assert set(champion.outcomes) == {"revenue"}
+    assert champion.loss.mean == 0.25
+
+
+def test_every_copy_of_a_shadow_is_scored_dropped_failed_or_outstanding(index):
+    index.take(*(predicted(id_, shadows=("v1.1.0",)) for id_ in "pqrs"))
+    index.take(
+        shadowed("p", score=0.25, prediction=0),
+        shadowed("q", score=None, prediction=None, dropped="lag"),
+        shadowed("r", score=None, prediction=None, error="raised"),
+        observed("o", prediction_id="p", value=0.0),
+    )
+
+    shadow = index.metrics().phases[0].shadows["v1.1.0"]
+    assert (shadow.copies, shadow.scored, shadow.dropped, shadow.errors) == (4, 1, {"lag": 1}, {"raised": 1})
+    assert (shadow.flips, shadow.pairs, shadow.challenger_only_right, shadow.champion_only_right) == (1, 1, 1, 0)
+    assert shadow.loss_difference.mean == pytest.approx(0.25 - 0.0625)
+
+
+def test_a_copy_scored_twice_counts_once(index):
+    index.take(predicted("p", shadows=("v1.1.0",)), shadowed("p", score=0.25), shadowed("p", score=0.75))
+
+    shadow = index.metrics().phases[0].shadows["v1.1.0"]
+    assert (shadow.scored, shadow.difference.mean) == (1, -0.25)
+
+
+def test_a_phase_knows_its_first_and_last_epoch_even_if_somebody_looked_in_between(index):
+    index.take(predicted("p", epoch=1), predicted("q", epoch=3))
+    index.reader.phase("m", "first", 3, 3)
+
+    [phase] = index.metrics().phases
+    assert (phase.first_epoch, phase.last_epoch) == (1, 3)

@@ -1,0 +1,66 @@
+"""Joined rows: the right ones, in the order of the log, with everything that came later."""
+
+import msgspec
+import pytest
+from index_making import Index, observed, predicted, shadowed
+
+from registry.records.live import JoinedRow
+from router.index.rows import RowQuery, ndjson
+from router.index.schema import open_readonly
+
+
+@pytest.fixture
+def read(tmp_path):
+    index = Index(tmp_path)
+    for number in range(10):
+        index.take(predicted(f"p{number}", time=100.0 + number, shadows=("v1.1.0",)))
+    index.take(*(observed(f"o{number}", prediction_id=f"p{number}") for number in range(4)), shadowed("p0"))
+    index.take(shadowed("p1", score=None, prediction=None, error="raised"), predicted("p0", model="n"))
+    index.take(predicted("lost", failed=True, score=None, prediction=None))
+
+    def rows(model="m", **query):
+        lines = b"".join(ndjson(open_readonly(tmp_path / "index.sqlite"), model, RowQuery(**query))).splitlines()
+        return [msgspec.json.decode(line, type=JoinedRow) for line in lines]
+
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, range(10)),
+        ({"labelled": True}, range(4)),
+        ({"labelled": False}, range(4, 10)),
+        ({"newest": 3}, range(7, 10)),
+        ({"limit": 3}, range(3)),
+        ({"limit": 0}, []),
+        ({"newest": 0}, []),
+        ({"after": 8}, range(8, 10)),
+        ({"since": 102.0, "until": 104.0}, range(2, 4)),
+        ({"labelled": True, "newest": 2}, range(2, 4)),
+    ],
+)
+def test_a_query_finds_its_rows_in_the_order_of_the_log(read, query, expected):
+    assert [row.prediction_id for row in read(**query)] == [f"p{number}" for number in expected]
+
+
+def test_a_row_carries_its_outcomes_and_what_its_shadows_said(read):
+    first, second, *_ = read()
+
+    assert (first.outcomes, first.shadows) == ({"label": 1.0}, {"v1.1.0": {"score": 0.75, "prediction": 1}})
+    assert second.shadows == {"v1.1.0": {"error": "raised"}}
+
+
+def test_rows_of_another_model_stay_apart_even_with_the_same_id(read):
+    [row] = read("n")
+
+    assert (row.prediction_id, row.outcomes, row.shadows) == ("p0", {}, {})
+
+
+def test_reading_on_from_the_last_sequence_leaves_nothing_out_and_repeats_nothing(read):
+    seen, after = [], 0
+    while page := read(after=after, limit=3):
+        seen += [row.prediction_id for row in page]
+        after = page[-1].sequence
+
+    assert seen == [f"p{number}" for number in range(10)]
