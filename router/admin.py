@@ -1,5 +1,6 @@
 """The admin port: plans, metrics, rows, rollback; bearer token, loopback by default."""
 
+import math
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,6 +14,7 @@ from starlette.routing import Route
 
 from registry.errors import NotFound, PlanConflict, Refusal, StageConflict, StoreUnavailable
 from registry.records.plan import TrafficPlan
+from router.decode import shown
 from router.errors import BadRequest
 from router.index.rows import RowQuery, ndjson
 from router.keeper import Keeper
@@ -90,7 +92,8 @@ class _Handlers:
         return _record(await run_in_threadpool(self._keeper.sync, request.path_params["model"]))
 
     async def events(self, request: Request) -> Response:
-        limit = int(_number(request, "limit") or 100)
+        limit = _whole(request, "limit")
+        limit = 100 if limit is None else limit
         return _encoded({"events": await run_in_threadpool(self._keeper.notes, request.path_params["model"], limit)})
 
     async def rows(self, request: Request) -> Response:
@@ -156,7 +159,7 @@ def _guarded(token: str) -> Callable[[Endpoint], Endpoint]:
 async def _said(request: Request) -> dict[str, str]:
     try:
         body: Any = msgspec.json.decode(await request.body() or b"{}")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest("Nothing was changed.", f"The body is no JSON: {error}.", "Send actor and reason.") from error
     said = dict(body) if isinstance(body, dict) else {}
     said.setdefault("actor", request.headers.get("x-actor"))
@@ -169,7 +172,7 @@ async def _said(request: Request) -> dict[str, str]:
 def _row_query(request: Request) -> RowQuery:
     labelled = request.query_params.get("labelled")
     return RowQuery(
-        after=int(_number(request, "after") or 0),
+        after=_whole(request, "after") or 0,
         limit=_whole(request, "limit"),
         newest=_whole(request, "newest"),
         labelled=None if labelled is None else labelled.lower() in ("1", "true", "yes"),
@@ -180,7 +183,11 @@ def _row_query(request: Request) -> RowQuery:
 
 def _whole(request: Request, name: str) -> int | None:
     value = _number(request, name)
-    return None if value is None else int(value)
+    if value is None:
+        return None
+    if not (value.is_integer() and 0 <= value < 2**53):
+        raise _misfit(request, name, "a whole number, 0 or above")
+    return int(value)
 
 
 def _number(request: Request, name: str) -> float | None:
@@ -188,9 +195,17 @@ def _number(request: Request, name: str) -> float | None:
     if text is None:
         return None
     try:
-        return float(text)
+        value = float(text)
     except ValueError as error:
-        raise BadRequest("No rows were read.", f"{name} is {text!r}, expected a number.", "Correct it.") from error
+        raise _misfit(request, name, "a number") from error
+    if not math.isfinite(value):
+        raise _misfit(request, name, "a finite number")
+    return value
+
+
+def _misfit(request: Request, name: str, wanted: str) -> BadRequest:
+    text = shown(request.query_params[name])
+    return BadRequest("Nothing was read.", f"{name} is {text}, expected {wanted}.", "Correct it.")
 
 
 async def _healthy(_request: Request) -> Response:

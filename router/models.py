@@ -11,6 +11,14 @@ from registry.records.plan import CHAMPION, TrafficPlan
 from registry.records.version import ModelVersion
 from router.breaker import Breaker
 
+_REASONS = {"wrong_shape", "not_finite", "out_of_range", "not_found"}
+
+
+def reason_of(error: BaseException) -> str:
+    """Name a failure in one word, for counting."""
+    word = str(error).split(":")[0]
+    return word if isinstance(error, ValueError) and word in _REASONS else "raised"
+
 
 class Scores(Protocol):
     """What the request path needs of a scorer."""
@@ -43,7 +51,22 @@ class Loaded:
             raise ValueError(f"wrong_shape: {len(scores)} scores for {len(rows)} rows")
         if not all(map(math.isfinite, scores)):
             raise ValueError("not_finite")
-        return scores, self.scorer.predictions(raw)
+        predictions = self.scorer.predictions(raw)
+        if len(predictions) != len(rows):
+            raise ValueError(f"wrong_shape: {len(predictions)} predictions for {len(rows)} rows")
+        return scores, predictions
+
+    def prove(self, rows: Sequence[dict[str, Any]]) -> tuple[list[float], list[Any]]:
+        """
+        Answer as a challenger or shadow: who says 1.2 for a probability cannot be promoted.
+
+        Raises:
+            ValueError: Like `answer`; "out_of_range" besides.
+        """
+        scores, predictions = self.answer(rows)
+        if self.version.task == "binary" and not all(0 <= score <= 1 for score in scores):
+            raise ValueError("out_of_range")
+        return scores, predictions
 
 
 @dataclass(frozen=True, slots=True)

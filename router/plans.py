@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from registry.errors import Refusal
+from registry.errors import InvalidRecord, NotFound, Refusal
 from registry.records.plan import CHAMPION, TrafficPlan
 from registry.records.version import ModelVersion
 from router.breaker import Breaker
@@ -14,6 +15,7 @@ from router.lastgood import Kept, keep, override_of, recall
 from router.models import ModelCache, Snapshot
 
 log = logging.getLogger("understudy.router")
+RETRY_S = 2.0
 
 
 class PlanSource(Protocol):
@@ -41,11 +43,20 @@ class PlanWatcher:
         troubles: Why this worker is degraded, by model; "registry" for the database.
     """
 
-    def __init__(self, source: PlanSource, cache: ModelCache, folder: Path, *, every: float = 0.1) -> None:
-        self._source, self._cache, self._folder, self._every = source, cache, folder, every
+    def __init__(
+        self,
+        source: PlanSource,
+        cache: ModelCache,
+        folder: Path,
+        *,
+        every: float = 0.1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._cache, self._folder, self._every, self._clock = source, cache, folder, every, clock
         self.snapshots: dict[str, Snapshot] = {}
         self.troubles: dict[str, str] = {}
-        self._first = True
+        self._behind = True
+        self._retry_at = 0.0
 
     def start_from_last_good(self) -> None:
         """Answer by what was good last, before the registry is asked."""
@@ -64,23 +75,38 @@ class PlanWatcher:
     def refresh(self) -> None:
         """One look at registry and overrides."""
         try:
-            if self._source.changed() or self._first or self.troubles:
+            if self._source.changed() or self._behind or self._retries():
+                self._behind = True
                 for model in self._source.models():
                     self._follow(model)
-                self._first = False
+                self._behind = False
             self.troubles.pop("registry", None)
         except Refusal as error:
             self.troubles["registry"] = str(error)
         for model, snapshot in list(self.snapshots.items()):
             self._obey_override(model, snapshot)
 
+    def _retries(self) -> bool:
+        # Loading what was refused costs the callers' time; whoever mends it can wait a moment.
+        due = bool(self.troubles) and self._clock() >= self._retry_at
+        if due:
+            self._retry_at = self._clock() + RETRY_S
+        return due
+
     def _follow(self, model: str) -> None:
-        plan = self._source.plan(model)
         current = self.snapshots.get(model)
-        if plan is None or (current is not None and plan.epoch <= current.plan.epoch):
+        try:
+            plan = self._source.plan(model)
+            if plan is None:
+                return
+            if current is not None and plan.epoch <= current.plan.epoch:
+                self.troubles.pop(model, None)
+                return
+            names = {*(arm.version for arm in plan.arms), *plan.shadows}
+            versions = {name: found for name in names if (found := self._source.version(model, name)) is not None}
+        except InvalidRecord as error:  # one model's broken record is no reason to leave the others behind
+            self.troubles[model] = f"its newest plan was refused: {error}"
             return
-        names = {*(arm.version for arm in plan.arms), *plan.shadows}
-        versions = {name: found for name in names if (found := self._source.version(model, name)) is not None}
         self._try(model, plan, versions)
 
     def _try(self, model: str, plan: TrafficPlan, versions: dict[str, ModelVersion]) -> None:
@@ -96,6 +122,11 @@ class PlanWatcher:
             log.warning("the last good plan of %s could not be kept: %s", model, error)
 
     def _snapshot(self, plan: TrafficPlan, versions: dict[str, ModelVersion]) -> Snapshot:
+        unknown = sorted({arm.version for arm in plan.arms} - set(versions))
+        if unknown:
+            raise NotFound(
+                "The plan was refused.", f"The registry holds no {', '.join(unknown)}.", "Register it first."
+            )
         loaded = {arm.variant: self._cache.get(versions[arm.version]) for arm in plan.arms}
         before = self.snapshots.get(plan.model)
         breakers = {}
@@ -105,7 +136,7 @@ class PlanWatcher:
             breakers[arm.variant] = (
                 before.breakers[arm.variant]
                 if same and before is not None
-                else Breaker(guards.breaker_failures, guards.breaker_open_s, time.monotonic)
+                else Breaker(guards.breaker_failures, guards.breaker_open_s, self._clock)
             )
         assert CHAMPION in loaded
         return Snapshot(plan, loaded, breakers)

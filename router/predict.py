@@ -11,7 +11,7 @@ from registry.records.plan import CHAMPION
 from router.decode import Row, encodable
 from router.errors import RouterError
 from router.events import Predicted
-from router.models import Loaded, Snapshot
+from router.models import Loaded, Snapshot, reason_of
 
 
 class NoAnswer(RouterError):
@@ -64,7 +64,11 @@ async def _ask(snapshot: Snapshot, variant: str, features: list[dict[str, Any]])
     breaker = snapshot.breakers[variant]
     if not breaker.allows():
         return Outcome((), (), 0.0, "breaker_open")
-    outcome = await _challenger(snapshot.loaded[variant], features, snapshot.plan.guards.deadline_ms)
+    try:
+        outcome = await _challenger(snapshot.loaded[variant], features, snapshot.plan.guards.deadline_ms)
+    except BaseException:
+        breaker.failed()  # a request that was given up must not leave its probe open for ever
+        raise
     if outcome.error is None:
         breaker.succeeded()
     else:
@@ -74,8 +78,11 @@ async def _ask(snapshot: Snapshot, variant: str, features: list[dict[str, Any]])
 
 async def _challenger(loaded: Loaded, features: list[dict[str, Any]], deadline_ms: float) -> Outcome:
     started = time.perf_counter()
-    # Its own single thread: a hung challenger hangs nobody else.
-    work = asyncio.get_running_loop().run_in_executor(loaded.pool, loaded.answer, features)
+    try:
+        # Its own single thread: a hung challenger hangs nobody else.
+        work = asyncio.get_running_loop().run_in_executor(loaded.pool, loaded.prove, features)
+    except RuntimeError:  # the machine has no thread left
+        return Outcome((), (), 0.0, "raised")
     done, _ = await asyncio.wait({work}, timeout=deadline_ms / 1000)
     spent = (time.perf_counter() - started) * 1000
     if not done:
@@ -84,7 +91,7 @@ async def _challenger(loaded: Loaded, features: list[dict[str, Any]], deadline_m
         return Outcome((), (), deadline_ms, "deadline")
     error = work.exception()
     if error is not None:
-        return Outcome((), (), spent, _reason(error))
+        return Outcome((), (), spent, reason_of(error))
     scores, predictions = work.result()
     return Outcome(scores, predictions, spent)
 
@@ -95,7 +102,7 @@ def _champion(snapshot: Snapshot, features: list[dict[str, Any]]) -> Outcome:
         scores, predictions = snapshot.champion.answer(features)
     except Exception as error:  # noqa: BLE001 - told to the caller as an error with its prediction id
         nothing = [None] * len(features)
-        return Outcome(nothing, nothing, (time.perf_counter() - started) * 1000, f"champion_{_reason(error)}")
+        return Outcome(nothing, nothing, (time.perf_counter() - started) * 1000, f"champion_{reason_of(error)}")
     return Outcome(scores, predictions, (time.perf_counter() - started) * 1000)
 
 
@@ -142,14 +149,6 @@ def _key(key: Any) -> str | None:
     return text if text and encodable(text) else None
 
 
-def _reason(error: BaseException) -> str:
-    text = str(error)
-    return text.split(":")[0] if isinstance(error, ValueError) and text.split(":")[0] in _KNOWN else "raised"
-
-
 def _forget(work: "asyncio.Future[Any]") -> None:
     if not work.cancelled():
         work.exception()
-
-
-_KNOWN = {"wrong_shape", "not_finite"}

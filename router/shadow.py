@@ -6,18 +6,19 @@ so a slow, hung or crashing shadow can cost callers nothing. Every copy becomes 
 scored, dropped with its reason, or failed with its reason.
 """
 
+import errno
 import json
 import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from registry.errors import Refusal
+from registry.errors import Refusal, StoreUnavailable
 from registry.home import Settings
 from registry.records.version import ModelVersion
 from router.events import Predicted, Shadowed
 from router.lastgood import replace_file
-from router.models import Loaded, ModelCache, artifact_loader
+from router.models import Loaded, ModelCache, artifact_loader, reason_of
 from router.segments import SegmentReader, SegmentWriter
 
 log = logging.getLogger("understudy.shadow")
@@ -45,6 +46,7 @@ class Shadows:
         self._writer = SegmentWriter(events_dir, "shadow")
         self._position, self._cache, self._version_of = position, cache, version_of
         self._offsets = self._recall()
+        self._versions: dict[tuple[str, str], ModelVersion] = {}
 
     def catch_up(self) -> int:
         """Score everything written so far; returns how many copies were seen."""
@@ -69,30 +71,33 @@ class Shadows:
                 groups.setdefault((event.model, version), []).append(event)
         for (model, version), events in groups.items():
             for start in range(0, len(events), _CHUNK):
-                self._writer.append(self._answers(model, version, events[start : start + _CHUNK], late=late))
+                answers = self._answers(model, version, events[start : start + _CHUNK], late=late)
+                if not self._writer.append(answers):
+                    raise OSError(errno.ENOSPC, "The event log takes no more; these copies are scored again later.")
         return sum(map(len, groups.values()))
 
     def _answers(self, model: str, version: str, events: list[Predicted], *, late: bool) -> list[Shadowed]:
         if late:
             return [Shadowed(model=model, id=e.id, version=version, dropped="lag") for e in events]
-        started = time.perf_counter()
         try:
-            scores, predictions = self._loaded(model, version).answer([e.features for e in events])
+            loaded = self._loaded(model, version)
+        except StoreUnavailable:
+            raise  # no fault of the shadow's: the copies wait in the log
         except Exception as error:  # noqa: BLE001 - a broken shadow is a line in the log, never a crash
-            log.warning("shadow %s %s failed: %s", model, version, error)
-            reason = str(error) if str(error) in ("not_finite", "not_found") else "raised"
-            return [Shadowed(model=model, id=e.id, version=version, error=reason) for e in events]
-        each = (time.perf_counter() - started) * 1000 / len(events)
-        return [
-            Shadowed(model=model, id=e.id, version=version, score=s, prediction=p, latency_ms=round(each, 4))
-            for e, s, p in zip(events, scores, predictions, strict=True)
-        ]
+            log.warning("shadow %s %s was not loaded: %s", model, version, error)
+            return [_failed(event, version, error) for event in events]
+        answers = _scored(loaded, events)
+        if any(answer.error for answer in answers):
+            log.warning("shadow %s %s failed on %d copies", model, version, sum(bool(a.error) for a in answers))
+        return answers
 
     def _loaded(self, model: str, version: str) -> Loaded:
-        found = self._version_of(model, version)
-        if found is None:
-            raise ValueError("not_found")
-        return self._cache.get(found)
+        if (model, version) not in self._versions:
+            found = self._version_of(model, version)
+            if found is None:
+                raise ValueError("not_found")
+            self._versions[model, version] = found
+        return self._cache.get(self._versions[model, version])
 
     def _recall(self) -> dict[str, int]:
         try:
@@ -106,6 +111,27 @@ class Shadows:
         self._position.parent.mkdir(parents=True, exist_ok=True)
         # The same after a power cut; and a sync here would make the router's own writes wait.
         replace_file(self._position, json.dumps(self._offsets).encode(), durable=False)
+
+
+def _scored(loaded: Loaded, events: list[Predicted]) -> list[Shadowed]:
+    started = time.perf_counter()
+    try:
+        scores, predictions = loaded.prove([event.features for event in events])
+    except Exception as error:  # noqa: BLE001 - see above
+        if len(events) == 1:
+            return [_failed(events[0], loaded.version.version, error)]
+        # A row that it cannot score is not held against its neighbours.
+        half = len(events) // 2
+        return [*_scored(loaded, events[:half]), *_scored(loaded, events[half:])]
+    each = round((time.perf_counter() - started) * 1000 / len(events), 4)
+    return [
+        Shadowed(model=e.model, id=e.id, version=loaded.version.version, score=s, prediction=p, latency_ms=each)
+        for e, s, p in zip(events, scores, predictions, strict=True)
+    ]
+
+
+def _failed(event: Predicted, version: str, error: Exception) -> Shadowed:
+    return Shadowed(model=event.model, id=event.id, version=version, error=reason_of(error))
 
 
 def main() -> None:
@@ -126,7 +152,8 @@ def main() -> None:
             seen = shadows.catch_up()
         except (OSError, Refusal):
             log.exception("shadow could not read or write; trying again")
-            seen = 0
+            time.sleep(1)
+            continue
         time.sleep(0.0 if seen else 0.05)
 
 

@@ -20,7 +20,8 @@ WHERE p.model = ? AND p.phase = ?
 """
 # CROSS JOIN keeps the order: the rows of one phase first, not all outcomes of the model.
 _KPIS = """
-SELECT p.assigned, o.metric, o.value FROM predictions p CROSS JOIN outcomes o ON o.model = p.model AND o.prediction_id = p.id
+SELECT p.assigned, o.metric, o.value
+FROM predictions p CROSS JOIN outcomes o ON o.model = p.model AND o.prediction_id = p.id
 WHERE p.model = ? AND p.phase = ? AND o.metric != 'label' AND p.reason != 'forced'
 """
 _SHADOWS = """
