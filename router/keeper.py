@@ -16,7 +16,7 @@ from registry.errors import Refusal, StageConflict
 from registry.home import Settings
 from registry.records.live import ModelMetrics, PhaseMetrics
 from registry.records.plan import CHAMPION, Arm, Slice, TrafficPlan
-from registry.records.version import Task
+from registry.records.version import ModelVersion, Task
 from registry.store.registry import Registry
 from router.guards import trips
 from router.index.ingest import Ingest
@@ -36,8 +36,9 @@ class Keeper:
     """
 
     def __init__(self, settings: Settings, open_registry: Callable[[], Registry]) -> None:
-        self._settings, self._open_registry = settings, open_registry
+        self._open_registry = open_registry
         self._index_file = settings.home / "index.sqlite"
+        self._plans_dir = settings.run_dir / "plans"
         self._db = open_index(self._index_file)
         self._ingest = Ingest(self._db, settings.events_dir)
         self._metrics = MetricsReader(self._db, self._task_of, self._weights_of)
@@ -68,7 +69,10 @@ class Keeper:
             self._ingest.dirty.clear()
             self._metrics.forget(dirty)
             for model in {model for model, _ in dirty} | set(self._pending):
-                self._guard(model)
+                try:
+                    self._guard(model)
+                except Refusal as error:  # of this model only; its next event tries again
+                    log.warning("the guards of %s saw nothing: %s", model, error)
             return came
 
     def sync(self, model: str, timeout: float = 10.0) -> ModelMetrics:
@@ -108,7 +112,7 @@ class Keeper:
             found = self.registry().plan(model)
         except Refusal:
             if model not in self._plans:
-                self._plans.update({kept.plan.model: kept.plan for kept in recall(self._settings.run_dir / "plans")})
+                self._plans.update({kept.plan.model: kept.plan for kept in recall(self._plans_dir)})
             found = self._plans.get(model)
         if found is None:
             from router.errors import UnknownModel
@@ -122,7 +126,7 @@ class Keeper:
         """Challengers off at once by a local file, then in the registry; the file works without it."""
         plan = self.plan(model)
         if plan.challengers and to is None:
-            stop_challengers(self._settings.run_dir / "plans", model, Override(epoch=plan.epoch, reason=reason))
+            stop_challengers(self._plans_dir, model, Override(epoch=plan.epoch, reason=reason))
         try:
             new = self.registry().roll_back(model, to=to, actor=actor, reason=reason, at=self.now(model))
         except StageConflict:
@@ -138,7 +142,10 @@ class Keeper:
         row = self._db.execute(
             "SELECT time FROM predictions WHERE model = ? ORDER BY seq DESC LIMIT 1", (model,)
         ).fetchone()
-        return datetime.fromtimestamp(row[0] if row else time.time(), UTC)
+        try:
+            return datetime.fromtimestamp(row[0] if row else time.time(), UTC)
+        except (ValueError, OverflowError, OSError):  # a time of no calendar must not hold up a rollback
+            return datetime.now(UTC)
 
     def note(self, model: str, kind: str, said: str) -> None:
         """Keep something that people want to know."""
@@ -189,9 +196,18 @@ class Keeper:
 
     def _task_of(self, model: str) -> Task:
         if model not in self._tasks:
-            plan = self.plan(model)
-            self._tasks[model] = self.registry().version(model, plan.version_of("champion")).task
+            self._tasks[model] = self._champion(model).task
         return self._tasks[model]
+
+    def _champion(self, model: str) -> ModelVersion:
+        name = self.plan(model).version_of(CHAMPION)
+        try:
+            return self.registry().version(model, name)
+        except Refusal:
+            for kept in recall(self._plans_dir):
+                if kept.plan.model == model and name in kept.versions:
+                    return kept.versions[name]
+            raise
 
     def _weights_of(self, model: str, phase: str) -> dict[str, int]:
         if (model, phase) not in self._weights:

@@ -1,5 +1,7 @@
 """Any body gives rows, or a refusal that names what is wrong; never anything else."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -99,3 +101,16 @@ def test_a_document_survives_the_way_there_and_back():
     rows, _ = rows_of(decode(msgspec.json.encode(document)), FEATURES)
 
     assert (rows[0].key, rows[0].features, rows[0].id, rows[0].time) == ("k", {"x": 1.5, "c": "a"}, "p", 5.0)
+
+
+@pytest.mark.parametrize("time", [-62_135_596_801, 1e11, 10**400, "now", True, [], {}])
+def test_a_time_that_no_calendar_holds_is_refused(time):
+    with pytest.raises(BadRequest, match=r"time is .*expected epoch seconds"):
+        rows_of({"features": [1, "a"], "time": time}, FEATURES)
+
+
+@given(st.integers(-62_135_596_800, 10**11 - 1))
+def test_every_time_that_is_taken_is_a_date(time):
+    [row], _ = rows_of({"features": [1, "a"], "time": time}, FEATURES)
+
+    assert datetime.fromtimestamp(row.time, UTC).timestamp() == pytest.approx(time)
