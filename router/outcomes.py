@@ -22,6 +22,12 @@ class NotDurable(BadRequest):
     status = 503
 
 
+class _Broken(str):
+    """What is wrong with a line; a JSON string that somebody sent is none."""
+
+    __slots__ = ()
+
+
 class OutcomeLog:
     """Append and flush; waiting callers share one flush (group commit)."""
 
@@ -91,13 +97,13 @@ def _ndjson(body: bytes) -> list[Any]:
             try:
                 rows.append(msgspec.json.decode(line))
             except (msgspec.DecodeError, RecursionError) as error:
-                rows.append(f"the line is no JSON: {str(error)[:100]}")
+                rows.append(_Broken(f"the line is no JSON: {str(error)[:100]}"))
     return rows
 
 
 def _observed(model: str, item: Any) -> Observed | str:
-    if isinstance(item, str):
-        return item
+    if isinstance(item, _Broken):
+        return str(item)
     try:
         outcome = msgspec.convert(item, Outcome)
     except msgspec.ValidationError as error:

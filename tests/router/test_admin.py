@@ -96,3 +96,34 @@ def test_a_query_that_is_no_number_is_refused_by_name(admin):
 
     assert answer.status_code == 422
     assert "after is 'soon'" in answer.json()["why"]
+
+
+@pytest.mark.parametrize("name", ["after", "limit", "newest", "since", "until"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "x", ""])
+def test_what_is_no_finite_number_is_refused_by_name(admin, name, value):
+    answer = admin.get("/v1/models/m/rows", params={name: value})
+
+    assert answer.status_code == 422
+    assert answer.json()["why"].startswith(f"{name} is '{value}', expected")
+
+
+@pytest.mark.parametrize("value", ["-1", "0.5", "1e300"])
+@pytest.mark.parametrize("path", ["rows", "events"])
+def test_a_limit_is_a_whole_number(admin, path, value):
+    assert admin.get(f"/v1/models/m/{path}", params={"limit": value}).status_code == 422
+
+
+@pytest.mark.parametrize("body", [b"[" * 5000, b"{", b"\xff", b'{"actor": "a", "reason": "\\ud800"}'])
+@pytest.mark.parametrize("verb", ["rollback", "pause", "resume"])
+def test_a_body_that_is_no_json_changes_nothing(admin, registry, verb, body):
+    assert admin.post(f"/v1/models/m/{verb}", content=body).status_code == 422
+    assert len(registry.plans("m")) == 1
+
+
+def test_everything_can_be_read_before_the_first_request(admin):
+    metrics = admin.get("/v1/models/m/metrics").json()
+
+    assert (metrics["predictions"], metrics["sequence"], metrics["phases"]) == (0, 0, [])
+    assert admin.get("/v1/models/m/rows").text == ""
+    assert admin.get("/v1/models/m/events").json() == {"events": []}
+    assert admin.get("/v1/models").json() == {"models": ["m"]}

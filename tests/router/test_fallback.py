@@ -4,43 +4,18 @@ import asyncio
 import itertools
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from router_making import Constant, Raises, Scoring, snapshot_of
 
-from registry.assignment import home_slices
-from registry.records.plan import Arm, Guards, Slice, TrafficPlan
-from registry.records.version import Feature, ModelVersion, TrainingData
-from router.breaker import Breaker
 from router.decode import Row
-from router.models import Loaded, Snapshot
 from router.predict import answer
 
-AT = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS = [Row(key=f"k{i}", features={"x": float(i)}, id=f"p{i}", time=0.0) for i in range(20)]
-
-
-class Constant:
-    def __init__(self, value):
-        self.value = value
-
-    def score(self, rows):
-        return np.full(len(rows), self.value)
-
-    def predictions(self, scores):
-        return [int(score >= 0.5) for score in scores]
-
-
-class Raises(Constant):
-    def score(self, rows):
-        raise RuntimeError("no such tree")
-
-
-class Short(Constant):
-    def score(self, rows):
-        return np.full(len(rows) + 1, 0.9)
 
 
 class Hangs(Constant):
@@ -53,39 +28,9 @@ class Hangs(Constant):
         return super().score(rows)
 
 
-def loaded(version, scorer):
-    record = ModelVersion(
-        model="m",
-        version=version,
-        task="binary",
-        target="y",
-        features=(Feature(name="x", kind="numeric"),),
-        algorithm="linear",
-        data=TrainingData(rows=1, start=None, end=None, source="test", fingerprint="0"),
-        artifact_digest="0" * 64,
-        parity=0.0,
-        created_at=AT,
-        actor="test",
-        reason="test",
-    )
-    return Loaded(record, scorer, ThreadPoolExecutor(1))
-
-
-def snapshot(challenger, *, champion=None, deadline_ms=100.0, stopped=None):
-    plan = TrafficPlan(
-        model="m",
-        epoch=2,
-        phase="canary",
-        salt="s",
-        slices=tuple(Slice(variant=v, weight=w) for v, w in home_slices({"challenger": 500_000})),
-        arms=(Arm(variant="champion", version="v1.0.0"), Arm(variant="challenger", version="v1.1.0")),
-        guards=Guards(deadline_ms=deadline_ms),
-        created_at=AT,
-        actor="test",
-        reason="test",
-    )
-    arms = {"champion": loaded("v1.0.0", champion or Constant(0.1)), "challenger": loaded("v1.1.0", challenger)}
-    return Snapshot(plan, arms, {"challenger": Breaker(5, 2.0, time.monotonic)}, stopped)
+class Undecided(Constant):
+    def predictions(self, scores):
+        return []
 
 
 def ask(seen, rows=ROWS):
@@ -99,11 +44,15 @@ def ask(seen, rows=ROWS):
         (Raises(0.9), "raised"),
         (Constant(float("nan")), "not_finite"),
         (Constant(float("inf")), "not_finite"),
-        (Short(0.9), "wrong_shape"),
+        (Constant(1.2), "out_of_range"),
+        (Scoring(lambda rows: np.full(len(rows) + 1, 0.9)), "wrong_shape"),
+        (Scoring(lambda rows: np.full((len(rows), 2), 0.9)), "raised"),
+        (Scoring(lambda rows: None), "raised"),
+        (Undecided(0.9), "wrong_shape"),
     ],
 )
 def test_a_broken_challenger_is_answered_by_the_champion_and_counted(challenger, reason):
-    events = ask(snapshot(challenger))
+    events = ask(snapshot_of(challenger))
 
     theirs = [event for event in events if event.assigned == "challenger"]
     assert 0 < len(theirs) < len(events)
@@ -116,7 +65,7 @@ def test_a_broken_challenger_is_answered_by_the_champion_and_counted(challenger,
 
 def test_a_hung_challenger_costs_its_deadline_once_and_then_nothing():
     hung = Hangs()
-    seen = snapshot(hung, deadline_ms=50)
+    seen = snapshot_of(hung, deadline_ms=50)
     spent = []
     try:
         for _ in range(8):
@@ -133,7 +82,7 @@ def test_a_hung_challenger_costs_its_deadline_once_and_then_nothing():
 
 
 def test_a_good_challenger_answers_its_own_callers():
-    events = ask(snapshot(Constant(0.9)))
+    events = ask(snapshot_of(Constant(0.9)))
 
     assert {(event.assigned, event.served, event.score) for event in events} == {
         ("champion", "champion", 0.1),
@@ -142,14 +91,14 @@ def test_a_good_challenger_answers_its_own_callers():
 
 
 def test_a_stopped_challenger_is_not_asked():
-    events = ask(snapshot(Raises(0.9), stopped="guard"))
+    events = ask(snapshot_of(Raises(0.9), stopped="guard"))
 
     assert {event.error for event in events if event.assigned == "challenger"} == {"stopped"}
     assert all(event.score == 0.1 for event in events)
 
 
 def test_a_failing_champion_is_an_error_with_its_id_and_never_a_silent_promotion():
-    events = ask(snapshot(Constant(0.9), champion=Raises(0.1)))
+    events = ask(snapshot_of(Constant(0.9), champion=Raises(0.1)))
 
     champions = [event for event in events if event.assigned == "champion"]
     assert all(event.failed and event.score is None and event.served == "champion" for event in champions)
@@ -157,6 +106,79 @@ def test_a_failing_champion_is_an_error_with_its_id_and_never_a_silent_promotion
 
 
 def test_rows_come_back_in_their_order():
-    events = ask(snapshot(Constant(0.9)))
+    events = ask(snapshot_of(Constant(0.9)))
 
     assert [event.features["x"] for event in events] == [row.features["x"] for row in ROWS]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.none() | st.floats() | st.integers() | st.text(max_size=3) | st.lists(st.floats()), max_size=25))
+def test_whatever_a_challenger_says_every_caller_gets_a_number(said):
+    events = ask(snapshot_of(Scoring(lambda _rows: said)))
+
+    assert [event.id for event in events] == [row.id for row in ROWS]
+    assert all(0 <= event.score <= 1 and event.prediction in (0, 1) for event in events)
+    assert all((event.served == "champion") == (event.score == 0.1) for event in events if event.error)
+
+
+def test_a_machine_without_threads_is_a_failure_of_the_challenger_only():
+    seen = snapshot_of(Constant(0.9))
+    seen.loaded["challenger"].pool.shutdown()
+
+    events = ask(seen)
+
+    assert all(event.score == 0.1 for event in events)
+    assert {event.error for event in events if event.assigned == "challenger"} == {"raised"}
+
+
+def test_a_hung_challenger_leaves_callers_of_the_champion_alone():
+    hung = Hangs()
+    seen = snapshot_of(hung, deadline_ms=1000)
+    theirs = [row for row in ROWS if seen.plan.assign(row.key).variant == "challenger"]
+    ours = [row for row in ROWS if seen.plan.assign(row.key).variant == "champion"]
+
+    async def both():
+        waiting = asyncio.create_task(answer(seen, theirs, clock=lambda: 0.0, new_id=str))
+        await asyncio.sleep(0.01)
+        began = time.perf_counter()
+        await answer(seen, ours, clock=lambda: 0.0, new_id=str)
+        spent, late = time.perf_counter() - began, waiting.done()
+        hung.release.set()
+        await waiting
+        return spent, late
+
+    spent, late = asyncio.run(both())
+
+    assert spent < 0.5
+    assert not late
+
+
+def test_a_request_given_up_during_a_probe_does_not_keep_the_circuit_open_for_ever():
+    hung = Hangs()
+    seen = snapshot_of(hung, deadline_ms=5000)
+    circuit = seen.breakers["challenger"]
+    circuit._open_s = 0.0
+    for _ in range(5):
+        circuit.failed()
+
+    async def given_up():
+        task = asyncio.create_task(answer(seen, ROWS, clock=lambda: 0.0, new_id=str))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(given_up())
+    hung.release.set()
+
+    assert {event.score for event in ask(seen) if event.assigned == "challenger"} == {0.9}
+    assert circuit.state == "closed"
+
+
+def test_only_callers_of_the_champion_are_copied_to_shadows():
+    seen = snapshot_of(Raises(0.9))
+    plan = msgspec.structs.replace(seen.plan, shadows=("v1.2.0",), forced={"champion": ("k0",), "challenger": ("k1",)})
+    events = ask(type(seen)(plan, seen.loaded, seen.breakers))
+
+    copied = {event.id for event in events if event.shadows}
+    assert copied == {event.id for event in events if event.served == "champion" and event.reason != "forced"}
+    assert not {"p0", "p1"} & copied

@@ -1,5 +1,6 @@
 """The last good plan outlives the registry, and a torn file is no plan."""
 
+import hashlib
 from datetime import UTC, datetime
 
 import pytest
@@ -58,4 +59,22 @@ def test_an_override_is_read_back_and_a_torn_one_is_none(tmp_path):
     assert override_of(tmp_path, "m") == Override(epoch=3, reason="it fails")
 
     (tmp_path / "m.override").write_bytes(b'{"epoch": 3')
+    assert override_of(tmp_path, "m") is None
+
+
+def test_a_plan_of_another_version_of_ours_is_no_plan_and_does_not_hide_the_others(tmp_path):
+    keep(tmp_path, KEPT)
+    body = KEPT.to_json().replace(b'"salt"', b'"pepper"')
+    (tmp_path / "a.plan").write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    contradictory = KEPT.to_json().replace(b"1000000", b"999999")
+    (tmp_path / "b.plan").write_bytes(hashlib.sha256(contradictory).hexdigest().encode() + b"\n" + contradictory)
+    (tmp_path / "c.plan").mkdir()
+
+    assert recall(tmp_path) == [KEPT]
+
+
+@pytest.mark.parametrize("torn", [b"", b"\xff\xfe", b"[]", b'{"epoch": "three", "reason": "x"}'])
+def test_an_override_that_makes_no_sense_is_none(tmp_path, torn):
+    (tmp_path / "m.override").write_bytes(torn)
+
     assert override_of(tmp_path, "m") is None
