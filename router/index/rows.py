@@ -1,6 +1,5 @@
 """Joined rows: features as served, labels as joined."""
 
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
@@ -95,21 +94,23 @@ def _joined(
 
 def _outcomes(connection: sqlite3.Connection, model: str, ids: list[str]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = defaultdict(dict)
-    sql = (
-        "SELECT prediction_id, metric, value FROM outcomes"
-        " WHERE model = ? AND prediction_id IN (SELECT value FROM json_each(?))"
-    )
-    for id_, metric, value in connection.execute(sql, (model, json.dumps(ids))):
+    sql = f"SELECT prediction_id, metric, value FROM outcomes WHERE model = ? AND prediction_id IN {_marks(ids)}"  # noqa: S608
+    for id_, metric, value in connection.execute(sql, (model, *ids)):
         found[id_][metric] = value
     return found
 
 
 def _shadows(connection: sqlite3.Connection, model: str, ids: list[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = defaultdict(dict)
-    sql = "SELECT * FROM shadows WHERE model = ? AND id IN (SELECT value FROM json_each(?))"
-    for row in connection.execute(sql, (model, json.dumps(ids))):
+    sql = f"SELECT * FROM shadows WHERE model = ? AND id IN {_marks(ids)}"  # noqa: S608
+    for row in connection.execute(sql, (model, *ids)):
         trouble = row["dropped"] or row["error"]
         found[row["id"]][row["version"]] = (
             {"error": trouble} if trouble else {"score": row["score"], "prediction": row["prediction"]}
         )
     return found
+
+
+def _marks(ids: list[str]) -> str:
+    # Not json_each: it cuts an id at a zero byte.
+    return f"({','.join('?' * len(ids))})"

@@ -2,6 +2,8 @@
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from index_making import Index, observed, predicted, shadowed
 
 from registry.records.live import JoinedRow
@@ -64,3 +66,26 @@ def test_reading_on_from_the_last_sequence_leaves_nothing_out_and_repeats_nothin
         after = page[-1].sequence
 
     assert seen == [f"p{number}" for number in range(10)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sets(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5), min_size=1, max_size=5))
+def test_outcomes_and_shadows_find_their_row_whatever_its_id(tmp_path_factory, ids):
+    folder = tmp_path_factory.mktemp("log")
+    index = Index(folder).take(*map(predicted, ids), *map(shadowed, ids))
+    index.take(*(observed(f"o{number}", prediction_id=id_) for number, id_ in enumerate(ids)))
+
+    lines = b"".join(ndjson(open_readonly(folder / "index.sqlite"), "m", RowQuery())).splitlines()
+    rows = [msgspec.json.decode(line, type=JoinedRow) for line in lines]
+
+    assert {row.prediction_id for row in rows} == ids
+    assert all(row.outcomes == {"label": 1.0} and row.shadows for row in rows)
+
+
+def test_one_id_with_a_zero_byte_is_not_taken_for_another(tmp_path):
+    index = Index(tmp_path).take(predicted("a\0b"), predicted("a"), observed("o", prediction_id="a\0b"))
+
+    lines = b"".join(ndjson(open_readonly(tmp_path / "index.sqlite"), "m", RowQuery(labelled=True))).splitlines()
+
+    assert index.joined() == [("a\0b", "label", 1.0)]
+    assert [msgspec.json.decode(line)["outcomes"] for line in lines] == [{"label": 1.0}]
