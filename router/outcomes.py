@@ -112,16 +112,21 @@ def _observed(model: str, item: Any) -> Observed | str:
     if mistakes:
         return "; ".join(mistakes)
     key = None if outcome.key is None else str(outcome.key)
-    target = outcome.prediction_id or f"key:{key}"
     return Observed(
         model=model,
-        id=outcome.id or f"{target}|{outcome.metric}" + ("" if outcome.prediction_id else f"|{outcome.time}"),
+        id=outcome.id or _identity(outcome, key),
         prediction_id=outcome.prediction_id,
         key=key,
         metric=outcome.metric,
         value=outcome.value,
         time=outcome.time if outcome.time is not None else time.time(),
     )
+
+
+def _identity(outcome: Outcome, key: str | None) -> str:
+    parts = [outcome.prediction_id, outcome.metric] if key is None else [f"key:{key}", outcome.metric, outcome.time]
+    # Escaped, so that no "|" of a caller's own makes two outcomes look like one.
+    return "|".join(str(part).replace("\\", r"\\").replace("|", r"\|") for part in parts)
 
 
 def _mistakes(outcome: Outcome) -> list[str]:

@@ -188,3 +188,23 @@ def test_the_same_outcome_sent_again_has_the_same_identity_and_another_metric_ha
     assert identities[0] == identities[1] != identities[2]
     assert identities[3] == identities[4] != identities[5]
     assert len(set(identities)) == 4
+
+
+PARTS = st.text("ab|\\:k", min_size=1, max_size=3)
+
+
+@given(st.tuples(PARTS, PARTS), st.tuples(PARTS, PARTS))
+def test_only_outcomes_of_the_same_prediction_and_metric_have_the_same_identity(one, other):
+    disk = Disk()
+    keep(disk, [{"prediction_id": id_, "metric": metric, "value": 1} for id_, metric in (one, other)])
+
+    first, second = (event.id for event in disk.appended)
+    assert (first == second) == (one == other)
+
+
+def test_an_outcome_by_key_is_none_by_prediction_id_however_they_are_called():
+    disk = Disk()
+    by_key = {"key": "a", "value": 1, "time": 1.0}
+    keep(disk, [by_key, {"prediction_id": "key:a|label|1.0", "value": 1}, {"prediction_id": "key:a", "value": 1}])
+
+    assert len({event.id for event in disk.appended}) == 3
