@@ -42,7 +42,8 @@ def _reasons(champion: VariantMetrics | None, challenger: VariantMetrics, guards
             f"more than {guards.latency_increase:.0%} above the champion"
         )
     if guards.kpi is None:
-        if exceeds(champion.loss, challenger.loss, guards.kpi_drop, guards.alpha):
+        reach = 1.0 if challenger.correct.n else 0.0  # a squared error of probabilities; others know no bound
+        if exceeds(champion.loss, challenger.loss, guards.kpi_drop, guards.alpha, reach=reach):
             yield (
                 f"mean loss {challenger.loss.mean:.4g} against {champion.loss.mean:.4g} on {challenger.loss.n} labels, "
                 f"more than {guards.kpi_drop:.0%} worse than the champion"
@@ -71,37 +72,43 @@ def log_error_evidence(failures: int, n: int, tolerated: float) -> float:
     return top + math.log(sum(math.exp(value - top) for value in logs) / len(logs))
 
 
-def exceeds(champion: Moments, challenger: Moments, increase: float, alpha: float, slack: float = 0.0) -> bool:
-    """Whether the challenger's mean surely exceeds (1 + increase) times the champion's, plus slack."""
-    return _lower_bound(challenger, champion, 1 + increase, alpha) > slack
+def exceeds(
+    champion: Moments, challenger: Moments, increase: float, alpha: float, slack: float = 0.0, reach: float = 0.0
+) -> bool:
+    """
+    Whether the challenger's mean surely exceeds (1 + increase) times the champion's, plus slack.
+
+    Args:
+        reach: The largest value there can be. Give it where large values are rare: until the
+            first of them comes the spread seen is far too small.
+    """
+    difference = challenger.mean - (1 + increase) * champion.mean
+    return difference - _radius(challenger, champion, 1 + increase, alpha, reach) > slack
 
 
 def falls_short(champion: Moments, challenger: Moments, drop: float, alpha: float) -> bool:
     """Whether the challenger's mean is surely below (1 - drop) times the champion's."""
-    return _upper_bound(challenger, champion, 1 - drop, alpha) < 0
+    return challenger.mean - (1 - drop) * champion.mean + _radius(challenger, champion, 1 - drop, alpha) < 0
 
 
-def _lower_bound(ours: Moments, theirs: Moments, factor: float, alpha: float) -> float:
-    return ours.mean - factor * theirs.mean - _radius(ours, theirs, factor, alpha)
-
-
-def _upper_bound(ours: Moments, theirs: Moments, factor: float, alpha: float) -> float:
-    return ours.mean - factor * theirs.mean + _radius(ours, theirs, factor, alpha)
-
-
-def _radius(ours: Moments, theirs: Moments, factor: float, alpha: float) -> float:
+def _radius(ours: Moments, theirs: Moments, factor: float, alpha: float, reach: float = 0.0) -> float:
     """
     Half width of the asymptotic confidence sequence of mean(ours) - factor * mean(theirs).
 
     Source:
         Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas (2021), arXiv 2103.06476, eq. 9,
-        with the standard error of a two-sample difference; rho tuned to 200 values.
+        with the standard error of a two-sample difference; rho tuned to 200 values. Where the
+        reach is known, each group is taken to hold one more value, of that size.
     """
     n = min(ours.n, theirs.n)
     if n < MIN_VALUES:
         return math.inf
-    variance = ours.variance / ours.n + factor**2 * theirs.variance / theirs.n
+    variance = _spread(ours, reach) / ours.n + factor**2 * _spread(theirs, reach) / theirs.n
     log_term = -2 * math.log(alpha)
     rho2 = (log_term + math.log(log_term + 1)) / 200
     spread = (n * rho2 + 1) / (n * rho2) * math.log((n * rho2 + 1) / alpha**2)
     return math.sqrt(variance * spread)
+
+
+def _spread(values: Moments, reach: float) -> float:
+    return values.variance if reach == 0 else values.merge(Moments(n=1, mean=reach)).variance

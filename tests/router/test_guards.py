@@ -7,7 +7,7 @@ import pytest
 
 from registry.records.live import Moments, PhaseMetrics, VariantMetrics
 from registry.records.plan import Guards
-from router.guards import log_error_evidence, trips
+from router.guards import exceeds, log_error_evidence, trips
 
 GUARDS = Guards(error_rate=0.02, alpha=0.01)
 
@@ -103,3 +103,54 @@ def test_a_millisecond_more_is_no_reason_and_fifty_are():
 
     assert trips(phase(ours, near), GUARDS) is None
     assert "mean latency" in (trips(phase(ours, far), GUARDS) or "")
+
+
+def squared_errors(rng, base, said, spread, n):
+    """Of scores near *said*, where a share *base* of the labels is 1."""
+    scores = np.clip(rng.normal(said, spread, n), 0.0001, 0.9999)
+    return (scores - (rng.random(n) < base)) ** 2
+
+
+def binary(losses):
+    """Of a model whose answers are classes, as its labels are."""
+    return {"served": losses.size, "loss": moments(losses), "correct": moments(losses < 0.25)}
+
+
+def ever_stopped(champion, challenger):
+    """Whether any look at the growing phase, at every tenth label, sounds the alarm."""
+    return any(
+        trips(phase(binary(champion[:n]), binary(challenger[:n])), Guards())
+        for n in range(30, min(champion.size, challenger.size), 10)
+    )
+
+
+@pytest.mark.parametrize(("base", "said"), [(0.01, 0.013), (0.02, 0.03), (0.005, 0.006), (0.3, 0.33)])
+def test_a_challenger_about_as_good_is_left_alone_even_where_the_event_is_rare(base, said):
+    # Before the first event all losses are tiny, and differ by much more than the tolerated tenth.
+    rng = np.random.default_rng(5)
+    runs = [
+        ever_stopped(squared_errors(rng, base, base, base / 5, 400), squared_errors(rng, base, said, base / 5, 400))
+        for _ in range(60)
+    ]
+
+    assert sum(runs) == 0
+
+
+@pytest.mark.parametrize("base", [0.05, 0.3])
+def test_a_challenger_that_says_the_opposite_is_stopped_within_a_hundred_labels(base):
+    rng = np.random.default_rng(6)
+    labels = rng.random((2, 40, 100)) < base
+    right, wrong = np.where(labels[0], 0.04, 0.01), np.where(labels[1], 0.9, 0.7)
+
+    assert all(ever_stopped(ours, theirs) for ours, theirs in zip(right, wrong, strict=True))
+
+
+@pytest.mark.parametrize("draw", [lambda rng, n: rng.random(n), lambda rng, n: rng.lognormal(0, 1.5, n)])
+def test_a_loss_at_the_very_edge_of_what_is_tolerated_sounds_few_alarms_however_often_one_looks(draw):
+    rng = np.random.default_rng(7)
+    alarms = 0
+    for _ in range(100):
+        ours, theirs = draw(rng, 400), 1.1 * draw(rng, 400)
+        alarms += any(exceeds(moments(ours[:n]), moments(theirs[:n]), 0.10, alpha=0.05) for n in range(30, 401, 10))
+
+    assert alarms <= 12  # 5 % of 100, and three standard errors
