@@ -46,7 +46,7 @@ class Keeper:
         self._plans: dict[str, TrafficPlan] = {}
         self._weights: dict[tuple[str, str], dict[str, int]] = {}
         self._tasks: dict[str, Task] = {}
-        self._pending: dict[str, str] = {}
+        self._pending: dict[str, tuple[str, str]] = {}  # phase and reason of a rollback that the registry lacks
         self._lock = threading.RLock()
 
     def run(self, stop: threading.Event) -> None:
@@ -165,10 +165,10 @@ class Keeper:
 
     def _guard(self, model: str) -> None:
         plan = self.plan(model)
-        if not plan.challengers:
+        phase, reason = self._pending.get(model, (None, None))
+        if not plan.challengers or phase != plan.phase:
             self._pending.pop(model, None)
-            return
-        reason = self._pending.get(model) or trips(self._phase(model, plan), plan.guards)
+            reason = trips(self._phase(model, plan), plan.guards) if plan.challengers else None
         if reason is None:
             return
         try:
@@ -176,7 +176,7 @@ class Keeper:
         except Refusal as error:
             if model not in self._pending:
                 self.note(model, "stopped", f"{reason}; not in the registry yet: {error}")
-            self._pending[model] = reason
+            self._pending[model] = plan.phase, reason
             return
         self._pending.pop(model, None)
 

@@ -4,7 +4,9 @@ import msgspec
 import pytest
 from router_live import plan_after
 
+from registry.assignment import TOTAL
 from registry.errors import Refusal, StoreUnavailable
+from registry.records.plan import Slice
 from registry.store.registry import Registry
 from router.errors import UnknownModel
 from router.events import Observed, Predicted
@@ -38,6 +40,9 @@ def predicted(number, *, variant="challenger", phase="canary", epoch=2, error=No
 
 
 FAILURES = [predicted(number, error="raised") for number in range(20)]
+
+
+WHOLE = (Slice(variant="champion", weight=TOTAL),)
 
 
 class Doors:
@@ -126,6 +131,21 @@ def test_what_was_stopped_without_a_registry_is_rolled_back_once_it_is_there(set
 
     assert (registry.plan("m").epoch, registry.plan("m").challengers) == (3, ())
     assert [note["kind"] for note in keeper.notes("m", 10)] == ["rolled_back", "stopped"]
+
+
+def test_what_was_held_against_one_challenger_is_not_held_against_the_next(settings, registry, canary, writer, doors):
+    doors.shut = True
+    keeper = Keeper(settings, doors.open)
+    writer.append(FAILURES)
+    keeper.turn()
+    registry.publish_plan(plan_after(registry, 0, phase="back", arms=canary.arms[:1], slices=WHOLE))
+    registry.publish_plan(plan_after(registry, 300_000, phase="another", salt="another"))
+
+    doors.shut = False
+    for _ in range(3):
+        keeper.turn()
+
+    assert (registry.plan("m").epoch, registry.plan("m").phase) == (4, "another")
 
 
 def test_the_metrics_of_a_model_need_no_registry(settings, canary, writer, doors):
