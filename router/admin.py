@@ -25,6 +25,7 @@ _STATUS: list[tuple[type[Refusal], int]] = [
     (StageConflict, 409),
     (StoreUnavailable, 503),
 ]
+_TRUTHS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -108,10 +109,13 @@ class _Handlers:
 
     async def rollback(self, request: Request) -> Response:
         said = await _said(request)
+        to = said.get("to")
+        if to is not None and not isinstance(to, str):
+            raise BadRequest("Nothing was changed.", f"to is {shown(to)}, expected a version.", "Name one, or none.")
         return _record(
             await run_in_threadpool(
                 lambda: self._keeper.roll_back(
-                    request.path_params["model"], actor=said["actor"], reason=said["reason"], to=said.get("to")
+                    request.path_params["model"], actor=said["actor"], reason=said["reason"], to=to
                 )
             )
         )
@@ -156,7 +160,7 @@ def _guarded(token: str) -> Callable[[Endpoint], Endpoint]:
     return guard
 
 
-async def _said(request: Request) -> dict[str, str]:
+async def _said(request: Request) -> dict[str, Any]:
     try:
         body: Any = msgspec.json.decode(await request.body() or b"{}")
     except (msgspec.DecodeError, RecursionError) as error:
@@ -170,12 +174,11 @@ async def _said(request: Request) -> dict[str, str]:
 
 
 def _row_query(request: Request) -> RowQuery:
-    labelled = request.query_params.get("labelled")
     return RowQuery(
         after=_whole(request, "after") or 0,
         limit=_whole(request, "limit"),
         newest=_whole(request, "newest"),
-        labelled=None if labelled is None else labelled.lower() in ("1", "true", "yes"),
+        labelled=_truth(request, "labelled"),
         since=_number(request, "since"),
         until=_number(request, "until"),
     )
@@ -188,6 +191,13 @@ def _whole(request: Request, name: str) -> int | None:
     if not (value.is_integer() and 0 <= value < 2**53):
         raise _misfit(request, name, "a whole number, 0 or above")
     return int(value)
+
+
+def _truth(request: Request, name: str) -> bool | None:
+    text = request.query_params.get(name)
+    if text is not None and text.lower() not in _TRUTHS:
+        raise _misfit(request, name, "true or false")
+    return None if text is None else _TRUTHS[text.lower()]
 
 
 def _number(request: Request, name: str) -> float | None:

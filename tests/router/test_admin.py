@@ -113,6 +113,23 @@ def test_a_limit_is_a_whole_number(admin, path, value):
     assert admin.get(f"/v1/models/m/{path}", params={"limit": value}).status_code == 422
 
 
+@pytest.mark.parametrize("value", ["maybe", "", "tru", "2"])
+def test_labelled_is_true_or_false_and_nothing_between(admin, value):
+    answer = admin.get("/v1/models/m/rows", params={"labelled": value})
+
+    assert answer.status_code == 422
+    assert f"labelled is '{value}', expected true or false" in answer.json()["why"]
+
+
+@pytest.mark.parametrize("to", [5, [], ["v1.0.0"], {}, False])
+def test_a_rollback_to_what_is_no_version_changes_nothing(admin, registry, to):
+    answer = admin.post("/v1/models/m/rollback", json={**SAID, "to": to})
+
+    assert answer.status_code == 422
+    assert "expected a version" in answer.json()["why"]
+    assert len(registry.plans("m")) == 1
+
+
 @pytest.mark.parametrize("body", [b"[" * 5000, b"{", b"\xff", b'{"actor": "a", "reason": "\\ud800"}'])
 @pytest.mark.parametrize("verb", ["rollback", "pause", "resume"])
 def test_a_body_that_is_no_json_changes_nothing(admin, registry, verb, body):
