@@ -1,11 +1,14 @@
 """The BentoML service; the only file that knows BentoML."""
 
+import gc
 import os
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from typing import Any
 
 import bentoml
 
@@ -34,7 +37,7 @@ def build(settings: Settings) -> RouterApp:
 
 
 class Front:
-    """Answers our routes before BentoML's own are asked; everything else falls through to them."""
+    """Answers our routes; everything else falls through to BentoML."""
 
     def __init__(self, app: Asgi) -> None:
         self._bentoml = app
@@ -51,7 +54,23 @@ def _worker_app() -> RouterApp:
     global _app
     if _app is None:
         _app = build(Settings())
+        # What is loaded now stays: a full collection need not walk through it again while callers wait.
+        gc.collect()
+        gc.freeze()
     return _app
+
+
+class _Service(bentoml.Service[Any]):  # type: ignore[misc]  # exported lazily, so mypy sees Any
+    """
+    Stands before BentoML's middleware instead of behind it.
+
+    Its tracing costs as much time as an answer, and its timeout keeps a timer of every request
+    for a minute: at 1,000 requests/s full collections stopped all callers for 0.2 to 0.6 s.
+    """
+
+    def to_asgi(self, is_main: bool = True) -> Asgi:
+        """What a worker serves."""
+        return Front(super().to_asgi(is_main=is_main))
 
 
 class _Answers:
@@ -64,8 +83,7 @@ class _Answers:
 
 UnderstudyRouter = bentoml.service(
     name="understudy",
-    traffic={"timeout": 60, "max_concurrency": 100_000},
+    service_class=_Service,
     logging={"access": {"enabled": False}},  # a line per request costs more than the answer, and fills the disk
     metrics={"enabled": False},  # /metrics is ours
 )(_Answers)
-UnderstudyRouter.add_asgi_middleware(Front)
