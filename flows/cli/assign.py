@@ -22,14 +22,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def assign(
-    model: Annotated[str | None, typer.Argument(help="Name of a live model.", show_default=False)] = None,
-    keys: Annotated[list[str] | None, typer.Argument(help="Keys of callers.", show_default=False)] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="Name of a live model.", metavar="MODEL", show_default=False)
+    ] = None,
+    keys: Annotated[
+        list[str] | None, typer.Argument(help="Keys of callers.", metavar="KEY", show_default=False)
+    ] = None,
     *,
     ndjson: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help='Offline: one {"salt", "key", "slices": [[variant, weight], ...], "overrides"?} per line; '
+            help='Offline: one {"salt", "key", "slices": [\\[variant, weight], ...], "overrides"?} per line; '
             '"-" reads standard input.',
         ),
     ] = None,

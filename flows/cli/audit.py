@@ -16,10 +16,10 @@ def add_to(parent: typer.Typer) -> None:
 
 
 @app.callback(invoke_without_command=True)
-def audit(context: typer.Context) -> None:
-    """Who did what to which model, why and when."""
+def audit(context: typer.Context, *, as_json: Json = False) -> None:
+    """Show who did what to which model, why and when."""
     if context.invoked_subcommand is None:
-        list_entries(None)
+        list_entries(None, as_json=as_json)
 
 
 @app.command("list", epilog=example("understudy audit list churn --limit 50"))

@@ -20,10 +20,10 @@ def add_to(parent: typer.Typer) -> None:
 
 
 @app.callback(invoke_without_command=True)
-def decision(context: typer.Context) -> None:
-    """Verdicts of comparisons, and their reports."""
+def decision(context: typer.Context, *, as_json: Json = False) -> None:
+    """Show verdicts of comparisons, and their reports."""
     if context.invoked_subcommand is None:
-        list_decisions(None)
+        list_decisions(None, as_json=as_json)
 
 
 @app.command("list", epilog=example("understudy decision list churn"))

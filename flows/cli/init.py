@@ -65,7 +65,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def init(
-    file: Annotated[Path, typer.Argument(help="The YAML file.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The YAML file.", metavar="FILE", show_default=False)],
     *,
     write: Annotated[bool, typer.Option("--example", help="Write an example to FILE instead.")] = False,
     as_json: Json = False,

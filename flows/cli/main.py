@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -24,24 +25,44 @@ from flows.cli import (
     steer,
     system,
     train,
+    usage,
     watch,
 )
 from flows.cli.office import debugging
 from flows.cli.options import example
 from registry.errors import Refusal
 
-FAILED = 3
+WRONG_USE, FAILED = 2, 3
 _MANY = 3
 
 app = typer.Typer(
     name="understudy",
-    help="Keep a machine-learning model fit for its job: drift, retraining, shadow, canary, tests, rollback.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=example("understudy demo"),
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"understudy {version('understudy')}")
+        raise typer.Exit
+
+
+@app.callback()
+def understudy(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Keep a machine-learning model fit for its job: drift, retraining, shadow, canary, tests, rollback."""
+
+
 for part in (system, init, demo, replay, check, train, compare, models, plan, assign, rollout, steer, approvals):
     part.add_to(app)
 for part in (events, audit, decision, watch):
@@ -79,13 +100,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(args=list(arguments) if arguments is not None else None, prog_name="understudy")
+        code = app(args=words, prog_name="understudy", standalone_mode=False)
+    except usage.UsageError as error:
+        refusal = usage.refusal(app, words, error)
+        if refusal is None:
+            return WRONG_USE
+        raise refusal from error
     except SystemExit as ending:
         if isinstance(ending.__context__, BrokenPipeError):
             return _unread()
         return ending.code if isinstance(ending.code, int) else FAILED if ending.code else 0
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _complain(what: str, why: str, mend: str) -> None:
@@ -93,9 +120,10 @@ def _complain(what: str, why: str, mend: str) -> None:
     from rich.text import Text
 
     console = Console(stderr=True, soft_wrap=True)
-    console.print(Text.assemble((what, "bold red")))
-    console.print(Text.assemble(("Why:", "bold"), _listed(why)))
-    console.print(Text.assemble(("Mend: ", "bold"), mend))
+    with contextlib.suppress(OSError, SystemExit):  # nobody reads it: the exit code still tells
+        console.print(Text.assemble((what, "bold red")))
+        console.print(Text.assemble(("Why:", "bold"), _listed(why)))
+        console.print(Text.assemble(("Mend: ", "bold"), mend))
 
 
 def _listed(why: str) -> str:

@@ -15,10 +15,10 @@ def add_to(parent: typer.Typer) -> None:
 
 
 @app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
-    """Versions of every model and their stages."""
+def models(context: typer.Context, *, as_json: Json = False) -> None:
+    """Show versions of every model and their stages."""
     if context.invoked_subcommand is None:
-        list_models(None)
+        list_models(None, as_json=as_json)
 
 
 @app.command("list", epilog=example("understudy models list churn"))

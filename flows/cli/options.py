@@ -8,10 +8,12 @@ import typer
 
 from flows.errors import ConfigError
 
+_YEARS = range(1970, 2200)  # leaves room to look back and ahead
+
 
 def example(*lines: str) -> str:
     """Show how a command is used, below its help."""
-    return "Example:  " + "    ".join(lines)
+    return "\n\n".join(f"Example:  {line}" for line in lines)
 
 
 def login_name() -> str:
@@ -36,22 +38,30 @@ def moment(text: str | None) -> datetime:
     if text is None:
         return datetime.now(UTC)
     try:
-        return utc(datetime.fromisoformat(text))
-    except ValueError as error:
+        found = utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError) as error:
         raise ConfigError(f"{text!r} is no moment.", f"{error}.", "Write it as 2026-03-01T12:00:00+00:00.") from error
+    if found.year not in _YEARS:
+        why = f"The year {found.year} lies outside {_YEARS.start} to {_YEARS.stop - 1}."
+        raise ConfigError(f"{text!r} is no moment of any model.", why, "Write it as 2026-03-01T12:00:00+00:00.")
+    return found
 
 
 def _said(text: str) -> str:
     """Refuse a blank: the audit trail is for people."""
     if not text.strip():
-        raise typer.BadParameter("it is empty; the audit trail must say something.")
+        raise typer.BadParameter("it is empty, and the audit trail must say something.")
     return text
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Model = Annotated[str, typer.Argument(help="Name of the model.", show_default=False)]
-AnyModel = Annotated[str | None, typer.Argument(help="Name of the model; all if absent.", show_default=False)]
-Version = Annotated[str, typer.Argument(help="A registered version, e.g. v1.2.0.", show_default=False)]
+Model = Annotated[str, typer.Argument(help="Name of the model.", metavar="MODEL", show_default=False)]
+AnyModel = Annotated[
+    str | None, typer.Argument(help="Name of the model; all if absent.", metavar="MODEL", show_default=False)
+]
+Version = Annotated[
+    str, typer.Argument(help="A registered version, e.g. v1.2.0.", metavar="VERSION", show_default=False)
+]
 Actor = Annotated[
     str,
     typer.Option(

@@ -49,7 +49,7 @@ def history(model: Model, *, limit: Limit = 20, as_json: Json = False) -> None:
 @app.command(epilog=example("understudy plan preview churn customer-17 customer-18 --share 0.5"))
 def preview(
     model: Model,
-    keys: Annotated[list[str], typer.Argument(help="Keys of callers.", show_default=False)],
+    keys: Annotated[list[str], typer.Argument(help="Keys of callers.", metavar="KEY", show_default=False)],
     *,
     share: Annotated[float, typer.Option(help="Share of the challenger.", min=0, max=1)] = 0.1,
     as_json: Json = False,

@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def replay(
-    config: Annotated[Path, typer.Argument(help="YAML file of the model.", show_default=False)],
+    config: Annotated[Path, typer.Argument(help="YAML file of the model.", metavar="FILE", show_default=False)],
     *,
     source: Annotated[Path | None, typer.Option(help="Table to play; that of the configuration if absent.")] = None,
     first: Annotated[float, typer.Option(help="Share of rows that trains the first champion.", min=0, max=1)] = 0.1,

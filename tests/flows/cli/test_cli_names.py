@@ -182,4 +182,4 @@ def test_an_unknown_command_is_wrong_use(understudy, word):
 
     assert answer.code == 2
     assert word in answer.err
-    assert word != "sttaus" or "Did you mean 'status'?" in answer.err
+    assert word != "sttaus" or "Did you mean `understudy status`?" in answer.err
