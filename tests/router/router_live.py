@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import msgspec
 
 from registry.artifacts import ArtifactStore
 from registry.assignment import home_slices
@@ -37,8 +38,11 @@ def spec(weight: float) -> ScorerSpec:
     )
 
 
-def register(settings: Settings, registry: Registry, version: str, weight: float) -> ModelVersion:
-    digest = ArtifactStore(settings.models_dir).save("m", version, scorer_files(spec(weight), None))
+def register(
+    settings: Settings, registry: Registry, version: str, weight: float, *, task: str = "binary"
+) -> ModelVersion:
+    scorer = msgspec.structs.replace(spec(weight), task=task)
+    digest = ArtifactStore(settings.models_dir).save("m", version, scorer_files(scorer, None))
     record = ModelVersion(
         model="m",
         version=version,
