@@ -41,7 +41,7 @@ def written(value):
 KEYS = [leaf for leaf in leaves(ModelConfig) if leaf[0] not in ("detection.rules", "rollout.steps")]
 
 
-@pytest.mark.parametrize(("key", "default"), [*KEYS, *leaves(StepConfig)])
+@pytest.mark.parametrize(("key", "default"), [*KEYS, *leaves(StepConfig), *leaves(Rule)])
 def test_every_key_is_explained_with_its_default(key, default):
     assert key in ROWS, f"{key} is not in docs/configuration.md"
     assert ROWS[key][1].strip() == written(default)
@@ -60,6 +60,13 @@ def test_the_steps_shown_are_the_default_ones():
     assert RolloutConfig(**yaml.safe_load(block)) == RolloutConfig()
 
 
+def test_no_key_is_explained_that_does_not_exist():
+    known = {key for key, _ in [*leaves(ModelConfig), *leaves(StepConfig), *leaves(Rule)]}
+    shown = {key for key, cells in ROWS.items() if len(cells) == 3} - {"key", "---"}
+
+    assert shown - known == set()
+
+
 @pytest.mark.parametrize(("metric", "meaning"), METRICS.items())
 def test_every_metric_of_a_condition_is_explained(metric, meaning):
     assert ROWS[metric] == [f" {meaning} "]
@@ -70,3 +77,9 @@ def test_every_setting_is_explained_with_its_default(name, field):
     default = "`~/.understudy`" if name == "home" else written(field.default)
 
     assert ROWS[f"UNDERSTUDY_{name.upper()}"][0].strip() == default
+
+
+def test_no_setting_is_explained_that_does_not_exist():
+    known = {f"UNDERSTUDY_{name.upper()}" for name in Settings.model_fields}
+
+    assert {name for name in ROWS if name.startswith("UNDERSTUDY_")} == known

@@ -1,0 +1,80 @@
+"""What the pages of docs/ say of commands, addresses and deployments is so."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.config.model import ModelConfig
+from registry.assignment import Reason
+from router.app import PAGES
+from router.index.rows import RowQuery
+
+ROOT = Path(__file__).parents[2]
+PAGES_OF_DOCS = sorted((ROOT / "docs").glob("*.md"))
+TEXTS = {page.name: page.read_text() for page in PAGES_OF_DOCS}
+API = TEXTS["http-api.md"]
+BLOCKS = [block for text in TEXTS.values() for block in re.findall(r"```(?:bash|console)\n(.*?)```", text, re.DOTALL)]
+LINES = [line.removeprefix("$ ").strip() for block in BLOCKS for line in block.splitlines()]
+COMMANDS = sorted({tuple(line.split("#")[0].split()[1:3]) for line in LINES if line.startswith("understudy ")})
+GROUPS = ("audit", "decision", "models", "plan", "rollout")
+
+
+def anchors(text):
+    heads = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES_OF_DOCS, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+        file, _, anchor = target.partition("#")
+        linked = page.parent / file if file else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked.read_text()), target
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_exists(words):
+    command = list(words if words[0] in GROUPS else words[:1])
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli.main", *command, "--help"], capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert f"understudy {' '.join(command)}" in done.stdout
+
+
+def test_the_model_of_getting_started_is_valid():
+    [block] = [b for b in re.findall(r"```yaml\n(.*?)```", TEXTS["getting-started.md"], re.DOTALL) if "model:" in b]
+
+    assert ModelConfig.model_validate(yaml.safe_load(block)).model == "leads"
+
+
+def test_every_deployment_is_named():
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    names = {f"{one['entrypoint'].rpartition('.')[2].replace('_', '-')}/{one['name']}" for one in deployments}
+
+    assert set(re.findall(r"`([a-z-]+/[a-z0-9-]+)`", TEXTS["architecture.md"])) == names
+
+
+def test_every_address_of_the_admin_port_is_named():
+    from router.admin import admin_app
+
+    routes = [(method, route.path) for route in admin_app(None, "t").routes for method in route.methods - {"HEAD"}]
+    shown = API.replace(", `.../resume`", ", `POST /v1/models/{model}/resume`")
+
+    assert [f"{method} {path}" for method, path in routes if f"`{method} {path}`" not in shown] == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_of_the_serving_port_is_named(path):
+    assert f"`GET {path}`" in API
+
+
+@pytest.mark.parametrize("word", [*Reason.__args__, *RowQuery.__struct_fields__])
+def test_every_reason_and_every_filter_of_rows_is_explained(word):
+    assert f"`{word}`" in API
