@@ -99,7 +99,8 @@ def measure(systems: Systems, case: Case, connections: int, seconds: float) -> d
 def machine() -> str:
     names = ("xgboost", "bentoml", "starlette", "uvicorn")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+    load = os.getloadavg()[0]  # of the last minute, the run's own included
+    return f"{os.cpu_count()} cores, load {load:.1f}, Python {platform.python_version()}, {versions}"
 
 
 def table(figures: list[dict[str, Any]]) -> Table:
