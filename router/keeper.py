@@ -47,7 +47,7 @@ class Keeper:
         self._weights: dict[tuple[str, str], dict[str, int]] = {}
         self._tasks: dict[str, Task] = {}
         self._pending: dict[str, tuple[str, str]] = {}  # phase and reason of a rollback that the registry lacks
-        self._lock = threading.RLock()
+        self._lock, self._door = threading.RLock(), threading.Lock()
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop; nothing that goes wrong here ends it."""
@@ -63,8 +63,8 @@ class Keeper:
 
     def turn(self) -> bool:
         """Ingest what came, then look at the guards; True if something came."""
+        came = self._catch_up()
         with self._lock:
-            came = self._ingest.catch_up() > 0
             dirty = set(self._ingest.dirty)
             self._ingest.dirty.clear()
             self._metrics.forget(dirty)
@@ -74,6 +74,15 @@ class Keeper:
                 except Refusal as error:  # of this model only; its next event tries again
                     log.warning("the guards of %s saw nothing: %s", model, error)
             return came
+
+    def _catch_up(self) -> bool:
+        came, bites = False, self._ingest.bites()
+        while True:
+            with self._lock:
+                if not next(bites, 0):
+                    return came
+            came = True
+            time.sleep(0.001)  # a rollback that waits for the lock comes before the rest of a long log
 
     def sync(self, model: str, timeout: float = 10.0) -> ModelMetrics:
         """Everything written so far is ingested and joined, shadow copies included."""
@@ -101,7 +110,7 @@ class Keeper:
 
     def registry(self) -> Registry:
         """The registry, opened when first needed."""
-        with self._lock:
+        with self._door:
             if self._registry is None:
                 self._registry = self._open_registry()
             return self._registry

@@ -7,7 +7,7 @@ nothing and skips nothing.
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from router.events import Event, Observed, Predicted, Shadowed
@@ -61,17 +61,19 @@ class Ingest:
 
     def catch_up(self) -> int:
         """Read everything written so far; returns the number of events."""
-        total = 0
-        while True:
-            events = sum(self._step(path) for path in self._reader.segments())
-            total += events
-            if events == 0:
-                return total
+        return sum(self.bites())
 
-    def _step(self, path: Path) -> int:
+    def bites(self) -> Iterator[int]:
+        """The same, a few megabytes at a time; what callers write meanwhile waits for the next time."""
+        for path in self._reader.segments():
+            size = path.stat().st_size
+            while took := self._step(path, size):
+                yield took
+
+    def _step(self, path: Path, size: int) -> int:
         row = self._db.execute("SELECT offset FROM segments WHERE name = ?", (path.name,)).fetchone()
         offset = row[0] if row else 0
-        if path.stat().st_size <= offset:
+        if size <= offset:
             return 0
         events, end = self._reader.read(path, offset)
         if end == offset:

@@ -1,5 +1,8 @@
 """The hand on the brake works with and without a registry, and for each model by itself."""
 
+import threading
+import time
+
 import msgspec
 import pytest
 from router_live import plan_after
@@ -12,7 +15,7 @@ from router.errors import UnknownModel
 from router.events import Observed, Predicted
 from router.keeper import Keeper
 from router.lastgood import Kept, keep, override_of
-from router.segments import SegmentWriter
+from router.segments import SegmentReader, SegmentWriter
 
 
 def predicted(number, *, variant="challenger", phase="canary", epoch=2, error=None, **changes):
@@ -244,3 +247,28 @@ def test_a_refused_rollback_to_a_version_leaves_everything_as_it_was(settings, r
 
     assert registry.plan("m") == canary
     assert stopped(settings) is None
+
+
+def test_a_rollback_does_not_wait_for_a_long_log_to_be_read(settings, registry, canary, doors, monkeypatch):
+    for number in range(20):
+        SegmentWriter(settings.events_dir, "worker").append([predicted(number)])
+    keeper, read, reading = Keeper(settings, doors.open), SegmentReader.read, threading.Event()
+
+    def slowly(*args):
+        reading.set()
+        time.sleep(0.1)
+        return read(*args)
+
+    monkeypatch.setattr(SegmentReader, "read", slowly)
+    turning = threading.Thread(target=keeper.turn)
+    turning.start()
+    try:
+        assert reading.wait(10)
+        keeper.roll_back("m", actor="ann", reason="it smells")
+        assert turning.is_alive()
+    finally:
+        turning.join()
+
+    assert registry.plan("m").challengers == ()
+    assert [note["said"] for note in keeper.notes("m", 10)] == ["it smells (by ann)"]
+    assert keeper.metrics("m").predictions == 20

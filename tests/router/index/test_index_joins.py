@@ -136,6 +136,24 @@ def test_a_line_longer_than_any_buffer_holds_up_nobody(tmp_path):
     assert index.metrics().predictions == 2
 
 
+def test_catching_up_ends_although_callers_never_pause(tmp_path, monkeypatch):
+    index, reads = Index(tmp_path).take(predicted("p")), []
+    read = index.ingest._reader.read
+
+    def read_while_more_comes(path, offset):
+        reads.append(offset)
+        assert len(reads) < 20, "it runs after the callers for ever"
+        found = read(path, offset)
+        index.writer.append([predicted(f"q{len(reads)}")])
+        return found
+
+    monkeypatch.setattr(index.ingest._reader, "read", read_while_more_comes)
+    index.writer.append([predicted("r")])
+
+    assert index.ingest.catch_up() == 1
+    assert index.metrics().predictions == 2
+
+
 VARIANTS = [("champion", "champion", None), ("challenger", "challenger", None), ("challenger", "champion", "deadline")]
 PREDICTED = st.builds(
     lambda id_, key, time, phase, variant, shadows: predicted(
