@@ -66,7 +66,8 @@ def _arithmetic(node: ast.BinOp, metrics: Mapping[str, float | None]) -> float |
     left, right = _value(node.left, metrics), _value(node.right, metrics)
     if left is None or right is None or (isinstance(node.op, ast.Div) and right == 0):
         return None
-    return _ARITHMETIC[type(node.op)](left, right)
+    result = _ARITHMETIC[type(node.op)](left, right)
+    return None if math.isnan(result) else result
 
 
 def _comparison(node: ast.Compare, metrics: Mapping[str, float | None]) -> bool | None:

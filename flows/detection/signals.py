@@ -10,17 +10,24 @@ from scipy import special
 
 from flows.config.model import ModelConfig
 from flows.detection.drift import DriftReport
+from flows.detection.profile import finite_values, moments
 from flows.stats.unpaired import welch
 from registry.records.version import ModelVersion
 
 BACK = 4  # windows before the newest one that it is compared with
+_HUGE, _TINY = 1e50, 1e-50  # a test takes the fourth power of a loss, and that must be a number
 
 
 def row_losses(config: ModelConfig, frame: pl.DataFrame) -> NDArray[np.float64]:
-    """Loss of each labelled, scored row: squared error of the probability, or absolute error."""
+    """
+    Loss of each labelled, scored row: squared error of the probability, or absolute error.
+
+    Beyond 1e50 it is 1e50, below 1e-50 it is 0: no single absurd score stops a look.
+    """
     rows = _judgeable(frame)
-    difference = (rows["_score"] - rows["_label"]).to_numpy()
-    return np.asarray(difference**2 if config.task == "binary" else np.abs(difference), dtype=np.float64)
+    size = np.abs((rows["_score"] - rows["_label"]).to_numpy().astype(np.float64))
+    losses = np.minimum(size, math.sqrt(_HUGE)) ** 2 if config.task == "binary" else np.minimum(size, _HUGE)
+    return np.where(losses < _TINY, 0.0, losses)
 
 
 def error_metrics(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersion) -> dict[str, float | None]:
@@ -61,25 +68,30 @@ def _against_baseline(config: ModelConfig, frame: pl.DataFrame, champion: ModelV
     baseline, limits = champion.metrics.get("loss"), config.detection
     ours = row_losses(config, frame.filter(pl.col("_version") == champion.version))[-limits.error_window :]
     found: dict[str, float | None] = {"baseline_error": baseline, "baseline_increase": None, "baseline_p": None}
-    if baseline and ours.size >= min(limits.min_labelled, limits.error_window):
+    if baseline is not None and baseline >= _TINY and ours.size >= min(limits.min_labelled, limits.error_window):
         found["baseline_increase"] = float(ours.mean()) / baseline - 1
         found["baseline_p"] = _above(ours, baseline)
     return found
 
 
 def drift_metrics(report: DriftReport) -> dict[str, float | None]:
-    """Counts and maxima over features; None when there was not enough data."""
+    """
+    Counts and maxima over features; None when there was not enough data.
+
+    Features with too few values have no part in the maxima of what only values can show.
+    """
     if not report.enough:
         names = ("drifted_features", "high_drift_features", "max_psi", "max_ks", "outlier_share", "missing_increase")
         return {"rows": float(report.rows), **dict.fromkeys(names)}
     features = report.features
+    measured = [feature for feature in features if feature.enough]
     return {
         "rows": float(report.rows),
         "drifted_features": float(len(report.drifted)),
         "high_drift_features": float(sum(feature.high for feature in features)),
-        "max_psi": max((feature.psi for feature in features), default=0.0),
-        "max_ks": max((feature.statistic for feature in features), default=0.0),
-        "outlier_share": max((feature.outlier_share for feature in features), default=0.0),
+        "max_psi": max((feature.psi for feature in measured), default=None),
+        "max_ks": max((feature.statistic for feature in measured), default=None),
+        "outlier_share": max((feature.outlier_share for feature in measured), default=None),
         "missing_increase": max((feature.missing_change for feature in features), default=0.0),
     }
 
@@ -91,8 +103,8 @@ def age_metrics(champion: ModelVersion, new_rows: int, now: datetime) -> dict[st
 
 def kpi_metrics(config: ModelConfig, frame: pl.DataFrame) -> dict[str, float | None]:
     """Means of the KPIs over the rows that have them."""
-    means = {name: frame[f"_kpi_{name}"].mean() for name in config.data.kpis}
-    return {name: float(mean) if isinstance(mean, int | float) else None for name, mean in means.items()}
+    kept = {name: finite_values(frame[f"_kpi_{name}"]) for name in config.data.kpis}
+    return {name: moments(values)[0] if values.size else None for name, values in kept.items()}
 
 
 def _accuracy(frame: pl.DataFrame, window: int) -> float:

@@ -51,6 +51,13 @@ def test_what_is_not_known_decides_nothing_by_itself(condition, holds, unknown):
     assert answer(condition, error=2.0, error_p=unknown) is holds
 
 
+@pytest.mark.parametrize("condition", ["{} > 0", "not {} > 0", "{}", "not {}", "{} != {}"])
+def test_infinity_less_infinity_is_not_known(condition):
+    beyond = "(error * 1e308 * 10 - error * 1e308 * 10)"
+
+    assert answer(condition.format(beyond, beyond), error=1.0) is None
+
+
 numbers = st.none() | st.floats(-2, 2)
 
 

@@ -103,9 +103,40 @@ def test_an_error_that_was_zero_has_no_relative_rise():
     assert seen([0.0] * 400 + [0.1] * 100)["error_increase"] is None
 
 
-@given(st.lists(st.floats(0, 1e6), max_size=60), st.integers(1, 12), st.integers(1, 12))
-def test_error_metrics_are_numbers_or_unknown(losses, window, least):
-    config = make_config(task="regression", detection={"error_window": window, "min_labelled": least})
+def test_a_baseline_of_nothing_has_no_relative_rise():
+    config = make_config(task="regression", detection=SMALL)
+    found = error_metrics(config, rows([0.1] * 300), a_version(metrics={"loss": 2.3e-308}))
+
+    assert (found["baseline_increase"], found["baseline_p"]) == (None, None)
+
+
+@pytest.mark.parametrize("absurd", [1e80, 1e200, -1.7e308])
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_one_absurd_score_stops_no_look(task, absurd):
+    losses = np.random.default_rng(0).gamma(2, 0.1, 500)
+    found = seen([*losses[:499], absurd], make_config(task=task, detection=SMALL))
+
+    assert found["error_increase"] > 1e6
+    assert 0.1 < found["error_p"] < 0.2  # one row of a hundred proves nothing
+    assert 0.1 < found["baseline_p"] < 0.2
+
+
+def test_a_champion_that_is_surely_right_stops_no_look():
+    # Squares of 1e-60; their variances squared are no numbers any more.
+    sure = 10.0 ** -np.random.default_rng(0).uniform(60, 62, 500)
+    found = seen(sure, make_config(detection=SMALL))
+
+    assert (found["error"], found["error_increase"], found["error_p"], found["accuracy"]) == (0.0, None, None, 1.0)
+    assert found["baseline_p"] == 1.0
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+losses = st.lists(st.floats(0, 1e6) | finite, max_size=60)
+
+
+@given(losses, st.integers(1, 12), st.integers(1, 12), st.sampled_from(["binary", "regression"]))
+def test_error_metrics_are_numbers_or_unknown(losses, window, least, task):
+    config = make_config(task=task, detection={"error_window": window, "min_labelled": least})
     found = seen(losses, config)
 
     assert all(value is None or np.isfinite(value) for value in found.values())
@@ -155,6 +186,15 @@ def test_drift_that_could_not_be_judged_is_unknown():
     assert set(found.values()) == {None}
 
 
+def test_maxima_come_from_features_with_enough_values_alone():
+    few = drifted("x", enough=False, missing_change=0.9, outlier_share=1.0, statistic=0.0, psi=0.0)
+    alone, beside = (drift_metrics(report(*features)) for features in ((few,), (few, feature("y", outlier_share=0.01))))
+
+    assert [alone[name] for name in ("max_psi", "max_ks", "outlier_share")] == [None] * 3
+    assert (alone["drifted_features"], alone["missing_increase"]) == (1.0, 0.9)
+    assert (beside["max_psi"], beside["outlier_share"]) == (0.0, 0.01)
+
+
 def test_age_counts_from_training():
     assert age_metrics(a_version(created_at=NOON), 12, NOON + timedelta(hours=36)) == {"age_days": 1.5, "new_rows": 12}
 
@@ -164,3 +204,11 @@ def test_a_kpi_is_the_mean_of_the_rows_that_have_it():
     frame = pl.DataFrame({"_kpi_revenue": [1.0, None, 3.0], "_kpi_stars": [None, None, None]})
 
     assert kpi_metrics(config, frame) == {"revenue": 2.0, "stars": None}
+
+
+def test_a_kpi_that_is_no_number_is_not_part_of_the_mean():
+    config = make_config(data={"kpis": {"revenue": "euros"}})
+    frame = pl.DataFrame({"_kpi_revenue": [1.0, float("nan"), float("inf"), 3.0]})
+
+    assert kpi_metrics(config, frame) == {"revenue": 2.0}
+    assert kpi_metrics(config, frame[1:3]) == {"revenue": None}
