@@ -36,12 +36,14 @@ class FeatureDrift(Record, frozen=True, kw_only=True):
         enough: False means "too few values to say anything", never "no drift".
         psi: Population stability index; null_psi: its 99.9 % quantile without drift.
         statistic: Kolmogorov-Smirnov D, or Cramer's V of a categorical.
-        p_value: Before, adjusted: after correction over features.
+        p_value: Before, adjusted: after correction over all tests of the window.
         missing_change: Share of missing values now minus in the reference, with its own
             missing_p and missing_adjusted.
         outlier_share: Share of values beyond 3 standard deviations of the reference.
-        drifted: Significant, and large enough to matter; or gone.
-        high: Drifted, with a PSI beyond the threshold and beyond chance; or gone.
+        drifted: Significant, and large enough to matter, be it of values or of the share
+            of missing ones; or gone.
+        high: Drifted, with a PSI beyond the threshold and beyond chance; or by missing
+            values; or gone.
         findings: What a person should know, in words.
     """
 
@@ -225,9 +227,12 @@ def _oddities(was: Numbers, now: Numbers, share: float, limits: Detection) -> li
         findings.append(f"{now.infinite} infinite values")
     if now.text:
         findings.append(f"{now.text} values are no numbers")
-    if now.n and now.values[0] == now.values[-1] and was.sd > 0:
-        findings.append(f"constant: {now.values[0]:.4g}")
-    if now.n and was.n and was.sd == 0 and now.sd > 0:
+    if min(was.n, now.n) < LEAST:
+        return findings  # a single value is always constant, and often far out
+    moved = now.sd > 0 or now.mean != was.mean
+    if now.sd == 0 and (was.sd > 0 or moved):
+        findings.append(f"constant: {now.mean:.4g}")
+    if was.sd == 0 and moved:
         findings.append(f"it was constant: {was.mean:.4g}")
     if share > limits.outlier_share:
         before = was.outlier_share(was)

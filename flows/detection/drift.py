@@ -70,16 +70,15 @@ def judged(found: list[FeatureDrift], limits: Detection) -> list[FeatureDrift]:
     """
     Decide which features drifted, all tests of a window corrected together.
 
-    Only columns with enough values are tested, so that empty ones cost no power.
+    Only columns with enough values are tested, and missing values only where their share
+    changed, so that what cannot be told apart costs no power.
     """
     measured = [feature for feature in found if feature.enough]
-    values = _corrected([feature.p_value for feature in measured], limits)
-    q_values = dict(zip((feature.name for feature in measured), values, strict=True))
-    missing = _corrected([feature.missing_p for feature in found], limits)
-    return [
-        _judged(feature, q_values.get(feature.name, 1.0), missing_q, limits)
-        for feature, missing_q in zip(found, missing, strict=True)
-    ]
+    changed = [feature for feature in found if feature.missing_change and not feature.gone]
+    corrected = _corrected([*(f.p_value for f in measured), *(f.missing_p for f in changed)], limits)
+    values = dict(zip((f.name for f in measured), corrected[: len(measured)], strict=True))
+    missing = dict(zip((f.name for f in changed), corrected[len(measured) :], strict=True))
+    return [_judged(f, values.get(f.name, 1.0), missing.get(f.name, 1.0), limits) for f in found]
 
 
 def _compared(reference: ReferenceProfile, frame: pl.DataFrame, limits: Detection) -> list[FeatureDrift]:

@@ -107,11 +107,12 @@ def moments(values: Floats) -> tuple[float, float]:
     Mean and standard deviation of sorted values; finite for all finite ones, 0 for a constant.
 
     Rounding gives a constant a mean beside itself and a deviation above 0; squares of the
-    largest numbers overflow.
+    largest numbers overflow, and those of the smallest vanish.
     """
     if values.size == 0 or values[0] == values[-1]:
         return (float(values[0]), 0.0) if values.size else (0.0, 0.0)
-    scale = max(1.0, float(np.abs(values[[0, -1]]).max()) / _SQUARABLE)
+    largest = float(np.abs(values[[0, -1]]).max())
+    scale = 1.0 if 1 / _SQUARABLE < largest < _SQUARABLE else largest
     scaled = values / scale
     return float(scaled.mean()) * scale, min(float(scaled.std()) * scale, sys.float_info.max)
 

@@ -121,6 +121,20 @@ def test_a_column_that_always_was_constant_is_no_finding():
     assert (found.statistic, found.psi, found.outlier_share, found.findings) == (0.0, 0.0, 0.0, ())
 
 
+@pytest.mark.parametrize("rows", [1, LEAST - 1])
+def test_too_few_values_are_called_neither_constant_nor_far_out(rows):
+    for found in (numeric(NORMAL, [50.0] * rows), numeric([2.0] * rows, NORMAL)):
+        assert found.findings[0].startswith("not enough values to compare")
+        assert len(found.findings) == 1
+
+
+def test_a_constant_that_became_another_one_is_said():
+    found = numeric([2.0] * 1000, [3.0] * 100)
+
+    assert found.findings == ("constant: 3", "it was constant: 2")
+    assert found.p_value < 1e-9
+
+
 def test_a_constant_that_began_to_move_is_said():
     found = numeric([2.0] * 1000, NORMAL)
 

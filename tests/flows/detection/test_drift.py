@@ -56,14 +56,16 @@ def _d(reference, current):
     return ks_2samp(reference["x"].to_numpy(), current["x"].to_numpy(), method="asymp").statistic
 
 
-def windows(rows, reference_rows, number, *, columns=20, shift=0.0, shifted=0, levels=8):
+def windows(rows, reference_rows, number, *, columns=12, shift=0.0, shifted=0, levels=8, missing=0.0):
     dice = np.random.default_rng(17)
     names = [f"x{i}" for i in range(columns)]
     config = make_config(names, ["c"], detection={"window": rows, "min_rows": rows})
 
     def draw(size, shift):
         values = {name: dice.normal(shift * (i < shifted), 1, size) for i, name in enumerate(names)}
-        return pl.DataFrame(values | {"c": dice.integers(0, levels, size).astype(str)})
+        frame = pl.DataFrame(values | {"c": dice.integers(0, levels, size).astype(str)})
+        lost = {name: pl.Series(dice.random(size) < missing) for name in frame.columns} if missing else {}
+        return frame.with_columns(pl.when(~gone).then(name).alias(name) for name, gone in lost.items())
 
     reference = profile(draw(reference_rows, 0.0), config)
     return [drift(reference, draw(rows, shift), config) for _ in range(number)]
@@ -77,10 +79,38 @@ def test_without_drift_an_alarm_is_rarer_than_the_false_discovery_rate(rows, ref
     assert alarms <= 6
 
 
-def test_a_quarter_of_a_sigma_is_found_in_nearly_every_window():
-    found = [len(report.drifted) for report in windows(1000, 5000, 40, shift=0.25, shifted=3)]
+def test_without_drift_many_missing_values_are_no_alarm():
+    # 100 windows at 0.01: more than four with an alarm would be a wonder (p < 0.004).
+    alarms = sum(bool(report.drifted) for report in windows(200, 1000, 100, columns=8, missing=0.4))
 
-    assert np.mean(found) == pytest.approx(3, abs=0.1)
+    assert alarms <= 4
+
+
+@pytest.mark.parametrize(("missing", "power"), [(0.0, 0.97), (0.4, 0.8)], ids=["all there", "two in five missing"])
+def test_a_quarter_of_a_sigma_is_found_in_nearly_every_window_and_nothing_else(missing, power):
+    # Of 120 findings 1 in 100 may be false; more than six would be a wonder (p < 0.002).
+    reports = windows(1000, 5000, 40, shift=0.25, shifted=3, missing=missing)
+    found = [one.name for report in reports for one in report.drifted]
+    true = [name for name in found if name in ("x0", "x1", "x2")]
+
+    assert len(true) >= 120 * power
+    assert len(found) - len(true) <= 6
+
+
+def test_values_and_missing_values_are_corrected_together():
+    found = [feature("x", p_value=0.02, missing_p=0.008, missing_change=-0.2), feature("y", p_value=0.4)]
+    x, y = judged(found, CONFIG.detection)
+
+    assert [x.adjusted, x.missing_adjusted, y.adjusted] == pytest.approx(
+        [0.03, 0.024, 0.4]  # scipy.stats.false_discovery_control([0.02, 0.4, 0.008])
+    )
+    assert (x.drifted, y.missing_adjusted) == (False, 1.0)
+
+
+def test_missing_values_that_stayed_as_many_cost_no_power():
+    found = [feature("x", p_value=0.008, statistic=0.2), *(feature(f"n{i}", enough=False) for i in range(50))]
+
+    assert judged(found, CONFIG.detection)[0].adjusted == 0.008
 
 
 def test_a_trifle_that_large_samples_prove_is_no_drift():

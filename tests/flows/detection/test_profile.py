@@ -50,6 +50,13 @@ def test_a_constant_has_itself_as_mean_and_no_deviation(value):
     assert moments(np.full(1000, value)) == (value, 0.0)
 
 
+@pytest.mark.parametrize("unit", [1e-250, 1e-160, 1e-99, 1e99, 1e160, 1e250])
+def test_moments_do_not_ask_for_the_unit(unit):
+    mean, sd = moments(np.array([1.0, 2.0, 3.0, 6.0]) * unit)
+
+    assert (mean / unit, sd / unit) == pytest.approx((3.0, 3.5**0.5))
+
+
 def test_moments_are_those_of_numpy():
     values = np.sort(np.random.default_rng(0).normal(3, 2, 500))
 
