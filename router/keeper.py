@@ -135,7 +135,10 @@ class Keeper:
         """Challengers off at once by a local file, then in the registry; the file works without it."""
         plan = self.plan(model)
         if plan.challengers and to is None:
-            stop_challengers(self._plans_dir, model, Override(epoch=plan.epoch, reason=reason))
+            try:
+                stop_challengers(self._plans_dir, model, Override(epoch=plan.epoch, reason=reason))
+            except OSError as error:  # the disk is full; the registry may be on another
+                log.warning("the challengers of %s could not be stopped here: %s", model, error)
         try:
             new = self.registry().roll_back(model, to=to, actor=actor, reason=reason, at=self.now(model))
         except StageConflict:
@@ -159,11 +162,12 @@ class Keeper:
     def note(self, model: str, kind: str, said: str) -> None:
         """Keep something that people want to know."""
         log.warning("%s %s: %s", model, kind, said)
-        with self._lock:
-            self._db.execute(
-                "INSERT INTO notes (model, at, kind, said) VALUES (?, ?, ?, ?)",
-                (model, self.now(model).timestamp(), kind, said),
-            )
+        sql = "INSERT INTO notes (model, at, kind, said) VALUES (?, ?, ?, ?)"
+        try:
+            with self._lock:
+                self._db.execute(sql, (model, self.now(model).timestamp(), kind, said))
+        except sqlite3.Error as error:  # what it tells of has happened all the same
+            log.warning("it could not be noted: %s", error)
 
     def notes(self, model: str, limit: int) -> list[dict[str, Any]]:
         """Notes, newest first."""

@@ -1,5 +1,6 @@
 """The hand on the brake works with and without a registry, and for each model by itself."""
 
+import shutil
 import threading
 import time
 
@@ -80,6 +81,14 @@ def writer(settings):
     return SegmentWriter(settings.events_dir, "worker")
 
 
+def turns(keeper, until=lambda: False, seconds=0.3):
+    """Turns until something holds: the guards rest between their looks."""
+    deadline = time.monotonic() + seconds
+    while not until() and time.monotonic() < deadline:
+        keeper.turn()
+        time.sleep(0.005)
+
+
 def stopped(settings, model="m"):
     return override_of(settings.run_dir / "plans", model)
 
@@ -123,14 +132,12 @@ def test_what_was_stopped_without_a_registry_is_rolled_back_once_it_is_there(set
     doors.shut = True
     keeper = Keeper(settings, doors.open)
     writer.append(FAILURES)
-    for _ in range(3):
-        keeper.turn()
+    turns(keeper)
     assert registry.plan("m").epoch == 2
     assert [note["kind"] for note in keeper.notes("m", 10)] == ["stopped"]
 
     doors.shut = False
-    for _ in range(3):
-        keeper.turn()
+    turns(keeper, until=lambda: registry.plan("m").epoch == 3, seconds=10)
 
     assert (registry.plan("m").epoch, registry.plan("m").challengers) == (3, ())
     assert [note["kind"] for note in keeper.notes("m", 10)] == ["rolled_back", "stopped"]
@@ -145,8 +152,7 @@ def test_what_was_held_against_one_challenger_is_not_held_against_the_next(setti
     registry.publish_plan(plan_after(registry, 300_000, phase="another", salt="another"))
 
     doors.shut = False
-    for _ in range(3):
-        keeper.turn()
+    turns(keeper)
 
     assert (registry.plan("m").epoch, registry.plan("m").phase) == (4, "another")
 
@@ -272,3 +278,22 @@ def test_a_rollback_does_not_wait_for_a_long_log_to_be_read(settings, registry, 
     assert registry.plan("m").challengers == ()
     assert [note["said"] for note in keeper.notes("m", 10)] == ["it smells (by ann)"]
     assert keeper.metrics("m").predictions == 20
+
+
+def test_a_disk_that_takes_no_override_keeps_no_challenger_in_the_registry(settings, registry, canary, writer, doors):
+    shutil.rmtree(settings.run_dir / "plans")
+    (settings.run_dir / "plans").write_text("a file where the folder should be")
+    keeper = Keeper(settings, doors.open)
+    writer.append(FAILURES)
+
+    keeper.turn()
+
+    assert registry.plan("m").challengers == ()
+
+
+def test_a_rollback_that_cannot_be_noted_is_one_all_the_same(settings, registry, canary, doors):
+    keeper = Keeper(settings, doors.open)
+    keeper._db.execute("DROP TABLE notes")
+
+    assert keeper.roll_back("m", actor="ann", reason="it smells").challengers == ()
+    assert registry.plan("m").epoch == 3
