@@ -73,3 +73,33 @@ def test_it_is_open_exactly_when_the_newest_answers_all_failed(answers, failures
 
     newest = answers[-failures:]
     assert (circuit.state == "open") == (len(newest) == failures and not any(newest))
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=80))
+def test_a_challenger_that_is_down_is_asked_once_per_pause_and_never_again_before_the_answer(steps):
+    circuit, clock = breaker(failures=3, open_s=2.0)
+    for _ in range(3):
+        circuit.failed()
+    probes, waiting = [], False
+    for passed, answered in steps:
+        clock.now += passed
+        if waiting and answered:
+            circuit.failed()
+            waiting = False
+        if circuit.allows():
+            assert not waiting
+            probes.append(clock.now)
+            waiting = True
+
+    assert all(later - earlier >= 2.0 for earlier, later in zip([0.0, *probes], probes, strict=False))
+
+
+def test_a_probe_that_never_answers_lets_no_second_one_through():
+    circuit, clock = breaker()
+    for _ in range(3):
+        circuit.failed()
+    clock.now = 2.0
+    assert circuit.allows()
+    clock.now = 1000.0
+
+    assert not circuit.allows()
