@@ -25,6 +25,8 @@ from router.index.schema import open_index, open_readonly
 from router.lastgood import Override, recall, stop_challengers
 
 log = logging.getLogger("understudy.control")
+QUICK_S = 0.25
+REST = 4.0  # times what a slower look at the guards took
 
 
 class Keeper:
@@ -47,6 +49,8 @@ class Keeper:
         self._weights: dict[tuple[str, str], dict[str, int]] = {}
         self._tasks: dict[str, Task] = {}
         self._pending: dict[str, tuple[str, str]] = {}  # phase and reason of a rollback that the registry lacks
+        self._owed: set[str] = set()
+        self._rests_until: dict[str, float] = {}
         self._lock, self._door = threading.RLock(), threading.Lock()
 
     def run(self, stop: threading.Event) -> None:
@@ -68,12 +72,23 @@ class Keeper:
             dirty = set(self._ingest.dirty)
             self._ingest.dirty.clear()
             self._metrics.forget(dirty)
-            for model in {model for model, _ in dirty} | set(self._pending):
+            for model in self._due({model for model, _ in dirty} | set(self._pending)):
+                began = time.thread_time()
                 try:
                     self._guard(model)
                 except Refusal as error:  # of this model only; its next event tries again
                     log.warning("the guards of %s saw nothing: %s", model, error)
+                spent = time.thread_time() - began
+                if spent > QUICK_S:
+                    self._rests_until[model] = time.monotonic() + REST * spent
             return came
+
+    def _due(self, models: set[str]) -> set[str]:
+        # Statistics of a long phase take seconds, and the lock with them: most of the time is left to others.
+        self._owed |= models
+        due = {model for model in self._owed if time.monotonic() >= self._rests_until.get(model, 0.0)}
+        self._owed -= due
+        return due
 
     def _catch_up(self) -> bool:
         came, bites = False, self._ingest.bites()

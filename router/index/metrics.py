@@ -18,11 +18,12 @@ SELECT p.assigned, p.assigned_version, p.served, p.score, p.prediction, p.latenc
 FROM predictions p LEFT JOIN outcomes o ON o.model = p.model AND o.prediction_id = p.id AND o.metric = 'label'
 WHERE p.model = ? AND p.phase = ?
 """
+_SPLIT = "SELECT 1 FROM predictions WHERE model = ? AND phase = ? AND enrolled AND assigned != 'champion' LIMIT 1"
 # CROSS JOIN keeps the order: the rows of one phase first, not all outcomes of the model.
 _KPIS = """
 SELECT p.assigned, o.metric, o.value
 FROM predictions p CROSS JOIN outcomes o ON o.model = p.model AND o.prediction_id = p.id
-WHERE p.model = ? AND p.phase = ? AND o.metric != 'label' AND p.reason != 'forced'
+WHERE p.model = ? AND p.phase = ? AND o.metric != 'label' AND p.reason != 'forced' AND p.enrolled >= ?
 """
 _SHADOWS = """
 SELECT s.version, s.score, s.prediction, s.latency_ms, s.dropped, s.error, p.score AS served, p.prediction AS answer,
@@ -106,12 +107,14 @@ class MetricsReader:
         task = self._task_of(model)
         variants: dict[str, _Variant] = {}
         copies: dict[str, int] = defaultdict(int)
+        # Callers who take no part are all the champion's: beside a challenger they would bend the comparison.
+        split = self._db.execute(_SPLIT, (model, phase)).fetchone() is not None
         for row in self._db.execute(_ROWS, (model, phase)):
-            if row[9] != "forced":
+            if row[9] != "forced" and row[8] >= split:
                 variants.setdefault(row[0], _Variant(row[1])).add(row, task)
             for version in json.loads(row[12]):
                 copies[version] += 1
-        for assigned, metric, value in self._db.execute(_KPIS, (model, phase)):
+        for assigned, metric, value in self._db.execute(_KPIS, (model, phase, split)):
             variants[assigned].outcomes[metric].add(value)
         shadows = {version: _Shadow(n) for version, n in copies.items()}
         for row in self._db.execute(_SHADOWS, (model, phase)):

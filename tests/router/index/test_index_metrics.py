@@ -58,6 +58,22 @@ def test_forced_keys_stay_out_of_the_statistics_but_in_the_log(index):
     assert metrics.phases[0].variants == {}
 
 
+def test_beside_a_challenger_only_those_who_take_part_are_compared(index):
+    outsider = {"enrolled": False, "reason": "missing_key", "key": None}
+    labels = [observed(f"o{id_}", prediction_id=id_, value=0.0) for id_ in ("in", "out", "other")]
+    revenue = observed("r", prediction_id="out", metric="revenue", value=9.0)
+    index.take(predicted("in", score=0.25), predicted("out", score=0.75, **outsider), *labels, revenue)
+    [alone] = index.metrics().phases
+
+    index.take(predicted("other", **CHALLENGER, served="challenger"))
+
+    [beside] = index.metrics().phases
+    assert (alone.variants["champion"].served, alone.variants["champion"].loss.n) == (2, 2)
+    assert (beside.variants["champion"].assigned, beside.variants["champion"].served) == (1, 1)
+    assert (beside.variants["champion"].loss.mean, beside.variants["champion"].outcomes) == (0.0625, {})
+    assert beside.variants["challenger"].loss.n == 1
+
+
 def test_the_time_of_rows_answered_together_counts_once(index):
     index.take(*(predicted(f"p{place}", place=place, latency_ms=4.0) for place in range(5)))
 
