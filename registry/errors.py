@@ -45,6 +45,8 @@ class StageConflict(RegistryError):
 class ArtifactRefused(RegistryError):
     """Bytes that are missing, altered or foreign; nothing was loaded."""
 
+    exit_code = 3
+
 
 class StoreUnavailable(RegistryError):
     """The database did not answer; nothing was changed."""

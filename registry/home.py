@@ -1,5 +1,6 @@
 """Where everything lives: one state folder, three ports, a few tokens."""
 
+import errno
 import os
 import secrets
 import tempfile
@@ -121,6 +122,8 @@ class Settings(BaseSettings):
         try:
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
             (self.home / ".writable").touch()
         except OSError as error:
             raise StoreUnavailable(

@@ -77,7 +77,7 @@ def look_at(model: str, at: "datetime") -> "Look":
     from registry.errors import NotFound
 
     where, config = settings(), config_of(model)
-    with opened_registry(model) as registry, RouterClient(where) as client:
+    with opened_registry(model) as registry:
         champion = registry.champion(model)
         if champion is None:
             raise NotFound(
@@ -85,7 +85,8 @@ def look_at(model: str, at: "datetime") -> "Look":
             )
         store = ArtifactStore(where.models_dir)
         raw = store.read(model, champion.version, "reference.json", champion.artifact_digest)
-        return measure(config, registry, client, champion, ReferenceProfile.from_json(raw), at)
+        with RouterClient(where) as client:
+            return measure(config, registry, client, champion, ReferenceProfile.from_json(raw), at)
 
 
 def verdict(look: "Look") -> str:

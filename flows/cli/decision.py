@@ -1,15 +1,18 @@
 """`understudy decision`: verdicts, with the numbers behind every reason."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.office import opened_registry, settings
+from flows.cli.office import meant, opened_registry, settings
 from flows.cli.options import AnyModel, Json, example
 from flows.cli.screen import facts, print_json, say, table
 
 if TYPE_CHECKING:
     from registry.records.verdict import Decision
+    from registry.store.registry import Registry
+
+Id = Annotated[str, typer.Argument(help="Id of the decision, as listed.", metavar="ID", show_default=False)]
 
 app = typer.Typer(no_args_is_help=False)
 
@@ -39,13 +42,29 @@ def list_decisions(model: AnyModel = None, *, as_json: Json = False) -> None:
 
 
 @app.command(epilog=example("understudy decision show d-0001"))
-def show(decision_id: str, *, as_json: Json = False) -> None:
+def show(decision_id: Id, *, as_json: Json = False) -> None:
     """Show one decision."""
     with opened_registry() as registry:
-        found = registry.decision(decision_id)
+        found = decision_of(registry, decision_id)
     if as_json:
         return print_json(found)
     return show_decision(found)
+
+
+def decision_of(registry: "Registry", name: str) -> "Decision":
+    """
+    Read one decision.
+
+    Raises:
+        NotFound: With the newest, and the one that was probably meant.
+    """
+    from registry.errors import NotFound
+
+    try:
+        return registry.decision(name)
+    except NotFound as error:
+        near = meant(name, (one.id for one in registry.decisions()))
+        raise NotFound(error.what, error.why, f"{near}See `understudy decision list`.") from error
 
 
 def show_decision(found: "Decision") -> None:

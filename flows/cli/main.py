@@ -1,72 +1,14 @@
-"""The command `understudy`: join the commands, and turn refusals into messages."""
+"""The command `understudy`: run it, and turn refusals into messages. Light: Ctrl-C counts from the first moment."""
 
 import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-
-from flows.cli import (
-    approvals,
-    assign,
-    audit,
-    check,
-    compare,
-    decision,
-    demo,
-    events,
-    init,
-    models,
-    plan,
-    replay,
-    rollout,
-    steer,
-    system,
-    train,
-    usage,
-    watch,
-)
-from flows.cli.office import debugging
-from flows.cli.options import example
 from registry.errors import Refusal
 
-WRONG_USE, FAILED = 2, 3
+WRONG_USE, FAILED, INTERRUPTED = 2, 3, 130
 _MANY = 3
-
-app = typer.Typer(
-    name="understudy",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=example("understudy demo"),
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"understudy {version('understudy')}")
-        raise typer.Exit
-
-
-@app.callback()
-def understudy(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
-    ] = False,
-) -> None:
-    """Keep a machine-learning model fit for its job: drift, retraining, shadow, canary, tests, rollback."""
-
-
-for part in (system, init, demo, replay, check, train, compare, models, plan, assign, rollout, steer, approvals):
-    part.add_to(app)
-for part in (events, audit, decision, watch):
-    part.add_to(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refusal as refusal:
         _complain(refusal.what, refusal.why, refusal.mend)
         return _debug(refusal, refusal.exit_code)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         return _unread()
     except OSError as error:
@@ -100,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    from flows.cli import usage
+    from flows.cli.app import app
+
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(args=words, prog_name="understudy", standalone_mode=False)
@@ -124,6 +71,7 @@ def _complain(what: str, why: str, mend: str) -> None:
         console.print(Text.assemble((what, "bold red")))
         console.print(Text.assemble(("Why:", "bold"), _listed(why)))
         console.print(Text.assemble(("Mend: ", "bold"), mend))
+    _drop_unwritable()
 
 
 def _listed(why: str) -> str:
@@ -142,14 +90,17 @@ def _unread() -> int:
 
 def _drop_unwritable() -> None:
     """What cannot be written is dropped; the interpreter must not complain when it flushes."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _debug(error: Exception, code: int) -> int:
+    from flows.cli.office import debugging
+
     if debugging():
         raise error
     return code

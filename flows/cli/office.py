@@ -1,7 +1,6 @@
 """What commands open: settings, registry, router, and flows on the Prefect server."""
 
 import contextlib
-import logging
 import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -128,21 +127,12 @@ def run_flow(entrypoint: str, **parameters: Any) -> Any:
     where = settings()
     require_prefect(where)
     use_prefect(where)
+    from flows.cli.flowlog import quieten
     from flows.ops.deployments import load_flow
 
     flow = load_flow(entrypoint)
-    for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).addFilter(_without_traceback)
+    quieten(debugging=debugging())
     return flow(**parameters)
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """A refusal says all in its words; Prefect would print where in our code it was raised."""
-    from registry.errors import Refusal
-
-    if record.exc_info and isinstance(record.exc_info[1], Refusal) and not debugging():
-        record.msg, record.args, record.exc_info = str(record.exc_info[1]), (), None
-    return True
 
 
 def debugging() -> bool:

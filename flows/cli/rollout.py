@@ -37,6 +37,7 @@ def start(
     as_json: Json = False,
 ) -> None:
     """Begin a rollout; the next tick makes its first move."""
+    from flows.cli.decision import decision_of
     from flows.rollout.begin import begin_rollout
 
     with opened_registry(model) as registry:
@@ -46,7 +47,7 @@ def start(
             registry,
             model=model,
             challenger=version,
-            decision=registry.decision(decision) if decision else None,
+            decision=decision_of(registry, decision) if decision else None,
             actor=actor,
             reason=reason,
             at=moment(as_of),

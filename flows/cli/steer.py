@@ -7,7 +7,8 @@ import typer
 from flows.cli.office import opened_registry, settings, version_of
 from flows.cli.options import Actor, AsOf, DryRun, Json, Model, Reason, Version, example, moment
 from flows.cli.screen import facts, print_json, say
-from registry.errors import StoreUnavailable
+from flows.errors import Unreachable
+from registry.errors import NotFound, StoreUnavailable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,8 +63,8 @@ def rollback(
         with opened_registry(model) as registry:
             _return(registry, model, to)
         done = _take_back(model, actor=actor, reason=reason, to=to, at=moment(as_of))
-    except StoreUnavailable:
-        done = _router_takes_back(model, actor=actor, reason=reason, to=to)
+    except StoreUnavailable as away:
+        done = _router_takes_back(model, away, actor=actor, reason=reason, to=to)
     return _show(model, done, as_json=as_json)
 
 
@@ -79,13 +80,21 @@ def _take_back(model: str, *, actor: str, reason: str, to: str | None, at: "date
     return {"champion": plan.version_of(CHAMPION), "epoch": plan.epoch, "said": said}
 
 
-def _router_takes_back(model: str, *, actor: str, reason: str, to: str | None) -> dict[str, Any]:
+def _router_takes_back(
+    model: str, away: StoreUnavailable, *, actor: str, reason: str, to: str | None
+) -> dict[str, Any]:
     """The registry is away: the router still can."""
     from flows.client import RouterClient
     from registry.records.plan import CHAMPION
 
-    with RouterClient(settings(), actor=actor) as client:
-        plan = client.rollback(model, actor=actor, reason=reason, to=to)
+    try:
+        with RouterClient(settings(), actor=actor) as client:
+            plan = client.rollback(model, actor=actor, reason=reason, to=to)
+    except Unreachable as error:
+        what = f"{model} was not rolled back: neither the registry nor the router can be used."
+        raise Unreachable(
+            what, f"{away.what} {away.why}; {error.what} {error.why}", f"{error.mend} {away.mend}"
+        ) from error
     said = f"{plan.version_of(CHAMPION)} answers everybody by plan {plan.epoch}, by the router alone"
     return {"champion": plan.version_of(CHAMPION), "epoch": plan.epoch, "said": said}
 
@@ -119,16 +128,18 @@ def _promotion(registry: "Registry", model: str, version: str) -> dict[str, Any]
 def _return(registry: "Registry", model: str, to: str | None) -> dict[str, Any]:
     """What `rollback` would change."""
     champion, active = registry.champion(model), registry.active_rollout(model)
+    if champion is None:
+        raise NotFound(
+            f"{model} was not rolled back.", "It has no champion.", f"Train one: `understudy train {model}`."
+        )
     if to is not None:
-        would = f"bring {version_of(registry, model, to).version} back to production"
-    elif active:
-        would = f"end {active.id}, reject {active.challenger}, and give everybody to {active.champion}"
-    else:
-        archived = [v.version for v in registry.versions(model, "archived")]
-        would = f"bring the champion before back (archived: {', '.join(archived)})"
-        if not archived:
-            would = "be refused: there is no champion that came before"
-    return {"would": would, "champion now": champion.version if champion else None}
+        version_of(registry, model, to)
+    target = registry.returning(model, to=to)
+    end = f"end {active.id}, reject {active.challenger}, and " if active else ""
+    would = (
+        f"{end}give everybody to {target}" if target == champion.version else f"{end}bring {target} back to production"
+    )
+    return {"would": would, "champion now": champion.version}
 
 
 def _show(title: str, done: dict[str, Any], *, as_json: bool) -> None:

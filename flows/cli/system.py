@@ -28,10 +28,18 @@ def up(
     wait: Annotated[bool, typer.Option(help="Return only when everything is well.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Start Prefect server and worker, router, control and shadow; whichever is killed comes back."""
+    """
+    Start Prefect server and worker, router, control and shadow; whichever is killed comes back.
+
+    Exit code 1 if everything runs but something is not healthy.
+    """
     from flows.ops.up import up as start
 
-    _show(start(settings(), wait=wait, detach=not stay, progress=progress), as_json=as_json)
+    found = start(settings(), wait=wait, detach=not stay, progress=progress)
+    _show(found, as_json=as_json)
+    if wait and not stay and not found.healthy:
+        progress("not everything is healthy; `understudy doctor` and the logs say why")
+        raise typer.Exit(FINDING)
 
 
 def down(*, as_json: Json = False) -> None:

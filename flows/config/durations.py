@@ -24,12 +24,14 @@ def parse(value: Any) -> Any:
 
 
 def text(duration: timedelta) -> str:
-    """Write a duration in its largest whole unit."""
-    seconds = duration.total_seconds()
+    """Write a duration in its largest whole unit, exactly."""
+    seconds, rest = divmod(duration, timedelta(seconds=1))
+    if rest:
+        return f"{seconds}.{rest.microseconds:06}".rstrip("0") + "s"
     for unit in ("w", "d", "h", "m"):
         if seconds and seconds % _UNITS[unit] == 0:
-            return f"{seconds / _UNITS[unit]:g}{unit}"
-    return f"{seconds:g}s"
+            return f"{seconds // _UNITS[unit]}{unit}"
+    return f"{seconds}s"
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse), PlainSerializer(text, return_type=str)]

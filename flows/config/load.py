@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from flows.config.mistakes import mistakes_of
 from flows.config.model import ModelConfig
 from flows.config.reading import read_yaml
 from flows.errors import ConfigError
-from registry.errors import NotFound
+from registry.errors import NotFound, StoreUnavailable
 from registry.home import Settings
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -64,14 +65,36 @@ def registered_config(model: str, settings: Settings) -> ModelConfig:
 
 
 def register_config(config: ModelConfig, settings: Settings) -> Path:
-    """Keep *config* under its model's name, where flows of any process find it, and nobody else its secrets."""
+    """
+    Keep *config* under its model's name, where flows of any process find it, and nobody else its secrets.
+
+    Raises:
+        StoreUnavailable: If it cannot be written; what was registered before is left as it was.
+    """
     path = settings.configs_dir / f"{config.model}.yaml"
-    temporary = path.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)
-    temporary.touch(mode=0o600)
-    temporary.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8")
-    temporary.replace(path)
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    try:
+        _write_whole(path, text)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{config.model} was not registered; nothing was changed.",
+            f"{error.filename2 or error.filename or path}: {error.strerror or error}.",
+            f"Make {settings.configs_dir} a folder that you may write to, with space left.",
+        ) from error
     return path
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """All or nothing, readable by its owner only; two who write at once do not mix."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(path)
+    finally:
+        Path(draft).unlink(missing_ok=True)
 
 
 def _refusal(source: str, mistakes: list[str], first: str = "") -> ConfigError:

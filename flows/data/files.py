@@ -33,6 +33,10 @@ def read_table(path: str | Path) -> pl.DataFrame:
         raise DataError(f"The table {file} was not read.", "There is no such file.", "Give the path of a table.")
     try:
         frame = reader(file)
+    except PermissionError as error:
+        raise DataError(
+            f"The table {file} was not read.", f"{error.strerror or error}.", "Allow it to be read."
+        ) from error
     except (PolarsError, OSError) as error:
         raise DataError(
             f"The table {file} was not read.",

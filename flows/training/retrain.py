@@ -22,7 +22,7 @@ from flows.training.retraining import Retraining, run_retraining
 from flows.training.shop import Shop
 from flows.training.summary import summary
 from registry.artifacts import ArtifactStore
-from registry.errors import Refusal
+from registry.errors import ArtifactRefused, Refusal
 from registry.home import Settings
 from registry.records.base import utc
 from registry.records.retraining import TriggerType
@@ -132,7 +132,7 @@ def _may_pass(_task: object, _run: object, state: Any) -> bool:
     try:
         state.result()
     except Refusal as refusal:
-        return refusal.exit_code == 3
+        return refusal.exit_code == 3 and not isinstance(refusal, ArtifactRefused)
     except Exception:  # noqa: BLE001  whatever a step may raise
         return True
     return False

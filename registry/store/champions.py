@@ -74,14 +74,31 @@ class Champions(Store):
             rollout = active(connection, model)
             if rollout is not None:
                 _end(connection, rollout, cause)
-            target = to or (champion.version if rollout else _former(connection, champion))
-            if target != champion.version:
-                returning = _returning(connection, champion, target)
-                promote(connection, returning, champion, cause)
-            elif rollout is None:
-                raise _nothing(model, f"{target} is the champion already, and no rollout is active.")
-            plan = _plan_of(target, newest, rollout, cause)
+            target = _target(connection, champion, rollout, to)
+            if target.version != champion.version:
+                promote(connection, target, champion, cause)
+            plan = _plan_of(target.version, newest, rollout, cause)
             return publish(connection, kept(plan))
+
+    def returning(self, model: str, *, to: str | None = None) -> str:
+        """
+        Name the version that `roll_back` would leave in production; changes nothing.
+
+        Raises:
+            StageConflict: If `roll_back` would refuse.
+        """
+        with self._reads() as connection:
+            champion, _ = _present(connection, model)
+            return _target(connection, champion, active(connection, model), to).version
+
+
+def _target(connection: Connection, champion: ModelVersion, rollout: Rollout | None, to: str | None) -> ModelVersion:
+    target = to or (champion.version if rollout else _former(connection, champion))
+    if target != champion.version:
+        return _returning(connection, champion, target)
+    if rollout is None:
+        raise _nothing(champion.model, f"{target} is the champion already, and no rollout is active.")
+    return champion
 
 
 def _present(connection: Connection, model: str) -> tuple[ModelVersion, TrafficPlan]:

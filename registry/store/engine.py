@@ -24,6 +24,8 @@ _CLASHES: tuple[tuple[tuple[str, ...], type[RegistryError], str], ...] = (
     (("one_plan_per_epoch", "traffic_plans is append-only"), PlanConflict, "the epoch is taken"),
 )
 
+_DAMAGED = ("not a database", "malformed")
+
 
 def make_engine(url: str) -> Engine:
     """
@@ -51,12 +53,13 @@ def make_engine(url: str) -> Engine:
 
 def unavailable(url: str, error: Exception) -> StoreUnavailable:
     """Say which database did not answer, without its password."""
-    return StoreUnavailable(
-        f"The registry at {shown(url)} cannot be used; nothing was changed.",
-        said(error),
-        "Set UNDERSTUDY_HOME to a folder that you may write to, or correct UNDERSTUDY_DATABASE_URL; "
-        "`understudy doctor` checks both.",
-    )
+    why = said(error)
+    if any(sign in why for sign in _DAMAGED):
+        mend = "Bring back the file's last backup; moved away, an empty registry takes its place."
+    else:
+        mend = "Set UNDERSTUDY_HOME to a folder that you may write to, or correct UNDERSTUDY_DATABASE_URL; "
+        mend += "`understudy doctor` checks both."
+    return StoreUnavailable(f"The registry at {shown(url)} cannot be used; nothing was changed.", why, mend)
 
 
 def said(error: Exception) -> str:

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from flows.cli.main import app
+from flows.cli.app import app
 
 
 def commands(group=None, before=()):

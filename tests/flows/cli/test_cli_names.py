@@ -1,7 +1,9 @@
 """Names that do not exist, and what was probably meant."""
 
+from pathlib import Path
+
 import pytest
-from cli_making import NOON, WHO, tree
+from cli_making import CHURN, NOON, WHO, tree
 
 from registry.home import Settings
 from registry.records.policy import PromotionPolicy
@@ -88,8 +90,46 @@ def test_the_champion_is_no_challenger(furnished, words):
 
 def test_a_dry_run_refuses_what_the_real_one_would(furnished):
     assert "is the champion" in furnished("promote", "churn", "v1.0.0", *WHY, "--dry-run").refused()
-    assert "be refused" in furnished("rollback", "churn", *WHY, "--dry-run").out
-    assert "No champion came before" in furnished("rollback", "churn", *WHY).refused()
+    for more in ((), ("--to", "v1.0.0"), ("--to", "v1.1.0")):
+        asked = furnished("rollback", "churn", *WHY, *more, "--dry-run").refused()
+
+        assert "churn was not rolled back." in asked
+        assert furnished("rollback", "churn", *WHY, *more).refused() == asked
+
+
+def test_a_dry_run_names_what_the_real_one_leaves_in_production(furnished):
+    begin("v1.1.0")
+    would = furnished("rollback", "churn", *WHY, "--dry-run", "--json").json
+
+    assert would["would"] == "end r-0001, reject v1.1.0, and give everybody to v1.0.0"
+    assert furnished("rollback", "churn", *WHY, "--json").json["champion"] == "v1.0.0"
+
+
+def test_a_model_without_champion_cannot_be_rolled_back_or_compared(understudy):
+    Path("churn.yaml").write_text(CHURN)
+    understudy("init", "churn.yaml")
+
+    for words in (("rollback", "churn", *WHY), ("rollback", "churn", *WHY, "--dry-run"), ("compare", "churn")):
+        said = understudy(*words).refused()
+
+        assert "no champion" in said
+        assert "`understudy train churn`" in said
+
+
+def test_a_version_is_not_compared_with_itself(furnished):
+    said = furnished("compare", "churn", "--challenger", "v1.0.0").refused()
+
+    assert "v1.0.0 is the champion and the challenger; other versions of churn: v1.1.0." in said
+
+
+def test_looking_at_a_model_without_champion_leaves_nothing_behind(understudy):
+    Path("churn.yaml").write_text(CHURN)
+    understudy("init", "churn.yaml")
+    understudy("models")
+    before = tree()
+
+    assert "It has no champion." in understudy("check", "churn").refused()
+    assert tree() == before
 
 
 def begin(challenger):
@@ -162,6 +202,16 @@ def test_the_audit_trail_takes_no_blank(furnished, words, option):
 )
 def test_an_unknown_decision_is_refused(furnished, words):
     assert "There is no decision 'd-9'." in furnished(*words).refused()
+
+
+def test_a_moment_of_no_model_is_refused(furnished):
+    said = furnished("events", "--show", "week", "--as-of", "0001-01-01").refused()
+
+    assert "The year 1 lies outside 1970 to 2199." in said
+
+
+def test_a_mistyped_decision_is_answered_with_the_list(furnished):
+    assert "See `understudy decision list`." in furnished("decision", "show", "d-9").refused()
 
 
 @pytest.mark.parametrize("words", [("train", "churn"), ("check", "churn"), ("events",), ("rollout", "tick", "churn")])

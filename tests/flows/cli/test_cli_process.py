@@ -66,6 +66,24 @@ def test_a_reader_that_stops_in_the_middle_is_no_failure(tmp_path):
     assert (running.returncode, said) == (0, "")
 
 
+def test_refusing_to_nobody_still_tells_by_the_exit_code():
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([*UNDERSTUDY, "plan", "show", "nobody"], stderr=write, stdout=subprocess.PIPE, check=False)
+    os.close(write)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_ctrl_c_while_everything_loads_is_quiet_too():
+    code = "import os, signal, sys; from flows.cli.main import main; "
+    code += "sys.meta_path.insert(0, type('Finder', (), {'find_spec': "
+    code += "staticmethod(lambda *_: os.kill(os.getpid(), signal.SIGINT))})); sys.exit(main(['status']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")  # noqa: PTH110
 def test_a_disk_that_is_full_is_a_failure_in_words():
     furnish()

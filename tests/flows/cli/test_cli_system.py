@@ -57,7 +57,6 @@ def test_a_server_that_does_not_run_is_named_with_the_command_that_starts_it(fur
         ("rollout", "status"),
         ("rollout", "tick", "churn"),
         ("promote", "churn", "v1.1.0", *WHY, "--dry-run"),
-        ("rollback", "churn", *WHY, "--dry-run"),
         ("rollout", "start", "churn", "v1.1.0", *WHY),
     ],
     ids=" ".join,
@@ -101,6 +100,64 @@ def test_a_state_folder_that_cannot_be_used_is_the_systems_fault(understudy, mon
     assert "churn.yaml/home cannot be used." in said
     assert "Not a directory" in said
     assert "Set UNDERSTUDY_HOME" in said
+
+
+@pytest.mark.parametrize("part", ["run", "logs", "configs", "prefect"])
+def test_a_part_of_the_state_folder_that_cannot_be_written_is_named_before_anything_starts(
+    understudy, monkeypatch, part
+):
+    import os
+
+    understudy("models")
+    folder = Settings().home / part
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder and allowed(path, mode))
+    said = understudy("up").refused(3)
+
+    assert f"{folder}: Permission denied." in said
+    assert "starting" not in said
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 99, None], ids=["foreign", "torn"])
+def test_a_damaged_registry_is_the_systems_fault_and_a_backup_mends_it(furnished, content):
+    file = Settings().registry_file
+    for beside in file.parent.glob("registry.sqlite-*"):
+        beside.unlink()
+    file.write_bytes(content or file.read_bytes()[:5000])
+    before = tree()
+
+    for words in (("models",), ("plan", "show", "churn"), ("promote", "churn", "v1.1.0", *WHY)):
+        said = furnished(*words).refused(3)
+
+        assert "registry.sqlite cannot be used; nothing was changed." in said
+        assert "backup" in said
+    assert tree() == before
+
+
+def test_a_rollback_that_neither_registry_nor_router_can_do_names_both(furnished):
+    Settings().registry_file.write_bytes(b"no database at all" * 99)
+    said = furnished("rollback", "churn", *WHY).refused(3)
+
+    assert "churn was not rolled back: neither the registry nor the router can be used." in said
+    assert "not a database" in said
+    assert "http://127.0.0.1:" in said
+    assert "`understudy up`" in said
+
+
+@pytest.mark.parametrize(
+    ("health", "more", "code"), [("healthy", (), 0), ("degraded", (), 1), ("degraded", ("--no-wait",), 0)]
+)
+def test_up_tells_by_its_exit_code_whether_everything_is_well(understudy, monkeypatch, health, more, code):
+    import flows.ops.up
+    from flows.ops.health import ProcessStatus, SystemStatus
+
+    one = ProcessStatus(name="router", health=health, pid=1, restarts=0, uptime_s=1.0, address="", log="")
+    found = SystemStatus(up=True, supervisor=1, processes=(one,), addresses={})
+    monkeypatch.setattr(flows.ops.up, "up", lambda *_, **__: found)
+    answer = understudy("up", "--json", *more)
+
+    assert answer.code == code
+    assert answer.json["processes"][0]["health"] == health
 
 
 def test_the_doctor_examines_a_state_folder_that_cannot_be_used(understudy, monkeypatch, tmp_path):
