@@ -84,6 +84,7 @@ class _Answers:
 UnderstudyRouter = bentoml.service(
     name="understudy",
     service_class=_Service,
+    workers=Settings().router_workers,  # BentoML starts this many; of --api-workers it takes no notice
     logging={"access": {"enabled": False}},  # a line per request costs more than the answer, and fills the disk
     metrics={"enabled": False},  # /metrics is ours
 )(_Answers)

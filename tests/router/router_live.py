@@ -84,7 +84,7 @@ class Live:
     """Router, control and shadow as real processes."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        self.settings, self.workers = settings, 1
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.http = httpx.Client(base_url=settings.router_url, timeout=20, trust_env=False)
         self.admin = httpx.Client(
@@ -98,7 +98,7 @@ class Live:
         commands = {
             "router": [
                 *("-m", "bentoml", "serve", "router.service:UnderstudyRouter", "--host", "127.0.0.1"),
-                *("--port", str(self.settings.router_port), "--api-workers", "1"),
+                *("--port", str(self.settings.router_port)),
             ],
             "control": ["-m", "router.control"],
             "shadow": ["-m", "router.shadow"],
@@ -107,6 +107,7 @@ class Live:
             **os.environ,
             "UNDERSTUDY_HOME": str(self.settings.home),
             "UNDERSTUDY_ROUTER_PORT": str(self.settings.router_port),
+            "UNDERSTUDY_ROUTER_WORKERS": str(self.workers),
             "UNDERSTUDY_ADMIN_PORT": str(self.settings.admin_port),
             "BENTOML_HOME": str(self.settings.models_dir),
         }

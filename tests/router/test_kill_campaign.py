@@ -26,7 +26,7 @@ from router.index.schema import open_index
 from router.segments import SegmentReader
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
-KILLS, CALLERS, SEED = int(os.environ.get("UNDERSTUDY_KILLS", "60")), 4, 0
+KILLS, CALLERS, SEED = int(os.environ.get("UNDERSTUDY_KILLS", "40")), 4, 0
 VICTIMS = ("worker", "worker", "router", "router", "control", "shadow")
 
 
@@ -76,7 +76,9 @@ class Caller(threading.Thread):
         return answer.status_code == 200
 
 
-def test_a_campaign_of_kills_under_load_loses_and_doubles_nothing(live: Live, registry: Registry, capsys):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_campaign_of_kills_under_load_loses_and_doubles_nothing(live: Live, registry: Registry, capsys, workers: int):
+    live.workers = workers
     live.start("router", "control", "shadow")
     registry.publish_plan(plan_after(registry, 300_000, shadows=("v1.1.0",)))
     live.wait_for_epoch(2)
@@ -99,7 +101,7 @@ def test_a_campaign_of_kills_under_load_loses_and_doubles_nothing(live: Live, re
     said = sum((caller.said for caller in callers), Counter())
     with capsys.disabled():
         print(
-            f"\n{sum(killed.values())} kills {dict(killed)}; {len(answered)} predictions answered; {len(accepted)}"
+            f"\n{workers} workers: {sum(killed.values())} kills {dict(killed)}; {len(answered)} predictions answered; {len(accepted)}"
             f" outcomes acknowledged {dict(said)}; {len(rows)} predictions logged; index {metrics['outcomes']};"
             f" {sum(caller.failures for caller in callers)} requests sent again"
         )

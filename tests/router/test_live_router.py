@@ -157,3 +157,36 @@ def test_the_router_starts_from_the_last_good_plan_when_the_registry_is_gone(liv
 
     assert live.predict(rows(1))[0]["model_version"] == "v1.0.0"
     assert live.http.get("/readyz").json()["status"] == "degraded"
+
+
+def test_two_workers_log_join_and_obey_as_one(live: Live, registry: Registry):
+    live.workers = 2
+    live.start("router", "control")
+    registry.publish_plan(plan_after(registry, 300_000))
+    seen = both_workers(live, lambda ready: ready["epochs"].get("m") == 2)
+
+    for start in range(0, 400, 10):
+        with httpx.Client(base_url=live.settings.router_url, timeout=20, trust_env=False) as fresh:
+            fresh.post("/v1/models/m/predict", json={"rows": rows(10, start)}).raise_for_status()
+            fresh.post("/v1/models/m/outcomes", json=labels(10, start)).raise_for_status()
+    metrics = live.sync()
+    assert (metrics["predictions"], metrics["outcomes"]) == (400, {"joined": 400})
+    assert len(list(live.settings.events_dir.glob("worker-*"))) == 2
+
+    live.admin.post("/v1/models/m/rollback", json={"reason": "test"}).raise_for_status()
+    assert both_workers(live, lambda ready: ready["epochs"].get("m") == 3) == seen
+
+
+def both_workers(live: Live, said) -> set[int]:
+    """Ask over new connections until two workers have said so; returns their process ids."""
+    found: set[int] = set()
+
+    def ask() -> bool:
+        with httpx.Client(base_url=live.settings.router_url, timeout=20, trust_env=False) as fresh:
+            ready = fresh.get("/readyz").json()
+        if said(ready):
+            found.add(ready["worker"])
+        return len(found) == 2
+
+    wait_for(ask, "two workers")
+    return found
