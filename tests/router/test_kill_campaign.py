@@ -101,8 +101,9 @@ def test_a_campaign_of_kills_under_load_loses_and_doubles_nothing(live: Live, re
     said = sum((caller.said for caller in callers), Counter())
     with capsys.disabled():
         print(
-            f"\n{workers} workers: {sum(killed.values())} kills {dict(killed)}; {len(answered)} predictions answered; {len(accepted)}"
-            f" outcomes acknowledged {dict(said)}; {len(rows)} predictions logged; index {metrics['outcomes']};"
+            f"\n{workers} workers: {sum(killed.values())} kills {dict(killed)}; {len(answered)} predictions answered;"
+            f" {len(accepted)} outcomes acknowledged {dict(said)};"
+            f" {len(rows)} predictions logged; index {metrics['outcomes']};"
             f" {sum(caller.failures for caller in callers)} requests sent again"
         )
     logged = Counter(row["prediction_id"] for row in rows)
