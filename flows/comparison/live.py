@@ -97,10 +97,10 @@ def _in_split(rollout: Rollout, phase: PhaseMetrics, task: Task) -> tuple[Outcom
     findings = [primary, ratio, _failures(challenger), *kpis]
     if worse:
         return "reject", f"its loss is surely higher ({primary.said})", findings
+    if ratio.passed is False:  # before any wait for labels: a timeout must not step over it
+        return "invalid", ratio.said, findings
     if challenger.loss.n < need:
         return "continue", f"{challenger.loss.n} of at least {need} labelled requests", findings
-    if ratio.passed is False:
-        return "invalid", ratio.said, findings
     return "promote", f"nothing speaks against it after {challenger.loss.n} labelled requests", findings
 
 

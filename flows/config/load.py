@@ -34,9 +34,11 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> ModelCon
     missing: list[str] = []
     filled = _fill(raw, environ, missing)
     unset = list(dict.fromkeys(missing))
-    mistakes = [f"the environment variable {name} is not set" for name in unset] + mistakes_of(filled)
+    wrong = mistakes_of(filled)
+    mistakes = [f"the environment variable {name} is not set" for name in unset] + wrong
     if mistakes:
-        raise _refusal(str(path), mistakes, f"`export {unset[0]}=...`. " if unset else "")
+        export = f"`export {' '.join(f'{name}=...' for name in unset)}`. " if unset else ""
+        raise _refusal(str(path), mistakes, export, rest=bool(wrong))
     return ModelConfig.model_validate(filled)
 
 
@@ -97,11 +99,11 @@ def _write_whole(path: Path, text: str) -> None:
         Path(draft).unlink(missing_ok=True)
 
 
-def _refusal(source: str, mistakes: list[str], first: str = "") -> ConfigError:
+def _refusal(source: str, mistakes: list[str], first: str = "", *, rest: bool = True) -> ConfigError:
     return ConfigError(
         f"The configuration {source} was refused.",
         "; ".join(mistakes) + ".",
-        f"{first}Correct the keys named; `understudy init --help` shows a whole file.",
+        f"{first}Correct the keys named; `understudy init --help` shows a whole file." if rest else first.strip(),
     )
 
 

@@ -19,6 +19,7 @@ _DEPENDENT: dict[Place, tuple[Place, ...]] = {
     ("detection", "window"): (("detection", "min_rows"),),
     ("detection", "min_rows"): (("detection", "window"),),
 }
+_TEXT_OR_NUMBER: Place = ("data", "positive")
 _SAID = {
     "missing": "is missing",
     "extra_forbidden": "unknown key",
@@ -27,7 +28,8 @@ _SAID = {
     "model_type": "should hold keys of its own",
     "model_attributes_type": "should hold keys of its own",
     "string_pattern_mismatch": f"should be {_NAME}",
-    "string_type": "should be text; write it in quotes",
+    "string_type": "should be text, in quotes",
+    "too_short": "should not be empty",
     "invalid_key": "a key should be text",
 }
 
@@ -102,7 +104,12 @@ def _drop(tree: Any, place: Place) -> None:
 def _words(error: Any) -> str:
     place: Place = error["loc"]
     said = _SAID.get(error["type"]) or error["msg"].removeprefix("Value error, ")
-    said = said.removeprefix("Input ").replace("unable to parse string as an integer", "it is no number")
+    said = said.removeprefix("Input ").partition(", unable to")[0].partition(", got a number")[0]
+    said = said.replace("datetime.timedelta(0)", "0s")
+    if error["type"] == "string_pattern_mismatch" and place != ("model",):
+        said = "should not be blank"
+    if place[:2] == _TEXT_OR_NUMBER:
+        place, said = _TEXT_OR_NUMBER, "should be text or a whole number"
     said += _close(place) if error["type"] == "extra_forbidden" else ""
     path = ".".join(str(part) for part in place if part != "[key]")
     return f"{path}: {said}{_given(error)}" if path else f"{said}{_given(error)}"

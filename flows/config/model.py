@@ -3,27 +3,29 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from flows.config.conditions import METRICS, condition_mistakes
-from flows.config.durations import Duration
+from flows.config.durations import Duration, text
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Period = Annotated[Duration, Field(gt=timedelta(0))]
+Name = Annotated[str, Field(pattern=r"\S")]
 Action = Literal["retrain", "investigate", "investigate_and_retrain"]
 
 
 class Section(BaseModel):
     """Closed and frozen: an unknown key is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Features(Section):
     """Columns that the model may see."""
 
-    numeric: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
+    numeric: tuple[Name, ...] = ()
+    categorical: tuple[Name, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -34,12 +36,12 @@ class Features(Section):
 class Data(Section):
     """Where the time-ordered table is and what its columns mean."""
 
-    source: str | None = Field(default=None, description="CSV or Parquet file; ${NAME} reads the environment")
-    time: str | None = Field(default=None, description="Time column; without one, rows are `row_every` apart")
-    row_every: Duration = Field(default=timedelta(minutes=1), description="Distance of rows without a time column")
-    key: str | None = Field(default=None, description="Column of the caller's stable id; row number if absent")
+    source: Name | None = Field(default=None, description="CSV or Parquet file; ${NAME} reads the environment")
+    time: Name | None = Field(default=None, description="Time column; without one, rows are `row_every` apart")
+    row_every: Period = Field(default=timedelta(minutes=1), description="Distance of rows without a time column")
+    key: Name | None = Field(default=None, description="Column of the caller's stable id; row number if absent")
     positive: str | int | None = Field(default=None, description="Value of the target that counts as 1")
-    kpis: dict[str, str] = Field(default_factory=dict, description="KPI name -> column, e.g. revenue")
+    kpis: dict[Name, Name] = Field(default_factory=dict, description="KPI name -> column, e.g. revenue")
     label_delay: Duration = Field(default=timedelta(days=1), description="How long labels take to arrive")
 
     @field_validator("positive", mode="before")
@@ -52,13 +54,13 @@ class Data(Section):
 class Training(Section):
     """How a challenger is made."""
 
-    window: Duration | None = Field(default=timedelta(days=180), description="Newest rows to learn from; null = all")
-    candidate_windows: tuple[Duration | None, ...] = Field(
+    window: Period | None = Field(default=timedelta(days=180), description="Newest rows to learn from; null = all")
+    candidate_windows: tuple[Period | None, ...] = Field(
         default=(), description="Further windows; the one that is best on time-ordered validation wins"
     )
     min_rows: Count = 10_000
     holdout: Annotated[float, Field(gt=0, lt=0.9)] = 0.2
-    families: tuple[Literal["xgboost", "linear"], ...] = ("xgboost", "linear")
+    families: Annotated[tuple[Literal["xgboost", "linear"], ...], Field(min_length=1)] = ("xgboost", "linear")
     trials: Annotated[int, Field(ge=0, le=1000)] = 50
     time_budget: Duration = timedelta(minutes=30)
     refit: bool = Field(default=True, description="After the comparison, refit on all rows, the holdout included")
@@ -69,7 +71,7 @@ class Training(Section):
 class Rule(Section):
     """Any rule that fires triggers its action."""
 
-    name: str
+    name: Name
     trigger: Literal["drift", "performance", "age", "volume", "schedule"]
     condition: str = Field(description="Over named metrics, e.g. 'error_increase > 0.15 and labelled >= 100'")
     action: Action = "retrain"
@@ -130,6 +132,14 @@ class StepConfig(Section):
     min_labelled: Annotated[int, Field(ge=0)] = 100
     on_timeout: Literal["advance", "hold", "roll_back"] = "hold"
 
+    @field_validator("max")
+    @classmethod
+    def _long_enough(cls, value: timedelta | None, seen: ValidationInfo) -> timedelta | None:
+        shortest = seen.data.get("min")
+        if value is not None and shortest is not None and value < shortest:
+            raise ValueError(f"{text(value)} is shorter than min, {text(shortest)}")
+        return value
+
 
 class RolloutConfig(Section):
     """Shadow first, then a growing canary."""
@@ -172,7 +182,7 @@ class ModelConfig(Section):
     model: Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$")]
     description: str = ""
     task: Literal["binary", "regression"]
-    target: str
+    target: Name
     features: Features
     data: Data = Data()
     training: Training = Training()

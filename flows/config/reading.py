@@ -8,6 +8,8 @@ import yaml
 
 from flows.errors import ConfigError
 
+_MOST = 100_000  # values in one file
+
 
 class _Loader(yaml.SafeLoader):
     """PyYAML takes the last of two equal keys and says nothing."""
@@ -22,6 +24,13 @@ class _Loader(yaml.SafeLoader):
                 )
             seen[str(key.value)] = key.start_mark.line + 1
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # a value that looks like a date or number and is none
+            said = f"{error} (write it in quotes if it is text)" if isinstance(node, yaml.ScalarNode) else str(error)
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark) from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -47,6 +56,7 @@ def _read(path: Path) -> object:
     try:
         text = path.read_text("utf-8")
         raw: object = yaml.load(text, _Loader)  # noqa: S506  a safe loader
+        _refuse_endless(raw)
     except OSError as error:
         raise ConfigError(
             f"The configuration {path} cannot be read.",
@@ -58,9 +68,20 @@ def _read(path: Path) -> object:
         raise ConfigError(f"The configuration {path} is no text.", why, "Save it as UTF-8.") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         quotes = ' Between { and }, write "${NAME}" in quotes.' if "${" in text else ""
-        mend = f"Correct the line named.{quotes}"
+        mend = f"Correct the line named.{quotes}" if "Line" in _said(error) else "Correct the file."
         raise ConfigError(f"The configuration {path} is no YAML.", _said(error), mend) from error
     return raw
+
+
+def _refuse_endless(raw: object) -> None:
+    """Anchors can hold themselves, or each other more often than memory lasts."""
+    waiting, seen = [raw], 0
+    while waiting:
+        one = waiting.pop()
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        seen += 1
+        if seen > _MOST:
+            raise ValueError("an anchor (&) holds itself, or anchors hold too much")
 
 
 def _said(error: Exception) -> str:

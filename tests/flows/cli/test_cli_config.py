@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from flows.config.mistakes import mistakes_of
 from registry.home import Settings
 
+ANCHORS = list(zip("abcdefg", "bcdefgh", strict=True))
 GOOD = yaml.safe_load(CHURN)
 
 
@@ -96,6 +97,24 @@ notify: {urls: "slack://s3cret"}
         (CHURN + "detection: {window: 100}\n", "there would never be enough data"),
         (CHURN + "promotion: {metric: rmse}\n", "metric 'rmse' does not fit task 'binary'"),
         (CHURN + "min_rows: 5\n", "did you mean training.min_rows?"),
+        ("a: &a\n  b: *a\n", "an anchor (&) holds itself"),
+        (
+            "a: &a [1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(f"{y}: &{y} [{f'*{x}, ' * 8}]\n" for x, y in ANCHORS),
+            "too much",
+        ),
+        ("model: churn\ntarget: 2026-13-45\n", "Line 2, column 9: month must be in 1..12 (write it in quotes"),
+        ("model: *other\n", "found undefined alias 'other'"),
+        ("model: a\n---\nmodel: b\n", "another document"),
+        ("model: !!python/object/apply:os.system [ls]\n", "could not determine a constructor"),
+        ("model: a\0b\n", "special characters are not allowed"),
+        (CHURN + "guards: {deadline_ms: .inf}\n", "guards.deadline_ms: should be a finite number (given: inf)"),
+        (CHURN.replace("[plan]", '[" "]'), "features.categorical.0: should not be blank (given: ' ')"),
+        (CHURN.replace("churn.csv", '""'), "data.source: should not be blank"),
+        (CHURN.replace('"yes"', "[a]"), "data.positive: should be text or a whole number (given: ['a'])"),
+        (CHURN.replace("churn.csv", "churn.csv, row_every: 0s"), "data.row_every: should be greater than 0s"),
+        (CHURN.replace("100", "100, families: []"), "training.families: should not be empty"),
+        (CHURN.replace("100", "100, window: 0d"), "training.window: should be greater than 0s (given: '0d')"),
+        (CHURN + "rollout: {steps: [{share: 1, min: 2d, max: 1h}]}\n", "steps.0.max: 1h is shorter than min, 2d"),
     ],
 )
 def test_a_file_that_cannot_be_right_is_refused_with_the_reason(understudy, text, said):

@@ -89,6 +89,13 @@ def test_a_sample_ratio_mismatch_blocks_promotion_but_not_rejection():
     assert judged(rollout(500_000), variants=skewed_and_bad, weights=weights).outcome == "reject"
 
 
+def test_a_sample_ratio_mismatch_is_told_before_labels_are_waited_for():
+    weights = {"champion": 500_000, "challenger": 500_000}
+    skewed = {"champion": arm(10, 0.1, 900), "challenger": arm(10, 0.1, 500)}
+
+    assert judged(rollout(500_000), variants=skewed, weights=weights).outcome == "invalid"
+
+
 def test_a_step_without_traffic_is_no_verdict():
     with pytest.raises(NotEnoughData, match="no traffic yet"):
         compare_live(

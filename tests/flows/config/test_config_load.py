@@ -53,7 +53,14 @@ def test_every_variable_that_is_not_set_is_named_once_beside_the_other_mistakes(
     assert caught.value.why.count("NAME is not set") == 1
     assert "OTHER is not set" in caught.value.why
     assert "task: should be" in caught.value.why
-    assert "`export NAME=...`" in caught.value.mend
+    assert caught.value.mend.startswith("`export NAME=... OTHER=...`. Correct the keys named")
+
+
+def test_a_file_that_only_lacks_a_variable_is_mended_by_it_alone(written):
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(FILLED), {})
+
+    assert caught.value.mend == "`export NAME=...`."
 
 
 def test_what_was_registered_is_read_again_as_it_was(written):

@@ -237,3 +237,45 @@ def test_fifty_columns_of_a_hundred_thousand_rows_take_seconds():
     between(reference, reference, make_config(names, []))
 
     assert time.monotonic() - began < 5
+
+
+def test_lost_columns_are_an_answer_even_where_nothing_could_be_measured():
+    report = between(REFERENCE, sample(1000, 2, x=[None] * 1000).drop("c"))
+
+    assert report.enough
+    assert report.said == "2 of 2 features drifted: c, x"
+
+
+def test_missing_values_that_came_back_are_drift_too():
+    found = seen(between(sample(5000, 1, x=[None, 1.0] * 2500), sample(1000, 2, x=[1.0] * 1000)))["x"]
+
+    assert found.missing_change == pytest.approx(-0.5)
+    assert found.drifted
+
+
+@pytest.mark.parametrize(
+    ("psi", "by_chance", "statistic", "judgement"),
+    [
+        (0.3, 0.1, 0.1, (True, True)),
+        (0.1, 0.05, 0.1, (True, False)),  # below the threshold
+        (0.3, 0.4, 0.1, (True, False)),  # below chance
+        (0.3, 0.1, 0.02, (False, False)),  # a trifle
+    ],
+)
+def test_high_is_drift_with_a_psi_beyond_the_threshold_and_beyond_chance(psi, by_chance, statistic, judgement):
+    (found,) = judged([feature(psi=psi, null_psi=by_chance, statistic=statistic, p_value=1e-9)], CONFIG.detection)
+
+    assert (found.drifted, found.high) == judgement
+
+
+def test_of_many_drifted_features_five_are_named():
+    names = [f"x{i}" for i in range(7)]
+    low, high = (pl.DataFrame({name: np.arange(1000.0) + by for name in names}) for by in (0, 500))
+
+    assert between(low, high, make_config(names, [])).said == "7 of 7 features drifted: x0, x1, x2, x3, x4 and 2 more"
+
+
+def test_predictions_that_the_reference_never_had_are_not_compared():
+    was = REFERENCE.with_columns(_score=pl.lit(None, dtype=pl.Float64))
+
+    assert between(was, sample(1000, 2, _score=[0.5] * 1000)).score_drift is None
