@@ -16,7 +16,7 @@ RECOMMENDATIONS: dict[Severity, str] = {
     "HIGH": "plan retraining",
     "CRITICAL": "retrain now",
 }
-_STRONG, _VERY_STRONG = 0.15, 0.50
+_VERY_STRONG = 0.50
 
 
 class RetrainDecision(Record, frozen=True, kw_only=True):
@@ -60,8 +60,9 @@ def decide(config: ModelConfig, metrics: Mapping[str, float | None], report: Dri
     answers = [(rule, fires(rule, metrics)) for rule in config.detection.rules]
     fired = [rule for rule, answer in answers if answer]
     retraining = [rule for rule in fired if rule.action != "investigate"]
-    concept, data = _concept(metrics), bool(report.drifted)
-    severity = _severity(metrics, report, fired)
+    strong = config.detection.error_increase
+    concept, data = _concept(metrics, strong), bool(report.drifted)
+    severity = _severity(metrics, report, fired, strong)
     chosen = next(iter(retraining or fired), None)
     return RetrainDecision(
         triggered=bool(retraining),
@@ -79,26 +80,26 @@ def decide(config: ModelConfig, metrics: Mapping[str, float | None], report: Dri
     )
 
 
-def _concept(metrics: Mapping[str, float | None]) -> bool:
+def _concept(metrics: Mapping[str, float | None], strong: float) -> bool:
     increase, p = metrics.get("error_increase"), metrics.get("error_p")
-    return increase is not None and p is not None and increase > _STRONG and p < 0.05
+    return increase is not None and p is not None and increase > strong and p < 0.05
 
 
-def _degraded(metrics: Mapping[str, float | None]) -> bool:
+def _degraded(metrics: Mapping[str, float | None], strong: float) -> bool:
     increase, p = metrics.get("baseline_increase"), metrics.get("baseline_p")
-    return increase is not None and p is not None and increase > _STRONG and p < 0.01
+    return increase is not None and p is not None and increase > strong and p < 0.01
 
 
-def _severity(metrics: Mapping[str, float | None], report: DriftReport, fired: list[Rule]) -> Severity:
+def _severity(metrics: Mapping[str, float | None], report: DriftReport, fired: list[Rule], strong: float) -> Severity:
     increase = metrics.get("error_increase") or 0.0
-    concept = _concept(metrics)
-    if concept and increase > _VERY_STRONG:
+    concept = _concept(metrics, strong)
+    if concept and increase > max(_VERY_STRONG, strong):
         return "CRITICAL"
-    strong = concept + _degraded(metrics) + (len(report.drifted) > 5)
-    if strong >= 2:
+    signals = concept + _degraded(metrics, strong) + (len(report.drifted) > 5)
+    if signals >= 2:
         return "HIGH"
     mild = len(fired) + bool(report.drifted)
-    return "MEDIUM" if strong or mild >= 3 else "LOW"
+    return "MEDIUM" if signals or mild >= 3 else "LOW"
 
 
 def _confidence(rule: Rule | None, metrics: Mapping[str, float | None], report: DriftReport) -> float:

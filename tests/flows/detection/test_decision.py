@@ -97,3 +97,13 @@ def test_the_first_retraining_rule_wins_over_earlier_looks():
 
 def test_without_any_rule_nothing_fires():
     assert decide(make_config(detection={"rules": []}), CALM, report(drifted())).rule is None
+
+
+def test_the_limit_of_the_configuration_says_what_is_concept_drift():
+    risen = CALM | {"error_increase": 0.25, "error_p": 0.001}
+
+    loose, strict = (
+        decide(make_config(detection={"error_increase": limit}), risen, report(feature())) for limit in (0.15, 0.3)
+    )
+
+    assert (loose.drift_type, strict.drift_type) == ("concept", "none")
