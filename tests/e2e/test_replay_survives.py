@@ -11,7 +11,7 @@ from e2e_commands import Place
 from flows.demo.leads import leads
 from flows.demo.show import CONFIG
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.timeout(900)]
 ROWS = 3000
 REPLAY = ("--first", "0.2", "--batch", "12h", "--json")
 
@@ -52,6 +52,8 @@ def exact(printed):
     return summary
 
 
+# Not in CI: a worker killed while it holds a run "Pending" leaves the run's concurrency slot taken for minutes.
+@pytest.mark.long
 def test_killing_router_worker_and_server_loses_nothing(place, table, tmp_path):
     replay = begun(place, table, tmp_path)
     killed = []
@@ -65,6 +67,7 @@ def test_killing_router_worker_and_server_loses_nothing(place, table, tmp_path):
     assert exact((tmp_path / "replay.json").read_text())["rows"] == ROWS - ROWS // 5
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("said", ["training the first champion", f" of {ROWS - ROWS // 5} rows"])
 def test_an_interrupted_replay_goes_on_where_it_was(place, table, tmp_path, said):
     replay = begun(place, table, tmp_path, said)
