@@ -53,10 +53,11 @@ def wanted_ports(settings: Settings) -> dict[str, int]:
 def refusal(mistakes: list[str], variables: list[str]) -> Refusal:
     """Name the ports and the settings to change."""
     example = f"{variables[0]}={free_port()}"
+    stop = "Stop that process, or choose" if any(" is held by " in one for one in mistakes) else "Choose"
     return PortBusy(
         "Nothing was started: a port cannot be used.",
         "; ".join(mistakes) + ".",
-        f"Stop that process, or choose another port, e.g. `export {example}` (set {', '.join(variables)}).",
+        f"{stop} another port, e.g. `export {example}` (set {', '.join(variables)}).",
     )
 
 

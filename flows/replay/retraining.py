@@ -1,7 +1,7 @@
 """While a retraining is pending the virtual clock waits; a wake-up that was lost is made up for."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from flows.replay.errors import ReplayStuck
@@ -93,7 +93,7 @@ def _settle(
 ) -> RetrainingEvent:
     began = clock()
     while is_pending(now := live.registry.retraining_event(event.id)):
-        run, identity = _newest_run(live, event, clock() - began)
+        run, identity = _telling_run(live, event, clock() - began)
         action = next_action(run, clock() - began)
         if action == "fail":
             raise _stuck(event, run)
@@ -127,15 +127,32 @@ def _retrain_runs(live: Live) -> list[Any]:
     return live.prefect(ask)
 
 
-def _newest_run(live: Live, event: RetrainingEvent, waited: float) -> tuple[Run, Any]:
+def telling(states: Sequence[str]) -> int:
+    """
+    Choose the run that says how a retraining is doing.
+
+    A run that goes on comes first. Next one that is about to: if its worker was killed, it keeps
+    Prefect's concurrency slot, and every newer run waits behind it for nothing.
+
+    Args:
+        states: Types of the states of all runs, newest run first; at least one.
+
+    Example:
+        >>> telling(["SCHEDULED", "PENDING", "CRASHED"]), telling(["CRASHED", "COMPLETED"])
+        (1, 0)
+    """
+    return next((states.index(state) for state in ("RUNNING", "PENDING") if state in states), 0)
+
+
+def _telling_run(live: Live, event: RetrainingEvent, waited: float) -> tuple[Run, Any]:
     from datetime import UTC, datetime
 
     runs = runs_of(live, event.id)
     if not runs:
         return Run("NONE", waited, 0), None
-    state = runs[0].state
-    age = (datetime.now(UTC) - state.timestamp).total_seconds()
-    return Run(state.type.value, age, len(runs)), runs[0].id
+    chosen = runs[telling([run.state.type.value for run in runs])]
+    age = (datetime.now(UTC) - chosen.state.timestamp).total_seconds()
+    return Run(chosen.state.type.value, age, len(runs)), chosen.id
 
 
 def _start(live: Live, event: RetrainingEvent) -> None:

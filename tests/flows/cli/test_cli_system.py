@@ -215,6 +215,14 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(understudy, monkey
     assert set(tree()) <= {".writable", "admin-token", "run/ops.lock"}
 
 
+def test_one_port_for_two_servers_is_mended_by_another_port_alone(understudy, monkeypatch):
+    monkeypatch.setenv("UNDERSTUDY_ADMIN_PORT", str(Settings().router_port))
+    said = understudy("up").refused(3)
+
+    assert "is wanted by UNDERSTUDY_ROUTER_PORT and UNDERSTUDY_ADMIN_PORT" in said
+    assert "Mend: Choose another port" in said
+
+
 def test_another_program_on_the_routers_port_is_not_taken_for_the_router(furnished, monkeypatch):
     class Page(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):

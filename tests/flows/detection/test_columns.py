@@ -217,3 +217,41 @@ def test_the_unit_of_measurement_does_not_matter(seed, factor, offset):
 
     assert ours.statistic == pytest.approx(theirs.statistic, abs=0.011)
     assert ours.psi == pytest.approx(theirs.psi, rel=0.2, abs=0.02)
+
+
+def test_a_profile_counts_for_all_the_rows_behind_it():
+    dice = np.random.default_rng(4)
+    long, now = (pl.Series("x", dice.normal(by, 1, size)) for by, size in ((0.0, 50_000), (0.1, 5000)))
+    whole = Numbers.of(long)
+    stored, exact = numeric(long, now), numeric_drift("x", whole, Numbers.of(now), LIMITS)
+
+    assert stored.psi == pytest.approx(exact.psi, abs=0.001)
+    assert stored.null_psi == pytest.approx(exact.null_psi)
+    assert exact.p_value <= stored.p_value < 4 * exact.p_value < 1e-3
+
+
+def test_levels_that_a_profile_had_no_room_for_are_neither_new_nor_drift():
+    many = [f"l{i}" for i in range(3000)]
+    found = categorical(many * 4, [*many, *["l2999"] * 9])
+
+    assert found.p_value > 0.05
+    assert found.findings == ()
+
+
+def test_an_absent_column_loses_no_more_values_than_it_had():
+    assert absent("x", numeric_profile(pl.Series("x", [1.0, None] * 50))).missing_change == 0.5
+
+
+@pytest.mark.parametrize(("missing", "said"), [(4, False), (10, True)])
+def test_half_a_percent_of_missing_values_is_worth_a_word(missing, said):
+    found = numeric([*[0.0, 1.0] * 500], [*[0.0, 1.0] * 500][missing:] + [None] * missing)
+
+    assert any("missing values rose" in finding for finding in found.findings) is said
+
+
+@pytest.mark.parametrize(("far", "said"), [(30, False), (80, True)])
+def test_outliers_are_said_beyond_the_configured_share(far, said):
+    found = numeric(NORMAL, [*[0.0, 0.5] * ((1000 - far) // 2), *[50.0] * far])
+
+    assert found.outlier_share == pytest.approx(far / 1000)
+    assert any("beyond 3 standard deviations" in finding for finding in found.findings) is said

@@ -107,3 +107,8 @@ def test_the_limit_of_the_configuration_says_what_is_concept_drift():
     )
 
     assert (loose.drift_type, strict.drift_type) == ("concept", "none")
+
+
+def test_a_champion_that_only_seems_worse_is_no_strong_signal():
+    assert decided({"baseline_increase": 0.4, "baseline_p": 0.2}).severity == "LOW"
+    assert decided(RISEN | {"baseline_increase": 0.4, "baseline_p": 0.2}).severity == "MEDIUM"

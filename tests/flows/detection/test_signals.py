@@ -212,3 +212,10 @@ def test_a_kpi_that_is_no_number_is_not_part_of_the_mean():
 
     assert kpi_metrics(config, frame) == {"revenue": 2.0}
     assert kpi_metrics(config, frame[1:3]) == {"revenue": None}
+
+
+def test_few_rows_before_the_newest_window_are_unknown_too():
+    found = seen([0.1, 0.2] * 74)
+
+    assert found["error"] == pytest.approx(0.15)
+    assert (found["error_increase"], found["error_p"]) == (None, None)

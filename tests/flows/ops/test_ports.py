@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from flows.ops.errors import PortBusy
-from flows.ops.ports import free_port, holder, refuse_busy_ports
+from flows.ops.ports import free_port, holder, refuse_busy_ports, wanted_ports
 from registry.home import Settings
 
 
@@ -15,6 +15,10 @@ def settings():
 
 def test_free_ports_are_fine(settings):
     refuse_busy_ports(settings)
+
+    wanted = wanted_ports(settings)
+    assert sorted(wanted.values()) == sorted([settings.router_port, settings.admin_port, settings.prefect_port])
+    assert {holder(port) for port in wanted.values()} == {None}
 
 
 def test_a_busy_port_is_refused_with_port_holder_and_the_setting_to_change(settings):
@@ -58,6 +62,8 @@ def test_a_foreign_prefect_server_needs_no_port_of_ours(settings, monkeypatch):
         held.listen()
 
         refuse_busy_ports(settings)
+
+    assert settings.prefect_port not in wanted_ports(settings).values()
 
 
 def test_a_free_port_has_no_holder():

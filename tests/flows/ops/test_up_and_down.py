@@ -100,8 +100,10 @@ def test_a_killed_process_comes_back(system, name):
     victim = process(system, name).pid
     os.kill(victim, signal.SIGKILL)
 
-    until(lambda: process(system, name).pid not in (None, victim), 5)
-    until(lambda: process(system, name).health == "healthy", 60)
+    successor = until(lambda: (pid := process(system, name).pid) != victim and pid, 5)
+    assert until(lambda: process(system, name).health == "healthy", 60)
+    assert process(system, name).pid == successor
+    assert not psutil.pid_exists(victim)
 
 
 def test_every_deployment_is_there_and_deploying_again_changes_nothing(system, prefect):
@@ -121,7 +123,7 @@ def test_cron_deployments_get_scheduled_runs(prefect):
         planned = {run.deployment_id for run in prefect.read_flow_runs() if run.state.is_scheduled()}
         return deployments and deployments <= planned
 
-    until(scheduled, 90)
+    assert until(scheduled, 90)
 
 
 def test_a_deployment_runs(prefect):
@@ -157,7 +159,7 @@ def test_a_run_without_heartbeat_becomes_crashed(prefect):
     run = prefect.create_flow_run(load_flow(deployment.entrypoint), state=Running())
     send(prefect, "prefect.flow-run.heartbeat", f"prefect.flow-run.{run.id}", {})
 
-    until(lambda: prefect.read_flow_run(run.id).state.is_crashed(), 180)
+    assert until(lambda: prefect.read_flow_run(run.id).state.is_crashed(), 180)
 
 
 def test_a_killed_supervisor_takes_everything_along_and_up_mends_it(system):
