@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 from flows.comparison.findings import number, of_effect, plain
 from flows.comparison.metrics import DEFAULT_METRIC, HIGHER_IS_BETTER, Floats, gains, improvement, metrics_of
 from flows.stats.checks import binary, finite, same_length
-from flows.stats.paired import mcnemar, paired_mean
-from flows.stats.ranking import delong
+from flows.stats.paired.binary import mcnemar
+from flows.stats.paired.losses import paired_mean
+from flows.stats.paired.ranking import delong
 from flows.stats.results import Effect
 from registry.records.policy import PromotionPolicy
 from registry.records.verdict import Decision, Finding, Outcome

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from flows.comparison.findings import of_sequence, plain
 from flows.errors import NotEnoughData
+from flows.stats.integrity.srm import sample_ratio
 from flows.stats.results import AlwaysValid
-from flows.stats.sequential import discordant_pairs, paired_sequence, two_sample_sequence
-from flows.stats.srm import sample_ratio
+from flows.stats.sequential.asymptotic import paired_sequence, two_sample_sequence
+from flows.stats.sequential.pairs import discordant_pairs
 from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, VariantMetrics
 from registry.records.plan import CHAMPION
 from registry.records.policy import PromotionPolicy

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.stats.ranking import auc
+from flows.stats.paired.ranking import auc
 from registry.records.version import Task
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,7 @@ from scipy import special
 from flows.config.model import ModelConfig
 from flows.detection.drift import DriftReport
 from flows.detection.profile import finite_values, moments
-from flows.stats.unpaired import welch
+from flows.stats.unpaired.means import welch
 from registry.records.version import ModelVersion
 
 BACK = 4  # windows before the newest one that it is compared with

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.stats.ranking import auc
+from flows.stats.paired.ranking import auc
 from registry.records.version import Task
 
 Numbers = NDArray[np.float64]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flows.stats.results import Numbers
+from flows.stats.moments import Moments
 
 _ROUNDING = 1e-9
 
@@ -53,7 +53,7 @@ def counts(**given: int) -> None:
         raise ValueError(f"{', '.join(bad)}; counts are whole and not negative")
 
 
-def numbers(name: str, given: tuple[int, float, float]) -> Numbers:
+def numbers(name: str, given: tuple[int, float, float]) -> Moments:
     """
     Sufficient statistics that some sample can have.
 
@@ -66,7 +66,7 @@ def numbers(name: str, given: tuple[int, float, float]) -> Numbers:
         bad.append(f"m2 of {name} is {m2}, below 0")
     if bad:
         raise ValueError(f"{', '.join(bad)}; leave out the rows whose value is no number")
-    return Numbers(n, mean, max(m2, 0.0))
+    return Moments(n, mean, max(m2, 0.0))
 
 
 def _countable(value: float) -> bool:

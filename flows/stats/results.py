@@ -3,20 +3,6 @@
 import math
 import sys
 from dataclasses import dataclass
-from typing import NamedTuple
-
-
-class Numbers(NamedTuple):
-    """
-    Sufficient statistics of one sample.
-
-    Attributes:
-        m2: Sum of squared deviations from the mean.
-    """
-
-    n: int
-    mean: float
-    m2: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,28 @@ class Moments(Record, frozen=True, kw_only=True):
         return self.m2 / (self.n - 1) if self.n > 1 else float("nan")
 
 
+class UnitMoments(Record, frozen=True, kw_only=True):
+    """
+    Mergeable sufficient statistics of (requests, sum of a number) over keys.
+
+    Callers are dealt by key and come back, so keys are the unit of analysis, not requests
+    (Deng, Knoblich, Lu 2018); a request without a key is a unit of its own.
+
+    Attributes:
+        n: Keys with at least one value.
+        mean_x, mean_y: Mean number of values, and mean sum of values, per key.
+        m2_x, m2_y: Sums of squared deviations.
+        co: Sum of products of deviations.
+    """
+
+    n: int = 0
+    mean_x: float = 0.0
+    mean_y: float = 0.0
+    m2_x: float = 0.0
+    m2_y: float = 0.0
+    co: float = 0.0
+
+
 class VariantMetrics(Record, frozen=True, kw_only=True):
     """
     What one variant did in one phase.
@@ -51,6 +73,8 @@ class VariantMetrics(Record, frozen=True, kw_only=True):
             absolute error (regression).
         correct: 1 where the predicted class was right (binary only).
         outcomes: Every other metric that arrived, e.g. "revenue".
+        units: The same by key: "loss", "correct" and every other metric.
+        keys: Distinct keys among assigned.
     """
 
     version: str
@@ -64,6 +88,8 @@ class VariantMetrics(Record, frozen=True, kw_only=True):
     loss: Moments = Moments()
     correct: Moments = Moments()
     outcomes: dict[str, Moments] = {}
+    units: dict[str, UnitMoments] = {}
+    keys: int = 0
 
 
 class ShadowMetrics(Record, frozen=True, kw_only=True):
@@ -78,6 +104,7 @@ class ShadowMetrics(Record, frozen=True, kw_only=True):
         pairs: Labelled copies scored by both.
         champion_only_right, challenger_only_right: Discordant pairs (binary).
         loss_difference: Champion loss minus shadow loss; positive is better.
+        units: The same by key: "loss" (difference), "correct" (challenger minus champion).
     """
 
     version: str
@@ -92,6 +119,7 @@ class ShadowMetrics(Record, frozen=True, kw_only=True):
     champion_only_right: int = 0
     challenger_only_right: int = 0
     loss_difference: Moments = Moments()
+    units: dict[str, UnitMoments] = {}
 
 
 class PhaseMetrics(Record, frozen=True, kw_only=True):

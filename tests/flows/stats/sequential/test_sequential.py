@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from flows.stats.sequential import discordant_log_e, discordant_pairs, paired_sequence, two_sample_sequence
-from flows.stats.srm import sample_ratio
+from flows.stats.integrity.srm import sample_ratio
+from flows.stats.sequential.asymptotic import paired_sequence, two_sample_sequence
+from flows.stats.sequential.pairs import discordant_log_e, discordant_pairs
 
 counts = st.integers(0, 400)
 

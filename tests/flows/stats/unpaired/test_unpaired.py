@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from flows.stats.unpaired import newcombe, welch
+from flows.stats.unpaired.means import welch
+from flows.stats.unpaired.proportions import newcombe
 
 
 def test_welch_agrees_with_scipy():

@@ -10,8 +10,9 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
-from flows.stats.paired import mcnemar, mcnemar_log_p, paired_mean
-from flows.stats.ranking import auc, delong
+from flows.stats.paired.binary import mcnemar, mcnemar_log_p
+from flows.stats.paired.losses import paired_mean
+from flows.stats.paired.ranking import auc, delong
 
 losses = arrays(np.float64, st.integers(3, 40), elements=st.floats(-1e3, 1e3))
 bits = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60)

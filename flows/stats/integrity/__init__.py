@@ -1,0 +1,1 @@
+"""Can the comparison be trusted at all?"""
