@@ -87,7 +87,7 @@ def _live(model: str, keys: list[str], *, as_json: bool) -> None:
 
 def assigned(model: str, key: str) -> Mapping[str, Any]:
     """Assign one key by the plan in force."""
-    from flows.cli.plan import plan_of
+    from flows.cli.traffic import plan_of
 
     plan = plan_of(model)
     found = plan.assign(key)

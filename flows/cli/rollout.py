@@ -132,7 +132,7 @@ def step_text(found: "Rollout") -> str:
 
 
 def _show_plan(plan: "TrafficPlan", *, as_json: bool) -> None:
-    from flows.cli.plan import split_of
+    from flows.cli.traffic import split_of
     from flows.cli.screen import text
 
     if as_json:

@@ -46,7 +46,7 @@ def watch(
 def look(model: str) -> "tuple[TrafficPlan, Rollout | None, ModelMetrics]":
     """Ask registry and router once."""
     from flows.cli.office import opened_registry
-    from flows.cli.plan import plan_of
+    from flows.cli.traffic import plan_of
     from flows.client import RouterClient
 
     plan = plan_of(model)
@@ -61,7 +61,7 @@ def scene(plan: "TrafficPlan", rollout: "Rollout | None", metrics: "ModelMetrics
     from rich.console import Group
     from rich.markup import escape
 
-    from flows.cli.plan import split_of
+    from flows.cli.traffic import split_of
     from flows.cli.rollout import step_text
     from flows.cli.screen import text
 

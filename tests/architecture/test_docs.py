@@ -20,7 +20,7 @@ API = TEXTS["http-api.md"]
 BLOCKS = [block for text in TEXTS.values() for block in re.findall(r"```(?:bash|console)\n(.*?)```", text, re.DOTALL)]
 LINES = [line.removeprefix("$ ").strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = sorted({tuple(line.split("#")[0].split()[1:3]) for line in LINES if line.startswith("understudy ")})
-GROUPS = ("audit", "decision", "models", "plan", "rollout")
+GROUPS = ("audit", "decision", "models", "rollout", "traffic")
 
 
 def anchors(text):

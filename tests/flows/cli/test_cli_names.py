@@ -13,8 +13,8 @@ from registry.store.registry import Registry
 WHY = ("--reason", "because")
 TAKE_A_MODEL = [
     ("models", "list"),
-    ("plan", "show"),
-    ("plan", "history"),
+    ("traffic", "show"),
+    ("traffic", "history"),
     ("decision", "list"),
     ("audit", "list"),
     ("events",),
@@ -28,7 +28,7 @@ TAKE_A_MODEL = [
 ]
 TAKE_MORE = [
     (("models", "show"), ("v1.0.0",)),
-    (("plan", "preview"), ("key",)),
+    (("traffic", "preview"), ("key",)),
     (("assign",), ("key",)),
     (("promote",), ("v1.1.0", *WHY)),
     (("promote",), ("v1.1.0", *WHY, "--dry-run")),
@@ -77,7 +77,7 @@ def test_an_unknown_version_is_refused_with_those_that_are_known(furnished, word
 
 
 def test_with_no_model_at_all_the_mend_is_init(understudy):
-    said = understudy("plan", "show", "churn").refused()
+    said = understudy("traffic", "show", "churn").refused()
 
     assert "Known: none." in said
     assert "understudy init" in said

@@ -26,7 +26,7 @@ def started(*words, **more):
 
 
 def test_a_refusal_is_three_lines_on_standard_error_and_code_2():
-    done = subprocess.run([*UNDERSTUDY, "plan", "show", "nobody"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*UNDERSTUDY, "traffic", "show", "nobody"], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["There", "Why:", "Mend:"]
@@ -69,7 +69,7 @@ def test_a_reader_that_stops_in_the_middle_is_no_failure(tmp_path):
 def test_refusing_to_nobody_still_tells_by_the_exit_code():
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([*UNDERSTUDY, "plan", "show", "nobody"], stderr=write, stdout=subprocess.PIPE, check=False)
+    done = subprocess.run([*UNDERSTUDY, "traffic", "show", "nobody"], stderr=write, stdout=subprocess.PIPE, check=False)
     os.close(write)
 
     assert (done.returncode, done.stdout) == (2, b"")

@@ -43,9 +43,9 @@ def test_a_server_that_does_not_run_is_named_with_the_command_that_starts_it(fur
     [
         ("models", "list", "churn"),
         ("models", "show", "churn", "v1.0.0"),
-        ("plan", "show", "churn"),
-        ("plan", "history", "churn"),
-        ("plan", "preview", "churn", "key"),
+        ("traffic", "show", "churn"),
+        ("traffic", "history", "churn"),
+        ("traffic", "preview", "churn", "key"),
         ("assign", "churn", "key"),
         ("events",),
         ("events", "--show", "week"),
@@ -126,7 +126,7 @@ def test_a_damaged_registry_is_the_systems_fault_and_a_backup_mends_it(furnished
     file.write_bytes(content or file.read_bytes()[:5000])
     before = tree()
 
-    for words in (("models",), ("plan", "show", "churn"), ("promote", "churn", "v1.1.0", *WHY)):
+    for words in (("models",), ("traffic", "show", "churn"), ("promote", "churn", "v1.1.0", *WHY)):
         said = furnished(*words).refused(3)
 
         assert "registry.sqlite cannot be used; nothing was changed." in said

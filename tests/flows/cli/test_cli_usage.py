@@ -12,7 +12,7 @@ CASES = [
     (("approve", "churn", "--role"), ["--role: its value is missing", "--reason is missing"]),
     (("watch", "churn", "--every", "0"), ["--every: should be greater than or equal to 0.2 (given: '0')"]),
     (("watch", "churn", "--every", "0", "--onc"), ["did you mean --once?", "--every: should be"]),
-    (("plan", "preview", "--share", "2"), ["MODEL is missing", "KEY is missing", "--share: should be less than or"]),
+    (("traffic", "preview", "--share", "2"), ["MODEL is missing", "KEY is missing", "--share: should be less than or"]),
     (
         ("events", "--show", "often", "--limit", "few"),
         ["--show: 'often' is not one of 'all', 'week'", "(given: 'few')"],
@@ -48,7 +48,7 @@ def test_what_must_be_written_is_shown_whole(understudy):
     [
         (("staus",), "Did you mean `understudy status`?"),
         (("frobnicate",), "See `understudy --help`."),
-        (("plan", "hist"), "Did you mean `understudy plan history`?"),
+        (("traffic", "hist"), "Did you mean `understudy traffic history`?"),
         (("rollout", "stop"), "See `understudy rollout --help`."),
         (("models", "churn"), "Did you mean `understudy models list churn`?"),
         (("audit", "churn", "--json"), "Did you mean `understudy audit list churn`?"),
@@ -62,7 +62,7 @@ def test_an_unknown_command_is_answered_with_the_one_that_was_meant(understudy, 
     assert meant in said
 
 
-@pytest.mark.parametrize("words", [(), ("plan",), ("rollout",)], ids=" ".join)
+@pytest.mark.parametrize("words", [(), ("traffic",), ("rollout",)], ids=" ".join)
 def test_a_noun_alone_shows_its_help(understudy, words):
     answer = understudy(*words)
 

@@ -1,4 +1,4 @@
-"""`understudy plan`: who answers callers, now, before, and if a share were another."""
+"""`understudy traffic`: who answers callers, now, before, and if a share were another."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,15 +16,15 @@ app = typer.Typer(no_args_is_help=True)
 
 def add_to(parent: typer.Typer) -> None:
     """Add the commands."""
-    parent.add_typer(app, name="plan", epilog=example("understudy plan show churn"))
+    parent.add_typer(app, name="traffic", epilog=example("understudy traffic show churn"))
 
 
 @app.callback()
-def plan() -> None:
+def traffic() -> None:
     """Show the traffic plan: who answers callers, who only watches."""
 
 
-@app.command(epilog=example("understudy plan show churn"))
+@app.command(epilog=example("understudy traffic show churn"))
 def show(model: Model, *, as_json: Json = False) -> None:
     """Show the plan in force."""
     found = plan_of(model)
@@ -34,7 +34,7 @@ def show(model: Model, *, as_json: Json = False) -> None:
     return say(facts(f"{model}, plan {found.epoch}", {k: v for k, v in values.items() if k not in ("slices", "arms")}))
 
 
-@app.command(epilog=example("understudy plan history churn --limit 20"))
+@app.command(epilog=example("understudy traffic history churn --limit 20"))
 def history(model: Model, *, limit: Limit = 20, as_json: Json = False) -> None:
     """List plans, newest first."""
     with opened_registry(model) as registry:
@@ -46,7 +46,7 @@ def history(model: Model, *, limit: Limit = 20, as_json: Json = False) -> None:
     return say(table(f"Plans of {model}", columns, rows))
 
 
-@app.command(epilog=example("understudy plan preview churn customer-17 customer-18 --share 0.5"))
+@app.command(epilog=example("understudy traffic preview churn customer-17 customer-18 --share 0.5"))
 def preview(
     model: Model,
     keys: Annotated[list[str], typer.Argument(help="Keys of callers.", metavar="KEY", show_default=False)],
