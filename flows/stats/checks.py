@@ -1,6 +1,7 @@
 """Refuse numbers that no statistic can be made of; say what, and how many."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,6 +68,22 @@ def numbers(name: str, given: tuple[int, float, float]) -> Moments:
     if bad:
         raise ValueError(f"{', '.join(bad)}; leave out the rows whose value is no number")
     return Moments(n, mean, max(m2, 0.0))
+
+
+def choice(name: str, value: str, known: Mapping[str, str]) -> str:
+    """What an option stands for."""
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}; give one of {', '.join(map(repr, known))}")
+    return known[value]
+
+
+def matrix(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Two-dimensional, finite floats."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 2:
+        raise ValueError(f"{name} has {array.ndim} dimensions; give two")
+    finite(name, array.ravel())
+    return array
 
 
 def _countable(value: float) -> bool:

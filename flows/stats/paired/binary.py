@@ -1,23 +1,40 @@
 """Which of the same rows each model got right."""
 
 import math
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
-from flows.stats.checks import binary, counts, same_length, share
+from flows.stats.checks import binary, choice, counts, same_length, share
 from flows.stats.results import Effect, probability
-from flows.stats.tails import log_binomial_tail
+from flows.stats.tails import log_binomial_tail, log_two_sided_z
 from flows.stats.wald import undecided
 
+Test = Literal["mid-p", "exact", "chi2", "chi2-corrected"]
+Interval = Literal["tango", "newcombe"]
 
-def mcnemar(champion: ArrayLike, challenger: ArrayLike, *, confidence: float = 0.95) -> Effect:
+_TESTS = {"mid-p": "mid-p", "exact": "exact", "chi2": "chi-squared", "chi2-corrected": "corrected chi-squared"}
+_INTERVALS = {"tango": "Tango score interval", "newcombe": "Newcombe square-and-add interval"}
+
+
+def mcnemar(
+    champion: ArrayLike,
+    challenger: ArrayLike,
+    *,
+    test: Test = "mid-p",
+    interval: Interval = "tango",
+    confidence: float = 0.95,
+) -> Effect:
     """
-    McNemar's mid-p test on which rows each model got right, with Tango's score interval.
+    McNemar's test on which rows each model got right, with an interval of the difference.
 
     Args:
         champion, challenger: Shape (n,), 1 where the model was right.
+        test: "mid-p" keeps its level nearly always and has more power than "exact", which
+            always keeps it; "chi2" and "chi2-corrected" are for comparison with others.
+        interval: Tango's score interval or Newcombe's square-and-add.
         confidence: Two-sided coverage, strictly between 0 and 1.
 
     Returns:
@@ -25,7 +42,7 @@ def mcnemar(champion: ArrayLike, challenger: ArrayLike, *, confidence: float = 0
         Without discordant pairs p is 1.
 
     Raises:
-        ValueError: If lengths differ or values are not 0 and 1.
+        ValueError: If lengths differ, values are not 0 and 1, or an option is unknown.
 
     Source:
         Fagerland, Lydersen, Laake (2013), BMC Med. Res. Methodol. 13:91 (mid-p);
@@ -41,14 +58,54 @@ def mcnemar(champion: ArrayLike, challenger: ArrayLike, *, confidence: float = 0
     """
     a, b = binary("champion", champion), binary("challenger", challenger)
     n = same_length(champion=a, challenger=b)
+    both = int(np.sum(a * b))
+    lost, won = int(a.sum()) - both, int(b.sum()) - both
+    return mcnemar_counts(lost, won, n, both=both, test=test, interval=interval, confidence=confidence)
+
+
+def mcnemar_counts(
+    lost: int,
+    won: int,
+    n: int,
+    *,
+    both: int | None = None,
+    test: Test = "mid-p",
+    interval: Interval = "tango",
+    confidence: float = 0.95,
+) -> Effect:
+    """
+    McNemar's test from counts, for when the rows themselves are gone.
+
+    Args:
+        lost, won: Discordant pairs that only the champion, only the challenger got right.
+        n: All pairs.
+        both: Pairs that both got right; only Newcombe's interval needs it.
+        test, interval, confidence: As of `mcnemar`.
+
+    Raises:
+        ValueError: If counts are negative or do not add up, or an option is unknown.
+
+    Source:
+        As `mcnemar`. The example is that of R `exact2x2::mcnemar.exact`, matrix(c(21, 9, 2, 12), 2).
+
+    Example:
+        >>> f"{mcnemar_counts(9, 2, 44, test='exact').p_value:.5f} {mcnemar_counts(9, 2, 44, test='chi2').p_value:.5f}"
+        '0.06543 0.03481'
+    """
+    method = f"McNemar {choice('test', test, _TESTS)}, {choice('interval', interval, _INTERVALS)}"
     share("confidence", confidence)
-    if n == 0:
-        return undecided("McNemar mid-p, Tango score interval", 0, "no rows")
-    lost, won = int(np.sum((a == 1) & (b == 0))), int(np.sum((a == 0) & (b == 1)))
-    low, high = tango(lost, won, n, confidence=confidence)
-    log_p = mcnemar_log_p(lost, won)
+    counts(lost=lost, won=won, n=n)
+    if n == 0 and lost + won == 0:
+        return undecided(method, 0, "no rows")
+    if interval == "tango":
+        low, high = tango(lost, won, n, confidence=confidence)
+    elif both is None:
+        raise ValueError("both is missing; Newcombe's interval needs the number of pairs that both got right")
+    else:
+        low, high = newcombe_paired(lost, won, n, both=both, confidence=confidence)
+    log_p = _log_p(lost, won, test)
     return Effect(
-        method="McNemar mid-p, Tango score interval",
+        method=method,
         estimate=(won - lost) / n,
         low=low,
         high=high,
@@ -57,6 +114,15 @@ def mcnemar(champion: ArrayLike, challenger: ArrayLike, *, confidence: float = 0
         n=n,
         note="" if won + lost else "no discordant pairs: both models are right and wrong on the same rows",
     )
+
+
+def _log_p(lost: int, won: int, test: Test) -> float:
+    if test in ("mid-p", "exact"):
+        return mcnemar_log_p(lost, won, exact=test == "exact")
+    if lost == won:
+        return 0.0
+    correction = 1 if test == "chi2-corrected" else 0
+    return log_two_sided_z((abs(won - lost) - correction) / math.sqrt(won + lost))
 
 
 def mcnemar_log_p(lost: int, won: int, *, exact: bool = False) -> float:
@@ -114,6 +180,59 @@ def tango(lost: int, won: int, n: int, *, confidence: float = 0.95) -> tuple[flo
     low = -1.0 if beyond(-edge, 1) <= 0 else float(brentq(beyond, -edge, estimate, args=(1,), xtol=1e-13))
     high = 1.0 if beyond(edge, -1) >= 0 else float(brentq(beyond, estimate, edge, args=(-1,), xtol=1e-13))
     return low, high
+
+
+def newcombe_paired(lost: int, won: int, n: int, *, both: int, confidence: float = 0.95) -> tuple[float, float]:
+    """
+    Square-and-add interval of a difference of paired proportions, won minus lost.
+
+    Wilson intervals of the two shares, combined with the correlation of the pairs.
+
+    Args:
+        lost, won: Discordant pairs.
+        n: All pairs, at least one.
+        both: Pairs that both got right.
+
+    Source:
+        Newcombe (1998), Stat. Med. 17:2635-2650, method 10; agrees with R
+        `contingencytables::Newcombe_square_and_add_CI_paired_2x2`.
+
+    Example:
+        >>> "{:.4f} {:.4f}".format(*newcombe_paired(16, 6, 161, both=59))
+        '-0.1186 -0.0046'
+    """
+    _pairs(lost, won, n)
+    counts(both=both)
+    neither = n - lost - won - both
+    if neither < 0:
+        raise ValueError(f"both is {both}, but only {n - lost - won} of {n} pairs are concordant; mend the counts")
+    z, estimate = _quantile(confidence), (won - lost) / n
+    old, new = (both + lost) / n, (both + won) / n
+    (old_low, old_high), (new_low, new_high) = _wilson(old, n, z), _wilson(new, n, z)
+    correlation = _correlation(both, lost, won, neither)
+    low = _combined(new - new_low, old_high - old, correlation)
+    high = _combined(new_high - new, old - old_low, correlation)
+    return max(-1.0, estimate - low), min(1.0, estimate + high)
+
+
+def _wilson(rate: float, n: int, z: float) -> tuple[float, float]:
+    middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    return middle - half, middle + half
+
+
+def _correlation(both: int, lost: int, won: int, neither: int) -> float:
+    # Integers, so that large counts neither overflow nor lose digits.
+    cross = both * neither - lost * won
+    margins = (both + lost) * (won + neither) * (both + won) * (lost + neither)
+    if margins == 0:
+        return 0.0
+    corrected = max(cross - (both + lost + won + neither) / 2, 0.0) if cross > 0 else float(cross)
+    return corrected / math.sqrt(margins)
+
+
+def _combined(one: float, other: float, correlation: float) -> float:
+    return math.sqrt(max(0.0, one * one - 2 * correlation * one * other + other * other))
 
 
 def _tango_score(lost: int, won: int, n: int, delta: float) -> float:
