@@ -1,0 +1,167 @@
+"""
+A Brownian motion watched at a few times: the chance of leaving between two bounds.
+
+What is carried from look to look is not the sub-density of Jennison and Turnbull but its ratio to
+the free density: the chance that the path did not leave before, given where it is now. That ratio
+lies between 0 and 1, is smooth, is the same under every drift, and keeps its relative precision
+where the density underflows.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+Floats = NDArray[np.float64]
+
+POINTS = 32
+PANEL = 10.0
+OPEN = 8.5
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(POINTS)
+_ROOT_2PI = math.sqrt(2 * math.pi)
+_CHUNK = 4_000_000
+
+
+class Region(NamedTuple):
+    """
+    Where the path goes on at one look.
+
+    Attributes:
+        time: Information so far.
+        low, high: On the scale of z * sqrt(time); low may be -inf.
+    """
+
+    time: float
+    low: float
+    high: float
+
+
+class Layer(NamedTuple):
+    """
+    A region with its quadrature.
+
+    Attributes:
+        time: Information so far.
+        nodes: Points of the region.
+        mass: Weights times the chance of not having left before, given the node.
+        edge: Lowest point of the quadrature; below it nothing has left, if the region is open.
+        is_open: Whether the region reaches down to -inf.
+        smooth: Distance over which the chance of not having left may change.
+    """
+
+    time: float
+    nodes: Floats
+    mass: Floats
+    edge: float
+    is_open: bool
+    smooth: float
+
+
+def enter(before: Layer | None, region: Region, next_time: float) -> Layer:
+    """
+    Go on to the next look.
+
+    Args:
+        before: Layer of the look before; None at the first.
+        region: Of this look.
+        next_time: Of the look after; decides how fine the quadrature must be.
+
+    Source:
+        Jennison and Turnbull (2000), Group Sequential Methods, ch. 19.2, with Gauss-Legendre
+        panels in place of Simpson's rule and a bridge in place of the increment.
+    """
+    time = region.time
+    is_open = math.isinf(region.low)
+    edge = min(region.high, 0.0) - OPEN * math.sqrt(time) if is_open else region.low
+    smooth = math.inf if before is None else math.sqrt(time / before.time * (time - before.time))
+    step = math.sqrt(time / next_time * (next_time - time))
+    nodes, weights = _panels(edge, region.high, min(step, smooth))
+    mass = weights if before is None else weights * _stayed(before, time, nodes)
+    return Layer(time, nodes, mass, edge, is_open, smooth)
+
+
+def log_above(before: Layer | None, time: float, bound: float, drift: float = 0.0) -> float:
+    """Log of the chance of having stayed so far and of being above *bound* at *time*."""
+    return _log_tail(before, time, bound, drift)[0]
+
+
+def log_below(before: Layer | None, time: float, bound: float, drift: float = 0.0) -> float:
+    """Log of the chance of having stayed so far and of being below *bound*; not for open regions."""
+    return _log_tail(mirrored(before), time, -bound, -drift)[0]
+
+
+def bound_above(before: Layer | None, time: float, log_target: float, drift: float = 0.0) -> float:
+    """
+    Bound that is exceeded at *time*, but not left before, with the chance exp(log_target).
+
+    Newton's method on the log of a log-concave chance, begun above the root, falls to it.
+    """
+    bound = drift * time - float(special.ndtri_exp(log_target)) * math.sqrt(time)
+    if before is None:
+        return bound
+    for _ in range(60):
+        value, slope = _log_tail(before, time, bound, drift)
+        step = (value - log_target) / slope
+        bound -= step
+        if abs(step) < 1e-13 * math.sqrt(time) * max(1.0, abs(bound) / math.sqrt(time)):
+            break
+    return bound
+
+
+def mirrored(layer: Layer | None) -> Layer | None:
+    """Turn upside down."""
+    return None if layer is None else layer._replace(nodes=-layer.nodes)
+
+
+def _panels(low: float, high: float, scale: float) -> tuple[Floats, Floats]:
+    count = max(1, math.ceil((high - low) / (PANEL * scale)))
+    half = (high - low) / count / 2
+    centres = low + half * (2 * np.arange(count) + 1)
+    return (centres[:, None] + half * _NODES).ravel(), np.tile(half * _WEIGHTS, count)
+
+
+def _stayed(before: Layer, time: float, points: Floats) -> Floats:
+    """Chance of not having left before, given the point at *time*: a bridge from the layer before."""
+    spread = math.sqrt(before.time / time * (time - before.time))
+    centres = points * (before.time / time)
+    rows = max(1, _CHUNK // before.nodes.size)
+    parts = [_bridge(before, centres[i : i + rows], spread) for i in range(0, centres.size, rows)]
+    stayed = np.concatenate(parts)
+    if before.is_open:
+        stayed += special.ndtr((before.edge - centres) / spread)
+    return stayed
+
+
+def _bridge(before: Layer, centres: Floats, spread: float) -> Floats:
+    scaled = before.nodes / (spread * math.sqrt(2))
+    kernel = scaled[None, :] - (centres / (spread * math.sqrt(2)))[:, None]
+    np.square(kernel, out=kernel)
+    np.negative(kernel, out=kernel)
+    np.exp(kernel, out=kernel)
+    reached: Floats = kernel @ before.mass
+    return reached / (spread * _ROOT_2PI)
+
+
+def _log_tail(before: Layer | None, time: float, bound: float, drift: float) -> tuple[float, float]:
+    """Log of the chance of being above *bound*, and its derivative by the bound."""
+    if before is None:
+        z = (bound - drift * time) / math.sqrt(time)
+        log_chance = float(special.log_ndtr(-z))
+        return log_chance, -math.exp(-0.5 * z * z - log_chance) / (_ROOT_2PI * math.sqrt(time))
+    gap = math.sqrt(time - before.time)
+    z = (bound - drift * (time - before.time) - before.nodes) / gap
+    free = -0.5 * (before.nodes - drift * before.time) ** 2 / before.time
+    beyond = special.log_ndtr(-z)
+    terms = free + beyond
+    top = float(np.max(terms))
+    weighted = before.mass * np.exp(terms - top)
+    total = float(np.sum(weighted))
+    hazard = np.exp(-0.5 * z * z - beyond) / (_ROOT_2PI * gap)
+    log_chance = top + _log(total) - math.log(_ROOT_2PI * math.sqrt(before.time))
+    return log_chance, -float(weighted @ hazard) / total if total > 0 else -math.inf
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf
