@@ -9,6 +9,7 @@ from scipy import special
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 _STIRLING_FROM = 16.0
 _NEAR = 0.01
+_LEAST = 650.0  # shares below this many powers of e are as good as 0
 
 
 def log_mixture(counts: NDArray[np.float64], prior: NDArray[np.float64]) -> float:
@@ -71,13 +72,13 @@ def _lowest(share: float, radius: float) -> float:
     """Smallest share from which this one diverges by no more than *radius*."""
     from scipy.optimize import brentq
 
-    def beyond(candidate: float) -> float:
+    def beyond(fall: float) -> float:
+        candidate = share * math.exp(-fall)
         return float(special.kl_div(share, candidate) + special.kl_div(1 - share, 1 - candidate)) - radius
 
-    tiny = float(np.finfo(float).tiny)
-    if share == 0 or beyond(tiny) <= 0:
+    if share == 0 or beyond(_LEAST) <= 0:
         return 0.0
-    return float(brentq(beyond, tiny, share, xtol=1e-300, rtol=1e-14))
+    return share * math.exp(-float(brentq(beyond, 0.0, _LEAST, xtol=1e-16, rtol=1e-14)))
 
 
 def _bend(change: NDArray[np.float64]) -> NDArray[np.float64]:
