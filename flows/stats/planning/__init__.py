@@ -1,0 +1,1 @@
+"""Before an experiment: how many labels it needs, how long to wait, what it could see."""
