@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flows.stats.moments import Moments
+from flows.stats.moments import CoMoments, Moments
 
 _ROUNDING = 1e-9
 
@@ -84,6 +84,21 @@ def matrix(name: str, values: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(f"{name} has {array.ndim} dimensions; give two")
     finite(name, array.ravel())
     return array
+
+
+def pair_numbers(name: str, given: tuple[int, float, float, float, float, float]) -> CoMoments:
+    """Sufficient statistics that some sample of pairs can have."""
+    n, mean_x, mean_y, m2_x, m2_y, co = given
+    x, y = numbers(f"x of {name}", (n, mean_x, m2_x)), numbers(f"y of {name}", (n, mean_y, m2_y))
+    if not math.isfinite(co):
+        raise ValueError(f"co of {name} is {co}; leave out the rows whose value is no number")
+    bound = math.sqrt(x.m2) * math.sqrt(y.m2)
+    slack = _ROUNDING * max(1.0, bound, n * abs(mean_x * mean_y))
+    if abs(co) > bound + slack:
+        raise ValueError(
+            f"co of {name} is {co}, beyond +-{bound:.6g}, what m2_x and m2_y allow; count all over the same rows"
+        )
+    return CoMoments(n, mean_x, mean_y, x.m2, y.m2, co)
 
 
 def _countable(value: float) -> bool:
