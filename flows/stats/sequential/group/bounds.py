@@ -35,6 +35,11 @@ class Walked(NamedTuple):
     layers: tuple[Layer | None, ...]
     log_spent: tuple[float, ...]
 
+    def until(self, last: int) -> "Walked":
+        """Up to the look at index *last*."""
+        kept = slice(last + 1)
+        return Walked(self.times[kept], self.high[kept], self.low[kept], self.layers[kept], self.log_spent[kept])
+
 
 def efficacy_bounds(
     times: ArrayLike,
@@ -217,6 +222,35 @@ def constant_shape(times: Sequence[float], *, shape: float, alpha: float = 0.05,
     most = -float(special.ndtri_exp(log_level - math.log(form.size)))
     constant: float = brentq(excess, single * 0.999 / max(1.0, float(form.max())), most * 1.001, xtol=1e-12, rtol=1e-14)
     return constant * form
+
+
+def last_bound(times: Sequence[float], earlier: Sequence[float], *, alpha: float = 0.05, sided: int = 2) -> float:
+    """
+    Bound of the last look that uses up alpha after earlier bounds chosen freely (Haybittle and Peto).
+
+    Args:
+        times: Shape (k,). Information at each look.
+        earlier: Shape (k - 1,). Bounds of z before the last.
+
+    Raises:
+        ValueError: If the earlier bounds have used up alpha.
+
+    Source:
+        Haybittle (1971), Br. J. Radiol. 44:793-797; Peto et al. (1976), Br. J. Cancer 34:585-612.
+
+    Example:
+        rpact, typeOfDesign = "HP", has 1.9827514:
+
+        >>> f"{last_bound([0.25, 0.5, 0.75, 1.0], [3.0, 3.0, 3.0], alpha=0.025, sided=1):.6f}"
+        '1.982751'
+    """
+    high = np.append(np.asarray(earlier, dtype=np.float64), MAX_BOUND)
+    looks = fixed_bounds(times, -high if sides(sided) == 2 else np.full(high.size, -np.inf), high)
+    spent = looks.log_spent[-2] if high.size > 1 else -math.inf
+    left = log_difference(math.log(share("alpha", alpha)) - math.log(sided), spent)
+    if left == -math.inf:
+        raise ValueError(f"earlier bounds use up alpha {alpha}; give higher ones")
+    return bound_above(looks.layers[-1], looks.times[-1], left) / math.sqrt(looks.times[-1])
 
 
 def _capped(layer: Layer | None, time: float, log_target: float) -> float:

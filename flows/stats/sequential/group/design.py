@@ -138,7 +138,7 @@ def operating(design: GroupDesign, drift: float) -> Operating:
     Example:
         >>> seen = operating(GroupDesign(horizon=1000), 2.8016)
         >>> f"{seen.power:.4f} {seen.expected:.4f}"
-        '0.7903 0.8180'
+        '0.7903 0.8085'
     """
     looks = futile(design) if design.futility else planned(design)
     left = exits(looks, drift)
@@ -162,10 +162,13 @@ def drift_needed(design: GroupDesign, *, power: float | None = None) -> float:
         power: In place of the design's own.
 
     Example:
-        R ldbounds has 3.2788 for 0.9 with five looks of O'Brien-Fleming type:
+        rpact, asHSD with gammaA = 0 at 0.2, 0.4 and 1, alpha 0.03 and power 0.86: shift 9.4594101:
 
-        >>> f"{drift_needed(GroupDesign(horizon=1000), power=0.9):.4f}"
-        '3.2788'
+        >>> from flows.stats.sequential.group.spending import hwang_shih_decani
+        >>> design = GroupDesign(horizon=1, alpha=0.03, sided=1, power=0.86, fractions=(0.2, 0.4, 1.0),
+        ...     spending=hwang_shih_decani(0))
+        >>> f"{drift_needed(design) ** 2:.6f}"
+        '9.459410'
     """
     return _drift_needed(design, design.power if power is None else share("power", power))
 

@@ -44,14 +44,7 @@ def with_futility(
         if bound >= looks.high[k] or k + 1 == len(looks.times):
             break
         layers.append(enter(layers[k], region(time, bound, looks.high[k]), looks.times[k + 1]))
-    reached = len(low)
-    return looks._replace(
-        times=looks.times[:reached],
-        high=looks.high[:reached],
-        low=tuple(low),
-        layers=tuple(layers),
-        log_spent=looks.log_spent[:reached],
-    )
+    return looks.until(len(low) - 1)._replace(low=tuple(low), layers=tuple(layers))
 
 
 def _lower(layer: Layer | None, time: float, log_target: float, drift: float) -> float:

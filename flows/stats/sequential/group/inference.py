@@ -50,11 +50,10 @@ def stagewise(looks: Walked, z: float, *, confidence: float) -> Stagewise:
         `getFinalConfidenceInterval`.
 
     Example:
-        R GroupSeq's vignette: Pocock type, z = 2.5 at the second of three looks (0.30 to 5.38):
+        R GroupSeq's vignette: Pocock, z = 2.5 at the second of three looks (0.30 to 5.38):
 
-        >>> from flows.stats.sequential.group.spending import pocock
-        >>> times = (1 / 3, 2 / 3)
-        >>> looks = walk_bounds(times, times, math.log(0.025), 2, pocock())
+        >>> from flows.stats.sequential.group.bounds import fixed_bounds
+        >>> looks = fixed_bounds([1 / 3, 2 / 3], [-2.2894, -2.2894], [2.2894, 2.2894])
         >>> found = stagewise(looks, 2.5, confidence=0.95)
         >>> f"{found.low:.2f} {found.high:.2f}"
         '0.30 5.38'

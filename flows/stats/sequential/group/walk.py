@@ -21,7 +21,7 @@ PANEL = 10.0
 OPEN = 8.5
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(POINTS)
 _ROOT_2PI = math.sqrt(2 * math.pi)
-_CHUNK = 4_000_000
+_SMALL = 60_000
 
 
 class Region(NamedTuple):
@@ -126,21 +126,30 @@ def _stayed(before: Layer, time: float, points: Floats) -> Floats:
     """Chance of not having left before, given the point at *time*: a bridge from the layer before."""
     spread = math.sqrt(before.time / time * (time - before.time))
     centres = points * (before.time / time)
-    rows = max(1, _CHUNK // before.nodes.size)
-    parts = [_bridge(before, centres[i : i + rows], spread) for i in range(0, centres.size, rows)]
-    stayed = np.concatenate(parts)
+    if points.size * before.nodes.size <= _SMALL:
+        stayed = _bridge(before.nodes, before.mass, centres, spread)
+    else:
+        stayed = np.concatenate(
+            [_near(before, centres[i : i + POINTS], spread) for i in range(0, centres.size, POINTS)]
+        )
     if before.is_open:
         stayed += special.ndtr((before.edge - centres) / spread)
     return stayed
 
 
-def _bridge(before: Layer, centres: Floats, spread: float) -> Floats:
-    scaled = before.nodes / (spread * math.sqrt(2))
-    kernel = scaled[None, :] - (centres / (spread * math.sqrt(2)))[:, None]
-    np.square(kernel, out=kernel)
-    np.negative(kernel, out=kernel)
+def _near(before: Layer, centres: Floats, spread: float) -> Floats:
+    """As `_bridge`, from those nodes only that the centres can be reached from; both ascend."""
+    ends = np.array([centres[0] - OPEN * spread, centres[-1] + OPEN * spread])
+    first, last = np.searchsorted(before.nodes, ends)
+    return _bridge(before.nodes[first:last], before.mass[first:last], centres, spread)
+
+
+def _bridge(nodes: Floats, mass: Floats, centres: Floats, spread: float) -> Floats:
+    scale = 1 / (spread * math.sqrt(2))
+    kernel = np.subtract.outer(centres * scale, nodes * scale)
+    np.multiply(kernel, -kernel, out=kernel)
     np.exp(kernel, out=kernel)
-    reached: Floats = kernel @ before.mass
+    reached: Floats = kernel @ mass
     return reached / (spread * _ROOT_2PI)
 
 
@@ -151,14 +160,14 @@ def _log_tail(before: Layer | None, time: float, bound: float, drift: float) -> 
         log_chance = float(special.log_ndtr(-z))
         return log_chance, -math.exp(-0.5 * z * z - log_chance) / (_ROOT_2PI * math.sqrt(time))
     gap = math.sqrt(time - before.time)
-    z = (bound - drift * (time - before.time) - before.nodes) / gap
+    steps = (bound - drift * (time - before.time) - before.nodes) / gap
     free = -0.5 * (before.nodes - drift * before.time) ** 2 / before.time
-    beyond = special.log_ndtr(-z)
+    beyond = special.log_ndtr(-steps)
     terms = free + beyond
     top = float(np.max(terms))
     weighted = before.mass * np.exp(terms - top)
     total = float(np.sum(weighted))
-    hazard = np.exp(-0.5 * z * z - beyond) / (_ROOT_2PI * gap)
+    hazard = np.exp(-0.5 * steps * steps - beyond) / (_ROOT_2PI * gap)
     log_chance = top + _log(total) - math.log(_ROOT_2PI * math.sqrt(before.time))
     return log_chance, -float(weighted @ hazard) / total if total > 0 else -math.inf
 
