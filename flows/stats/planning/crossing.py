@@ -65,12 +65,12 @@ def passage(drift: float, scale: float, alpha: float, *, first: float, last: flo
         Recursive integration as Armitage, McPherson, Rowe (1969), J. R. Stat. Soc. A
         132:235-244, on a grid that grows with the walk.
     """
-    time, bound = float(first), float(mixture_bound(first, scale, alpha))
-    h = math.sqrt(first / _STEPS) / _FINE
-    grid = _grid(bound + 9 * math.sqrt(first), h)
-    mass = np.diff(special.ndtr((_edges(grid, h) - drift * first) / math.sqrt(first)))
-    times, found, ended = [time], [0.0], [0.0]
-    mass = _absorb(grid, h, mass, bound, found, ended)
+    time, bound, root = float(first), float(mixture_bound(first, scale, alpha)), math.sqrt(first)
+    up, down = (float(special.ndtr((sign * drift * first - bound) / root)) for sign in (1, -1))
+    times, found, ended = [time], [up], [up + down]
+    h = root / math.sqrt(_STEPS) / _FINE
+    grid = _grid(bound + h, h)
+    mass = _inside(grid, h, bound) * np.diff(special.ndtr((_edges(grid, h) - drift * first) / root))
     while time < last and ended[-1] < 1 - _LEFT:
         step, h_new = time / _STEPS, math.sqrt(time / _STEPS) / _FINE
         outer = float(mixture_bound(2 * time, scale, alpha)) + _REACH * math.sqrt(step) + 2 * h_new
@@ -83,7 +83,7 @@ def passage(drift: float, scale: float, alpha: float, *, first: float, last: flo
             mass = _absorb(grid, h, mass, float(bounds[k]), found, ended)
             times.append(time + step * (k + 1))
         time *= 2
-    return Passage(np.array(times), np.array(found[1:]), np.array(ended[1:]))
+    return Passage(np.array(times), np.array(found), np.array(ended))
 
 
 def _grid(outer: float, h: float) -> Floats:
@@ -107,11 +107,15 @@ def _kernel(mean: float, spread: float, h: float) -> Floats:
     return np.diff(special.ndtr((edges - mean) / spread))
 
 
+def _inside(grid: Floats, h: float, bound: float) -> Floats:
+    """Part of each cell that the bounds leave."""
+    return np.asarray(np.clip((bound - np.abs(grid)) / h + 0.5, 0.0, 1.0))
+
+
 def _absorb(grid: Floats, h: float, mass: Floats, bound: float, found: list[float], ended: list[float]) -> Floats:
     """Take what has left the corridor; cells that the bound cuts are shared out."""
-    up = np.clip((grid - bound) / h + 0.5, 0.0, 1.0) * mass
-    down = np.clip((-grid - bound) / h + 0.5, 0.0, 1.0) * mass
-    above = float(up.sum())
-    found.append(found[-1] + above)
-    ended.append(ended[-1] + above + float(down.sum()))
-    return np.asarray(mass - up - down)
+    kept = _inside(grid, h, bound) * mass
+    gone = mass - kept
+    found.append(found[-1] + float(gone[grid > 0].sum()))
+    ended.append(ended[-1] + float(gone.sum()))
+    return np.asarray(kept)

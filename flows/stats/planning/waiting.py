@@ -75,7 +75,7 @@ def discordant_waiting(
             power=power,
             method="normal limit of the e-process on discordant pairs",
         )
-    stops = _stops((1 + lean) / 2, alpha, a)
+    stops = _stops((1 + lean) / 2, alpha, a, most=int(_about(lean, alpha) * 10) + 50)
     return Waiting(
         expected=float(stops @ np.arange(stops.size)) / float(stops.sum()) / discordance,
         enough=_pairs_until(stops, discordance, power),
@@ -128,6 +128,55 @@ def sequence_waiting(
         power=power,
         method="recursive integration of the asymptotic confidence sequence",
     )
+
+
+def discordant_told(n: float, difference: float, discordance: float, *, alpha: float = 0.05, a: float = 1.0) -> float:
+    """
+    Chance that the e-process on discordant pairs has told by a number of labelled requests.
+
+    Args:
+        n: Labelled requests.
+        difference, discordance, alpha, a: As `discordant_waiting`; with no difference it is
+            the chance of a false alarm for the challenger.
+
+    Example:
+        >>> f"{discordant_told(9347, 0.01, 0.06):.3f}"
+        '0.800'
+    """
+    lean = abs(difference) / discordance
+    most = int(special.bdtrik(1 - 1e-9, n, discordance)) + 1 if discordance < 1 else int(n)
+    if most > _EXACT:
+        return sequence_told(n * discordance, lean, 1.0, alpha=alpha, scale=_prior_scale(a), first=8)
+    stops = _stops((1 + lean) / 2, alpha, a, most=most)
+    return _told(stops, n, discordance)
+
+
+def sequence_told(
+    n: float,
+    effect: float,
+    sd: float,
+    *,
+    alpha: float = 0.05,
+    tuned_to: float = 500.0,
+    scale: float | None = None,
+    first: float = 100.0,
+) -> float:
+    """
+    Chance that an asymptotic confidence sequence has left 0 behind by a number of rows.
+
+    Args:
+        n: Rows.
+        effect, sd, alpha, tuned_to, scale, first: As `sequence_waiting`.
+
+    Example:
+        >>> f"{sequence_told(1304, 0.1, 1.0, first=30):.3f}"
+        '0.800'
+    """
+    if n <= first:
+        return 0.0
+    prior = tuned_scale(tuned_to, alpha) if scale is None else positive("scale", scale)
+    seen = passage(effect / positive("sd", sd), prior, alpha, first=first, last=n)
+    return float(np.interp(n, seen.times, seen.found))
 
 
 def tuned_scale(tuned_to: float, alpha: float) -> float:
@@ -195,9 +244,8 @@ def _quantile(seen: Passage, power: float) -> float:
     return float(np.interp(power, seen.found, seen.times))
 
 
-def _stops(win: float, alpha: float, a: float) -> Floats:
+def _stops(win: float, alpha: float, a: float, *, most: int) -> Floats:
     """Probability of telling, in the right direction, at each number of discordant rows."""
-    most = int(_about(2 * win - 1, alpha) * 10) + 50
     bounds = _won_bounds(most, alpha, a)
     inside, lowest = np.ones(1), 0
     stops, left = np.zeros(most + 1), 1.0
@@ -230,19 +278,19 @@ def _won_bounds(most: int, alpha: float, a: float) -> NDArray[np.int64]:
 
 def _pairs_until(stops: Floats, discordance: float, power: float) -> float:
     """Requests by which enough of them were discordant."""
-    m = np.flatnonzero(stops > 0)
-    weight = stops[m]
-    if weight.sum() < power:
+    if stops.sum() < power:
         return math.inf
-
-    if discordance == 1:
-        return float(m[np.searchsorted(np.cumsum(weight), power)])
-
-    def told(n: float) -> float:
-        return float(weight @ special.betainc(m, np.maximum(n - m + 1, 1e-9), discordance)) - power
-
-    high = 2.0 * m[0] / discordance
-    while told(high) < 0:
+    low = high = float(np.flatnonzero(stops)[0])
+    while _told(stops, high, discordance) < power:
         high *= 2
-    low = float(m[0])
-    return float(optimize.brentq(told, low, high, xtol=0.01)) if told(low) < 0 else low
+    if high == low:
+        return low
+    return float(optimize.brentq(lambda n: _told(stops, n, discordance) - power, low, high, xtol=0.01))
+
+
+def _told(stops: Floats, n: float, discordance: float) -> float:
+    """Chance of having told by *n* requests, of which a binomial number is discordant."""
+    m = np.flatnonzero(stops)
+    m = m[m <= n]
+    reached = np.ones(m.size) if discordance == 1 else special.betainc(m, n - m + 1, discordance)
+    return float(stops[m] @ reached)
