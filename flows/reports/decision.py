@@ -1,102 +1,169 @@
 """The report of one decision, for the person who must act on it."""
 
-from html import escape
+import re
 
-import msgspec
-
+from flows.reports.effects import effect_text, label_of, primary_of, relative
+from flows.reports.evidence import ARMS, ArmName, Evidence
 from flows.reports.forest import forest
-from flows.reports.page import page, table, write_report
-from registry.home import Settings
-from registry.records.plan import CHAMPION
-from registry.records.policy import PromotionPolicy
-from registry.records.verdict import Decision, Finding, Outcome
+from flows.reports.glossary import glossary
+from flows.reports.markdown import decision_markdown
+from flows.reports.page import page
+from flows.reports.part import Part
+from flows.reports.publish import publish_decision
+from flows.reports.quality import quality
+from flows.reports.running import running
+from flows.reports.sections import checks, flow, identities, numbers, policy, power, small_print
+from flows.reports.text import counted, html, named, percent, sentence, short
+from flows.reports.verdict import (
+    COLOURS,
+    TITLES,
+    expected_data,
+    next_steps,
+    outcome_line,
+    verdict_sentence,
+    what_would_change,
+)
+from registry.records.verdict import Decision
 
-_VERDICTS: dict[Outcome, tuple[str, str]] = {
-    "promote": ("good", "Let the challenger go on."),
-    "needs_approval": ("wait", "It is better, but by less than automatic promotion asks for: people must decide."),
-    "continue": ("wait", "No verdict yet: keep watching."),
-    "reject": ("bad", "Take the challenger off: it is worse."),
-    "invalid": ("bad", "The comparison cannot be trusted; nothing was promoted."),
-}
+__all__ = ["decision_markdown", "decision_report", "publish_decision"]
+
 _KINDS = {
-    "holdout": "Both models scored the same held-out rows, which the challenger had not learned from.",
-    "shadow": "Both models scored the same live requests; callers saw the champion only.",
-    "split": "Callers were dealt to one of the models by a consistent hash of their key.",
+    "holdout": "Both models were asked about the same held-out rows, which the challenger had not learned from.",
+    "shadow": "Both models were asked about the same live requests; callers saw the champion's answers only.",
+    "split": "Callers were dealt to one of the two models by a rule that does not know who they are.",
 }
 
 
-def decision_report(decision: Decision) -> str:
-    """Render a decision as one HTML file that works offline."""
-    color, sentence = _VERDICTS[decision.outcome]
+def decision_report(decision: Decision, evidence: Evidence | None = None) -> str:
+    """
+    Render a decision as one HTML file that works offline.
+
+    Args:
+        decision: What was concluded.
+        evidence: Rows and history behind it; what is missing is left out, and said so.
+
+    Returns:
+        The same bytes for the same arguments.
+    """
+    names: dict[ArmName, str] = dict(zip(ARMS, (decision.champion, decision.challenger), strict=True))
+    parts = [
+        _effects(decision),
+        checks(decision),
+        running(evidence, decision.policy.metric),
+        _segments(decision),
+        *quality(evidence, names),
+        power(decision),
+        flow(decision),
+        policy(decision),
+        identities(decision),
+        numbers(decision),
+        small_print(decision),
+    ]
     body = [
-        f"<h1>{escape(decision.model)}: {escape(decision.challenger)} against {escape(decision.champion)}</h1>",
-        f'<p class="soft">{decision.created_at:%Y-%m-%d %H:%M} on the model\'s clock &middot; '
-        f"decision <code>{escape(decision.id)}</code></p>",
-        f'<div class="verdict {color}"><strong>{sentence}</strong><br>{escape(decision.headline)}</div>',
-        f"<h2>How they were compared</h2><p>{_KINDS[decision.kind]}</p>{_policy(decision.policy)}",
-        f"<h2>Effects</h2>{forest(decision.findings)}",
-        f"<h2>Every finding</h2>{_findings(decision.findings)}",
-        f"<h2>Numbers</h2>{_metrics(decision.metrics)}",
-        f'<p class="soft">Canonical JSON digest: <code>{decision.digest()}</code></p>',
+        _head(decision),
+        _verdict(decision),
+        _glance(decision),
+        _next(decision, evidence),
+        *(_section(part) for part in parts if part.body),
+        _left_out(parts),
+        glossary(decision),
+        _foot(decision),
     ]
-    return page(f"{decision.model}: {decision.outcome}", "\n".join(body))
+    title = f"{short(decision.model)}: {outcome_line(decision)}"
+    return page(title, "\n".join(part for part in body if part), strict=True)
 
 
-def decision_markdown(decision: Decision, path: str | None = None) -> str:
-    """The same for the Prefect UI."""
-    lines = [f"# {decision.outcome}: {decision.challenger} against {decision.champion}", "", decision.headline, ""]
-    lines += ["| finding | passed | says |", "|---|---|---|"]
-    lines += [f"| {f.name} | {_word(f)} | {f.said} |" for f in decision.findings]
-    return "\n".join([*lines, "", f"Report: `{path}`" if path else ""])
+def _head(decision: Decision) -> str:
+    against = f"{named(decision.challenger)} against {named(decision.champion)}"
+    said = f"{decision.created_at:%-d %B %Y, %H:%M} on the model's clock. {_KINDS[decision.kind]}"
+    return f'<header><h1>{named(decision.model)}: {against}</h1><p class="soft">{said}</p></header>'
 
 
-def publish_decision(settings: Settings, decision: Decision) -> Decision:
-    """Write the report, and note in the decision where it is."""
-    named = msgspec.structs.replace(decision, report=f"{decision.model}/{decision.id}.html")
-    write_report(settings, decision.model, decision.id, decision_report(named))
-    return named
+def _verdict(decision: Decision) -> str:
+    kind = COLOURS[decision.outcome]
+    return (
+        f'<section class="verdict {kind}" aria-label="Verdict">'
+        f'<p class="outcome {kind}">Verdict: {TITLES[decision.outcome]}</p>'
+        f"<p><strong>{html(verdict_sentence(decision))}</strong></p>"
+        f'<p class="soft">For the record: {html(decision.headline)}</p></section>'
+    )
 
 
-def _policy(policy: PromotionPolicy) -> str:
-    rules = {
-        "superiority": "surely better than the champion",
-        "non_inferiority": f"surely not worse than the champion by more than {policy.margin:.0%} of its loss",
-    }
-    rows = [
-        ["Primary metric", escape(policy.metric)],
-        ["The challenger must be", rules[policy.rule]],
-        [
-            "Automatic promotion from",
-            f"{policy.min_improvement:+.0%}" if policy.rule == "superiority" else "no minimum",
-        ],
-        ["Error rate of each test", f"{policy.alpha:g}, two-sided"],
-        ["Least data", f"{policy.min_holdout} held-out rows, {policy.min_labelled} labelled requests"],
-        ["People must agree", "yes" if policy.require_approval else "no"],
+def _glance(decision: Decision) -> str:
+    guards = [f for f in decision.findings if f.role == "guardrail"]
+    held = sum(f.passed is True for f in guards)
+    primary = primary_of(decision)
+    lift = relative(primary, decision) if primary else None
+    tiles = [
+        (f"{label_of(primary)}, relative", effect_text(lift)) if primary and lift else None,
+        ("Guardrails surely held", f"{held} of {len(guards)}") if guards else None,
+        ("Data", _amount(decision, primary.n)) if primary and primary.n else None,
+        ("Power reached", percent(decision.power)) if decision.power is not None else None,
     ]
-    return table(["Declared beforehand", ""], rows)
+    cells = "".join(f"<div><dt>{html(name)}</dt><dd>{html(value)}</dd></div>" for name, value in filter(None, tiles))
+    return f'<dl class="glance">{cells}</dl>' if cells else ""
 
 
-def _findings(findings: tuple[Finding, ...]) -> str:
-    rows = [[escape(f.name), f'<span class="{_color(f)}">{_word(f)}</span>', escape(f.said)] for f in findings]
-    return table(["Finding", "Passed", "What was seen (above 0: the challenger is better)"], rows)
+def _amount(decision: Decision, n: int) -> str:
+    one = {"holdout": "same row", "shadow": "same request", "split": "request in the smaller group"}[decision.kind]
+    many = "requests in the smaller group" if decision.kind == "split" else ""
+    return counted(n, one, many)
 
 
-def _metrics(metrics: dict[str, dict[str, float]]) -> str:
-    variants = sorted(metrics, key=lambda name: name != CHAMPION)
-    names = list(dict.fromkeys(name for values in metrics.values() for name in values))
-    rows = [[escape(name), *(_number(metrics[variant].get(name)) for variant in variants)] for name in names]
-    return table(["Metric", *variants], rows, numbers=tuple(range(1, len(variants) + 1)))
+def _next(decision: Decision, evidence: Evidence | None) -> str:
+    steps = "".join(f"<li>{_coded(step)}</li>" for step in next_steps(decision))
+    parts = [f"<h2>What happens next</h2><ul>{steps}</ul>"]
+    changes = "".join(f"<li>{html(change)}</li>" for change in what_would_change(decision))
+    if changes:
+        parts.append(f"<h3>What would change the verdict</h3><ul>{changes}</ul>")
+    expected = expected_data(decision, evidence.trace if evidence else ())
+    if expected:
+        parts.append(f"<h3>More data expected</h3><p>{html(expected)}</p>")
+    return f"<section>{''.join(parts)}</section>"
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return "&ndash;"
-    return f"{value:,.0f}" if value == round(value) and abs(value) >= 10 else f"{value:.4g}"
+def _coded(step: str) -> str:
+    """Commands stand in backticks."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", html(step))
 
 
-def _word(finding: Finding) -> str:
-    return {True: "yes", False: "no", None: "reported"}[finding.passed]
+def _effects(decision: Decision) -> Part:
+    title = "How large the effects are"
+    drawn = forest(decision, ("primary", "goal", "guardrail", "context"))
+    if not drawn:
+        return Part(title, why="no effect could be estimated yet")
+    note = (
+        '<p class="soft">Bar: the interval; dot: the estimate; full line: no difference; dashed mark: what a bar has '
+        "to lie right of. An arrow: the bar goes on. Rows above one ruler share its scale.</p>"
+    )
+    unsaid = [f for f in decision.findings if f.role in ("primary", "goal", "guardrail") and f.estimate is None]
+    lacking = "".join(f"<li>{html(sentence(f.said))}</li>" for f in unsaid)
+    return Part(title, drawn + note + (f"<p>Not measured here:</p><ul>{lacking}</ul>" if lacking else ""))
 
 
-def _color(finding: Finding) -> str:
-    return {True: "good", False: "bad", None: "soft"}[finding.passed]
+def _segments(decision: Decision) -> Part:
+    title = "Who gains, who loses"
+    drawn = forest(decision, ("segment",), heads=False)
+    if not drawn:
+        return Part(title, why="no segment was named, or none has enough rows")
+    note = (
+        '<p class="soft">The same test within each group. Each interval holds for its group alone; among many groups '
+        "one looks bad by chance. Segments decide nothing.</p>"
+    )
+    return Part(title, drawn + note)
+
+
+def _section(part: Part) -> str:
+    return f"<section><h2>{html(part.title)}</h2>{part.body}</section>"
+
+
+def _left_out(parts: list[Part]) -> str:
+    items = "".join(f"<li>{html(part.title)}: {html(part.why)}.</li>" for part in parts if not part.body and part.why)
+    return f"<section><h2>Left out of this report</h2><ul>{items}</ul></section>" if items else ""
+
+
+def _foot(decision: Decision) -> str:
+    if not decision.report:
+        return ""
+    file = decision.report.rsplit("/", 1)[-1].removesuffix(".html") + ".json"
+    return f'<p class="soft">The same as canonical JSON: <a href="./{html(file)}">{html(file)}</a></p>'

@@ -1,57 +1,114 @@
 """The frame of every HTML report: self-contained, offline, light and dark."""
 
-from html import escape
+import hashlib
+import os
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from flows.reports.style import STYLE
+from flows.reports.text import html as safe
 from registry.home import Settings
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #d8dee6; --paper: #fff; --wash: #f4f6f9;
-  --good: #12805c; --bad: #b3261e; --wait: #9a6700; --mark: #2f5fd0 }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --soft: #9aa5b4; --line: #38414d; --paper: #14181d;
-  --wash: #1c2229; --good: #4cc38a; --bad: #ff8a80; --wait: #e0b04c; --mark: #8ab0ff } }
-* { box-sizing: border-box }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
-main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem 4rem }
-h1 { font-size: 1.6rem; line-height: 1.3; margin: 0 0 .5rem } h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem }
-.verdict { border-left: .4rem solid var(--wait); background: var(--wash); padding: 1rem 1.2rem; border-radius: .3rem }
-.verdict.good { border-color: var(--good) } .verdict.bad { border-color: var(--bad) }
-.verdict strong { font-size: 1.15rem } .soft { color: var(--soft) }
-table { border-collapse: collapse; width: 100%; font-size: .93rem; font-variant-numeric: tabular-nums }
-th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
-th { color: var(--soft); font-weight: 600 } .number { text-align: right; white-space: nowrap }
-a { color: var(--mark) } figure { margin: 1.5rem 0; background: #fff; border-radius: .3rem }
-figure svg text { fill: #1c2430 } details { color: var(--soft) } summary { cursor: pointer }
-.good { color: var(--good) } .bad { color: var(--bad) } .wait { color: var(--wait) }
-.verdict.good, .verdict.bad, .verdict.wait { color: inherit }
-svg { max-width: 100%; height: auto } svg text { fill: var(--ink); font: 13px system-ui, sans-serif }
-code { background: var(--wash); padding: .1em .3em; border-radius: .2em }
-"""
+_LONGEST_NAME = 120
 
 
-def page(title: str, body: str) -> str:
-    """A whole document; *body* is trusted HTML, *title* is escaped."""
+def page(title: str, body: str, *, strict: bool = False) -> str:
+    """
+    A whole document.
+
+    Args:
+        title: Is escaped.
+        body: Trusted HTML.
+        strict: Tell the browser to load nothing, run nothing, and accept this style only; for
+            bodies without styles of their own.
+    """
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{_policy()}"/>' if strict else ""
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>\n{body}\n</main></body></html>\n"
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"/>{policy}'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        f"<title>{safe(title)}</title><style>{STYLE}</style></head><body><main>\n{body}\n</main></body></html>\n"
     )
 
 
-def table(head: list[str], rows: list[list[str]], *, numbers: tuple[int, ...] = ()) -> str:
-    """A table of cells that are trusted HTML; columns in *numbers* are right-aligned."""
+def table(head: list[str], rows: list[list[str]], *, numbers: tuple[int, ...] = (), headed: bool = False) -> str:
+    """
+    A table of cells that are trusted HTML; it scrolls by itself where it does not fit.
+
+    Args:
+        head: Column heads, which are escaped.
+        rows: Cells.
+        numbers: Columns that are right-aligned.
+        headed: The first cell of a row is its head.
+    """
     kinds = [' class="number"' if i in numbers else "" for i in range(len(head))]
-    top = "".join(f"<th{kind}>{escape(cell)}</th>" for kind, cell in zip(kinds, head, strict=True))
-    lines = [
-        f"<tr>{''.join(f'<td{kind}>{cell}</td>' for kind, cell in zip(kinds, row, strict=True))}</tr>" for row in rows
-    ]
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    top = "".join(f'<th scope="col"{kind}>{safe(cell)}</th>' for kind, cell in zip(kinds, head, strict=True))
+    lines = "".join(f"<tr>{_cells(row, kinds, headed=headed)}</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table></div>'
 
 
 def write_report(settings: Settings, model: str, name: str, html: str) -> Path:
     """Keep a report under the model's folder; a reader sees a whole file or none."""
-    folder = settings.reports_dir / model
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{name}.tmp"
-    temporary.write_text(html, encoding="utf-8")
-    return temporary.replace(folder / f"{name}.html")
+    file = report_file(settings, model, name)
+    keep({file: html.encode()})
+    return file
+
+
+def report_file(settings: Settings, model: str, name: str) -> Path:
+    """Where a report belongs: always inside the reports folder, whatever the names are."""
+    return settings.reports_dir / file_name(model) / f"{file_name(name)}.html"
+
+
+def file_name(name: str) -> str:
+    """
+    A name that is safe as part of a path; one that had to be changed is made unique.
+
+    Example:
+        >>> file_name("d-0001.2"), file_name("../../etc/passwd")
+        ('d-0001.2', 'etc_passwd-51fb73ef')
+    """
+    kept = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip("._-")[:_LONGEST_NAME]
+    if kept == name:
+        return kept
+    return f"{kept}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
+
+
+def keep(files: Mapping[Path, bytes]) -> None:
+    """
+    Write files so that a reader sees them whole; if one cannot be written, none of them is.
+
+    Raises:
+        OSError: If the disk is full or read-only; nothing was changed.
+    """
+    drafts = {file: file.with_name(f".{file.name}.{os.getpid()}.tmp") for file in files}
+    try:
+        for file, content in files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _write_through(drafts[file], content)
+        for file, draft in drafts.items():
+            draft.replace(file)
+    finally:
+        for draft in drafts.values():
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+
+
+def _write_through(draft: Path, content: bytes) -> None:
+    with draft.open("wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def _cells(row: list[str], kinds: list[str], *, headed: bool) -> str:
+    cells = [f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True)]
+    if headed:
+        cells[0] = f'<th scope="row"{kinds[0]}>{row[0]}</th>'
+    return "".join(cells)
+
+
+def _policy() -> str:
+    digest = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
