@@ -3,8 +3,8 @@ Two arms of different callers: standard error and information time that survive 
 
 Waiting for a fixed number of values is not enough at uneven splits. At 95/5, a rate of .002
 and the usual (Welch) error, 61 % of A/A tests were rejected at alpha 5 %: a small arm that
-has seen few events believes its variance to be tiny. Here the error is never smaller than
-the pooled one, to which the large arm lends its variance; see the figures in the docs.
+has seen few events believes its variance to be tiny. Here the large arm lends it its own: the
+error is not smaller than the pooled one; see the figures in the docs.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,9 @@ class Arms(NamedTuple):
     time: NDArray[np.float64]
 
 
-def arms(n1: ArrayLike, unit1: ArrayLike, n2: ArrayLike, unit2: ArrayLike, pooled: ArrayLike) -> Arms:
+def arms(
+    n1: ArrayLike, unit1: ArrayLike, n2: ArrayLike, unit2: ArrayLike, pooled: ArrayLike, guard: ArrayLike = 1.0
+) -> Arms:
     """
     Standard error and information time of a difference of two arms.
 
@@ -34,10 +36,11 @@ def arms(n1: ArrayLike, unit1: ArrayLike, n2: ArrayLike, unit2: ArrayLike, poole
         n1, n2: Values per arm.
         unit1, unit2: Variances of one value; on the log-ratio scale divided by the squared mean.
         pooled: The same under equality, from both arms together.
+        guard: Share, 0 to 1, of what the pooled squared error exceeds Welch's by that is added to it.
 
     Returns:
-        The larger of the Welch and the pooled standard error, which differ at uneven splits only,
-        and the time at which equally many values per arm would give that error.
+        Standard error, at guard 1 the larger of Welch's and the pooled one (they differ at uneven splits
+        only), and the time at which equally many values per arm would give that error.
 
     Example:
         >>> even, uneven = arms(50, 1.0, 50, 1.0, 1.0), arms(950, 1.0, 50, 0.01, 0.95)
@@ -46,7 +49,8 @@ def arms(n1: ArrayLike, unit1: ArrayLike, n2: ArrayLike, unit2: ArrayLike, poole
     """
     n1, unit1, n2, unit2 = (np.asarray(x, dtype=np.float64) for x in (n1, unit1, n2, unit2))
     welch = unit1 / n1 + unit2 / n2
-    square = np.maximum(welch, np.asarray(pooled, dtype=np.float64) * (1 / n1 + 1 / n2))
+    excess = np.asarray(pooled, dtype=np.float64) * (1 / n1 + 1 / n2) - welch
+    square = welch + np.asarray(guard, dtype=np.float64) * np.maximum(excess, 0.0)
     seen = square > 0
     time = np.divide(unit1 + unit2, square, out=np.ones_like(square), where=seen)
     return Arms(np.sqrt(square), np.maximum(time, np.finfo(float).tiny))

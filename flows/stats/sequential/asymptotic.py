@@ -17,6 +17,7 @@ from flows.stats.sequential.units import Unit, unit
 MIN_ASYMPTOTIC = 30
 MIN_PAIRED = 100
 MIN_EVENTS = 5
+_GUARDED_EVENTS = 25
 
 
 def paired_sequence(moments: tuple[int, float, float], *, alpha: float = 0.05, tuned_to: float = 500) -> AlwaysValid:
@@ -99,7 +100,8 @@ def relative_sequence(
     Relative lift of one mean over another, challenger / champion - 1.
 
     Tested on the scale of the logarithm, where rare events are nearly symmetric. Says nothing
-    before both means are positive and rest on `MIN_EVENTS` effective events.
+    before both means are positive and rest on `MIN_EVENTS` effective events. The pooled error
+    counts fully up to 25 effective events, then less and less.
 
     Args:
         champion, challenger: (n, mean, m2); both means positive.
@@ -250,7 +252,8 @@ def _relative(ours: Unit, theirs: Unit, alpha: float, tuned_to: float, method: s
         return _silent(method, estimate, n, missing)
     middle = (ours.n * ours.mean + theirs.n * theirs.mean) / (ours.n + theirs.n)
     pooled = pooled_variance(ours.n, ours.variance, theirs.n, theirs.variance) / middle**2
-    error, time = arms(ours.n, ours.variance / ours.mean**2, theirs.n, theirs.variance / theirs.mean**2, pooled)
+    guard = min(1.0, _GUARDED_EVENTS / min(effective_events(*ours[:3]), effective_events(*theirs[:3])))
+    error, time = arms(ours.n, ours.variance / ours.mean**2, theirs.n, theirs.variance / theirs.mean**2, pooled, guard)
     half = float(radius(error, time, alpha=alpha, tuned_to=tuned_to))
     log_ratio = math.log(theirs.mean / ours.mean)
     found = float(log_p((log_ratio / error) ** 2, time, alpha=alpha, tuned_to=tuned_to))

@@ -65,8 +65,8 @@ def log_wealth(tally: Tally, mean: float, concentration: float, side: int = 0) -
     from scipy import special
 
     a, b = concentration * mean, concentration * (1 - mean)
-    pivot = _logit(mean)
-    below, above = pivot if side > 0 else min(pivot, 0) - _EDGE, pivot if side < 0 else max(pivot, 0) + _EDGE
+    none = _logit(mean)
+    below, above = none if side > 0 else min(none, 0) - _EDGE, none if side < 0 else max(none, 0) + _EDGE
     log_density = _log_density(tally, mean, a, b)
     low, high = _window(log_density, below, above)
     nodes, weights = _gauss(_NODES)
@@ -133,9 +133,9 @@ def _log_density(tally: Tally, mean: float, a: float, b: float) -> Callable[[NDA
         log_s, log_r = -np.logaddexp(0, -u), -np.logaddexp(0, u)
         total = a * log_s + b * log_r
         for place, count in seen:
-            up = math.log(place) + log_s - log_mean if place > 0 else None
-            down = math.log1p(-place) + log_r - log_rest if place < 1 else None
-            total = total + count * (down if up is None else up if down is None else np.logaddexp(up, down))
+            up = math.log(place) + log_s - log_mean if place > 0 else np.full_like(u, -np.inf)
+            down = math.log1p(-place) + log_r - log_rest if place < 1 else np.full_like(u, -np.inf)
+            total = total + count * np.logaddexp(up, down)
         return np.asarray(total, dtype=np.float64)
 
     return density
@@ -158,6 +158,7 @@ def _window(
 
 @cache
 def _gauss(nodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gauss-Legendre places and weights on [-1, 1]."""
     places, weights = np.polynomial.legendre.leggauss(nodes)
     return places, weights
 
