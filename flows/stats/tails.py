@@ -72,7 +72,7 @@ def _beta_fraction(a: NDArray[np.float64], b: float, x: NDArray[np.float64]) -> 
             d, c = 1 / (1 + term * d), 1 + term / c
             change = d * c
             found = found * change
-        if np.all(np.abs(change - 1) < 4e-15):
+        if np.all(np.abs(change - 1) < 1e-12):
             break
     return found
 
