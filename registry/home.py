@@ -88,6 +88,11 @@ class Settings(BaseSettings):
         return self.home / "reports"
 
     @property
+    def decisions_dir(self) -> Path:
+        """What each decision was computed from, one folder per model."""
+        return self.home / "decisions"
+
+    @property
     def configs_dir(self) -> Path:
         """One validated YAML per model."""
         return self.home / "configs"
@@ -115,6 +120,7 @@ class Settings(BaseSettings):
             self.run_dir,
             self.logs_dir,
             self.reports_dir,
+            self.decisions_dir,
             self.configs_dir,
             self.replays_dir,
             self.prefect_home,

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Id = Annotated[str, typer.Argument(help="Id of the decision, as listed.", metavar="ID", show_default=False)]
 
+FINDING = 1
+
 app = typer.Typer(no_args_is_help=False)
 
 
@@ -49,6 +51,23 @@ def show(decision_id: Id, *, as_json: Json = False) -> None:
     if as_json:
         return print_json(found)
     return show_decision(found)
+
+
+@app.command(epilog=example("understudy decision replay d-0001"))
+def replay(decision_id: Id, *, as_json: Json = False) -> None:
+    """Compute a decision again from its stored inputs; exit code 1 unless it comes out the same, byte for byte."""
+    from flows.comparison.cases import recompute
+
+    with opened_registry() as registry:
+        stored = decision_of(registry, decision_id)
+    again = recompute(settings(), stored)
+    if as_json:
+        print_json({"id": stored.id, "same": again.same, "changed": again.changed, "decision": again.decision})
+    else:
+        said = "the same, byte for byte" if again.same else "not the same: " + "; ".join(again.changed)
+        say(facts(stored.id, {"replayed": said, "outcome": again.decision.outcome, "digest": again.decision.digest()}))
+    if not again.same:
+        raise typer.Exit(FINDING)
 
 
 def decision_of(registry: "Registry", name: str) -> "Decision":

@@ -7,18 +7,19 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.client import RouterClient
-from flows.comparison.holdout import compare_holdout
-from flows.comparison.metrics import DEFAULT_METRIC
+from flows.comparison.identities import identities
+from flows.comparison.keep import keep
+from flows.comparison.policy import policy_of
+from flows.comparison.rows import HoldoutCase, paired_rows
 from flows.config.load import registered_config
 from flows.config.model import ModelConfig
 from flows.data.live import live_frame
 from flows.data.rows import feature_rows
 from flows.errors import NotEnoughData
-from flows.reports.decision import decision_markdown, publish_decision
+from flows.reports.decision import decision_markdown
 from registry.artifacts import ArtifactStore
 from registry.errors import NotFound
 from registry.home import Settings
-from registry.records.policy import PromotionPolicy
 from registry.records.verdict import Decision
 from registry.records.version import ModelVersion
 from registry.scoring.scorer import Scorer
@@ -85,21 +86,20 @@ def judge(
         Scorer.load(artifacts.open(v.model, v.version, v.artifact_digest)).score(features)
         for v in (champion, challenger)
     ]
-    metric = config.promotion.metric or DEFAULT_METRIC[config.task]
-    decision = compare_holdout(
+    labels, times = frame["_label"].to_numpy(), frame["_time"].to_numpy()
+    policy = policy_of(config)
+    case = HoldoutCase(
         model=config.model,
         champion=champion.version,
         challenger=challenger.version,
         task=config.task,
-        labels=frame["_label"].to_numpy(),
-        champion_scores=scores[0],
-        challenger_scores=scores[1],
-        times=frame["_time"].to_numpy(),
-        policy=PromotionPolicy(**(config.promotion.model_dump() | {"metric": metric})),
+        policy=policy,
         decision_id=f"compare-{champion.version}-{challenger.version}-{now:%Y%m%d%H%M%S}",
         at=now,
+        rows=paired_rows(config.task, labels, scores[0], scores[1], times=times, keys=frame["_key"].to_list()),
+        identities=identities(champion, challenger, policy, (labels, times, *scores)),
     )
-    return publish_decision(settings, decision)
+    return keep(settings, case)
 
 
 def _champion(registry: Registry, model: str) -> ModelVersion:

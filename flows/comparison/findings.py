@@ -1,14 +1,38 @@
 """Statistics into findings that people can read."""
 
 import math
+from typing import NamedTuple
+
+import msgspec
 
 from flows.stats.results import AlwaysValid, Effect
-from registry.records.verdict import Finding
+from registry.records.verdict import Finding, Role
 
 
-def number(value: float) -> str:
+class About(NamedTuple):
+    """
+    What a test is about.
+
+    Attributes:
+        metric: Its name.
+        role: What it does in the verdict.
+        champion, challenger: The metric's value of each, if known.
+        threshold: What the interval must lie above, in the unit of the estimate.
+        relative: The estimate itself is relative to the champion's value.
+    """
+
+    metric: str
+    role: Role = "context"
+    champion: float | None = None
+    challenger: float | None = None
+    threshold: float | None = None
+    relative: bool = False
+    name: str = ""
+
+
+def number(value: float | None) -> str:
     """Four significant digits, and words for what is no number."""
-    if math.isinf(value):
+    if value is None or math.isinf(value):
         return "unbounded"
     return f"{value:.4g}"
 
@@ -20,44 +44,65 @@ def p_text(log_p: float) -> str:
     return "p = 0 (no variance)" if math.isinf(log_p) else f"p = 10^{log_p / math.log(10):.1f}"
 
 
-def of_effect(name: str, effect: Effect, passed: bool | None) -> Finding:
-    """A finding of a test that was made once."""
-    note = f"; {effect.note}" if effect.note else ""
+def seen(f: Finding) -> str:
+    """The numbers of a finding in one breath."""
+    values = ""
+    if f.champion is not None and f.challenger is not None:
+        change = f" ({f.lift:+.1%})" if f.lift is not None else ""
+        values = f" {number(f.champion)} -> {number(f.challenger)}{change},"
+    if f.estimate is None:
+        return f"{f.name}{values} no data"
+    return f"{f.name}{values} gain {f.estimate:+.4g} [{number(f.low)}, {number(f.high)}]"
+
+
+def finding(about: About, result: Effect | AlwaysValid) -> Finding:
+    """A finding of a test; whether it passed is for `decide` to say."""
+    always = isinstance(result, AlwaysValid)
+    name, note = about.name or about.metric, f"; {result.note}" if result.note else ""
     said = (
-        f"{name}: {effect.estimate:+.4g} [{number(effect.low)}, {number(effect.high)}], "
-        f"{p_text(effect.log_p)}, n = {effect.n} ({effect.method}{note})"
+        f"{name}: {result.estimate:+.4g} [{number(result.low)}, {number(result.high)}], "
+        f"{'always-valid ' if always else ''}{p_text(result.log_p)}, n = {result.n} ({result.method}{note})"
     )
-    return _finding(name, passed, said, effect.estimate, effect.low, effect.high, effect.p_value, effect.n)
-
-
-def of_sequence(name: str, seen: AlwaysValid, passed: bool | None) -> Finding:
-    """A finding that may be looked at as often as one likes."""
-    note = f"; {seen.note}" if seen.note else ""
-    said = (
-        f"{name}: {seen.estimate:+.4g} [{number(seen.low)}, {number(seen.high)}], "
-        f"always-valid {p_text(seen.log_p)}, n = {seen.n} ({seen.method}{note})"
-    )
-    return _finding(name, passed, said, seen.estimate, seen.low, seen.high, seen.p_value, seen.n)
-
-
-def plain(name: str, passed: bool | None, said: str, n: int = 0) -> Finding:
-    """A finding without an interval."""
-    return Finding(name=name, passed=passed, said=said, n=n)
-
-
-def _finding(
-    name: str, passed: bool | None, said: str, estimate: float, low: float, high: float, p_value: float, n: int
-) -> Finding:
+    scale = 1.0 if about.relative else abs(about.champion or 0.0)
     return Finding(
         name=name,
-        passed=passed,
+        passed=None,
         said=said,
-        estimate=_bounded(estimate),
-        low=_bounded(low),
-        high=_bounded(high),
-        p_value=_bounded(p_value),
-        n=n,
+        estimate=_bounded(result.estimate),
+        low=_bounded(result.low),
+        high=_bounded(result.high),
+        p_value=_bounded(result.p_value),
+        n=result.n,
+        role=about.role,
+        metric=about.metric,
+        method=result.method,
+        always_valid=always,
+        log_p=_bounded(result.log_p),
+        threshold=about.threshold,
+        champion=about.champion,
+        challenger=about.challenger,
+        lift=_share(result.estimate, scale),
+        lift_low=_share(result.low, scale),
+        lift_high=_share(result.high, scale),
     )
+
+
+def plain(
+    name: str, passed: bool | None, said: str, n: int = 0, *, role: Role = "context", repair: str = ""
+) -> Finding:
+    """A finding without an interval."""
+    return Finding(name=name, passed=passed, said=said, n=n, role=role, repair=repair)
+
+
+def missing(about: About, why: str, repair: str = "") -> Finding:
+    """A metric that could not be measured."""
+    name = about.name or about.metric
+    empty = Finding(name=name, passed=None, said=f"{name}: {why}", role=about.role, metric=about.metric, repair=repair)
+    return msgspec.structs.replace(empty, threshold=about.threshold, champion=about.champion)
+
+
+def _share(value: float, scale: float) -> float | None:
+    return _bounded(value / scale) if scale > 0 else None
 
 
 def _bounded(value: float) -> float | None:

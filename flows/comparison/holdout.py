@@ -1,20 +1,24 @@
 """The same rows, offline: paired tests, looked at once."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from flows.comparison.findings import number, of_effect, plain
-from flows.comparison.metrics import DEFAULT_METRIC, HIGHER_IS_BETTER, Floats, gains, improvement, metrics_of
-from flows.stats.checks import binary, finite, same_length
-from flows.stats.paired.binary import mcnemar
-from flows.stats.paired.losses import paired_mean
-from flows.stats.paired.ranking import delong
-from flows.stats.results import Effect
-from registry.records.policy import PromotionPolicy
-from registry.records.verdict import Decision, Finding, Outcome
+from flows.comparison.decide import Amount, Ruling, decide
+from flows.comparison.findings import About, finding, missing, plain
+from flows.comparison.metrics import METRICS, loss_scale, metrics_of
+from flows.comparison.outlook import more_needed, power_reached
+from flows.comparison.paired_tests import paired_test
+from flows.comparison.rows import HoldoutCase, PairedRows, paired_rows
+from flows.comparison.segments import paired_segments
+from registry.records.policy import Direction, Guardrail, PromotionPolicy, direction_of
+from registry.records.verdict import Decision, Finding, Role
 from registry.records.version import Task
+
+_SLOW = ("calibration",)  # resampled: tested only where it decides
+_LIVE_ONLY = ("latency_ms", "error_rate")
 
 
 def compare_holdout(
@@ -30,6 +34,11 @@ def compare_holdout(
     decision_id: str,
     at: datetime,
     times: ArrayLike | None = None,
+    keys: Sequence[object] | None = None,
+    segments: Mapping[str, Sequence[object]] | None = None,
+    kpis: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    identities: Mapping[str, str] | None = None,
+    left_out: int = 0,
 ) -> Decision:
     """
     Judge a challenger on the newest labelled rows that it has not learned from.
@@ -39,104 +48,128 @@ def compare_holdout(
         labels: Shape (n,), 0/1 or values.
         champion_scores, challenger_scores: Shape (n,), of the same rows in the same order.
         policy: Declared before the data was seen.
-        times: Shape (n,), epoch seconds; only the period is reported.
+        times: Shape (n,), epoch seconds.
+        keys: Whom each row is about; if some come more than once, they are the unit of analysis.
+        segments: Levels per row, by name; the lift of each level is reported.
+        kpis: Per-row value with (champion, challenger), by name.
+        identities: Digests and versions of what was compared.
+        left_out: Held-out rows that the champion has learned from, and that are not among these.
 
     Raises:
-        ValueError: If lengths differ, or numbers are not finite.
+        ValueError: If lengths differ, or numbers are not finite; with all that is wrong.
     """
-    y = binary("labels", labels) if task == "binary" else finite("labels", labels)
-    ours, theirs = finite("champion_scores", champion_scores), finite("challenger_scores", challenger_scores)
-    n = same_length(labels=y, champion_scores=ours, challenger_scores=theirs)
-    metrics = {"champion": metrics_of(task, y, ours), "challenger": metrics_of(task, y, theirs)} if n else {}
-    outcome, headline, findings = _judge(policy, task, y, ours, theirs, metrics)
-    if times is not None and n:
-        findings.append(_period(finite("times", times)))
-    return Decision(
-        id=decision_id,
+    rows = paired_rows(
+        task, labels, champion_scores, challenger_scores, times=times, keys=keys, segments=segments, kpis=kpis
+    )
+    case = HoldoutCase(
         model=model,
         champion=champion,
         challenger=challenger,
-        kind="holdout",
-        outcome=outcome,
-        headline=f"{challenger} against {champion} on {n} held-out rows: {headline}",
-        findings=tuple(findings),
+        task=task,
         policy=policy,
+        decision_id=decision_id,
+        at=at,
+        rows=rows,
+        left_out=left_out,
+        identities=dict(identities or {}),
+    )
+    return decide_holdout(case)
+
+
+def decide_holdout(case: HoldoutCase) -> Decision:
+    """Judge what `compare_holdout` put together; the same case gives the same decision, byte for byte."""
+    rows, n = case.rows, case.rows.n
+    ruling = _ruling(case)
+    metrics = {}
+    if n:
+        scored = {"champion": rows.champion, "challenger": rows.challenger}
+        metrics = {arm: metrics_of(case.task, rows.labels, scores) for arm, scores in scored.items()}
+    primary = next((f for f in ruling.findings if f.role == "primary"), None)
+    return Decision(
+        id=case.decision_id,
+        model=case.model,
+        champion=case.champion,
+        challenger=case.challenger,
+        kind="holdout",
+        outcome=ruling.outcome,
+        headline=f"{case.challenger} against {case.champion} on {n} held-out rows: {ruling.headline}",
+        findings=(*ruling.findings, *_notes(case)),
+        policy=case.policy,
         metrics=metrics,
-        created_at=at,
+        changes=ruling.changes,
+        more_needed=more_needed(ruling, n, case.policy.min_holdout),
+        power=power_reached(primary, case.policy),
+        flow={arm: {"held out": n + case.left_out, "labelled": n, "matched": n} for arm in ("champion", "challenger")},
+        identities=dict(case.identities),
+        created_at=case.at,
     )
 
 
-def _judge(
-    policy: PromotionPolicy, task: Task, y: Floats, ours: Floats, theirs: Floats, metrics: dict[str, dict[str, float]]
-) -> tuple[Outcome, str, list[Finding]]:
-    if y.size < policy.min_holdout:
-        said = f"{y.size} rows are fewer than the {policy.min_holdout} that the policy asks for"
-        return "continue", said, [plain("holdout size", None, said, y.size)]
-    metric = _testable(policy.metric or DEFAULT_METRIC[task], y)
-    effect = _test(metric, y, ours, theirs, 1 - policy.alpha)
-    outcome, headline = _verdict(policy, metric, effect, metrics)
-    findings = [of_effect(metric, effect, _passed(outcome)), *_others(task, metric, y, ours, theirs, policy)]
-    return outcome, headline, findings
+def _ruling(case: HoldoutCase) -> Ruling:
+    policy, rows = case.policy, case.rows
+    if rows.n < policy.min_holdout:
+        said = f"{rows.n} rows are fewer than the {policy.min_holdout} that the policy asks for"
+        need = (f"{policy.min_holdout - rows.n} more held-out rows",)
+        return Ruling("continue", said, (plain("holdout size", None, said, rows.n, role="integrity"),), need)
+    metric = _testable(policy.metric, case)
+    goals = [_measured(case, metric, "primary", policy.direction)]
+    goals += [_measured(case, goal, "goal") for goal in policy.goals]
+    guards = [_guarded(case, one) for one in policy.guardrails]
+    ruling = decide(policy, [*goals, *guards], Amount(rows.n, policy.min_holdout, "held-out rows"))
+    decisive = {metric, *policy.goals, *_guarded_names(policy), *_SLOW}
+    others = [name for name in METRICS[case.task] if name not in decisive]
+    context = [_measured(case, name, "context") for name in others if name == _testable(name, case)]
+    segments = paired_segments(case.task, rows, metric, policy.alpha)
+    return ruling._replace(findings=(*ruling.findings, *context, *segments))
 
 
-def _period(times: Floats) -> Finding:
-    first, last = (datetime.fromtimestamp(float(t), UTC) for t in (times.min(), times.max()))
-    return plain("holdout period", None, f"rows from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}", times.size)
+def _measured(case: HoldoutCase, metric: str, role: Role, direction: Direction | None = None) -> Finding:
+    measured = paired_test(case.task, case.rows, metric, confidence=1 - case.policy.alpha, direction=direction)
+    if measured is None:
+        return missing(About(metric, role), "not measured on these rows", f"a value of {metric} for every row")
+    threshold = 0.0
+    if role == "primary" and case.policy.rule == "non_inferiority":
+        threshold = -case.policy.margin * loss_scale(metric, measured.champion)
+    about = About(metric, role, measured.champion, measured.challenger, None if role == "context" else threshold)
+    return finding(about, measured.effect)
 
 
-def _testable(metric: str, y: Floats) -> str:
+def _guarded(case: HoldoutCase, guard: Guardrail) -> Finding:
+    direction = direction_of(guard.metric, guard.direction)
+    measured = paired_test(case.task, case.rows, guard.metric, confidence=1 - case.policy.alpha, direction=direction)
+    if measured is None:
+        why = "is measured live" if guard.metric in _LIVE_ONLY else "is not in these rows; it is measured live"
+        return missing(About(guard.metric), why)
+    margin = guard.margin * (abs(measured.champion) if guard.relative else 1.0)
+    about = About(guard.metric, "guardrail", measured.champion, measured.challenger, -margin)
+    return finding(about, measured.effect)
+
+
+def _guarded_names(policy: PromotionPolicy) -> set[str]:
+    return {one.metric for one in policy.guardrails}
+
+
+def _testable(metric: str, case: HoldoutCase) -> str:
     # AUC of a single class is not defined; the Brier score is.
-    return "brier" if metric == "auc" and y.min() == y.max() else metric
+    y = case.rows.labels
+    return "brier" if metric == "auc" and y.size and y.min() == y.max() else metric
 
 
-def _test(metric: str, y: Floats, ours: Floats, theirs: Floats, confidence: float) -> Effect:
-    if metric == "auc":
-        return delong(y, ours, theirs, confidence=confidence)
-    if metric == "accuracy":
-        return mcnemar(gains(metric, y, ours), gains(metric, y, theirs), confidence=confidence)
-    return paired_mean(gains(metric, y, ours), gains(metric, y, theirs), confidence=confidence)
+def _notes(case: HoldoutCase) -> list[Finding]:
+    notes, times = [], case.rows.times
+    if times is not None and times.size:
+        first, last = (datetime.fromtimestamp(float(t), UTC) for t in (np.min(times), np.max(times)))
+        said = f"rows from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
+        notes.append(plain("holdout period", None, said, times.size))
+    if case.rows.repeated:
+        said = f"{case.rows.n} rows of {_distinct(case.rows)} keys: keys are the unit of analysis"
+        notes.append(plain("repeated keys", None, said, case.rows.n))
+    if case.left_out:
+        total = case.left_out + case.rows.n
+        said = f"{case.left_out} of {total} held-out rows were left out: the champion has learned from them"
+        notes.append(plain("rows known to the champion", None, said, case.left_out))
+    return notes
 
 
-def _verdict(
-    policy: PromotionPolicy, metric: str, effect: Effect, metrics: dict[str, dict[str, float]]
-) -> tuple[Outcome, str]:
-    ours, theirs = metrics["champion"][metric], metrics["challenger"][metric]
-    relative = improvement(metric, ours, theirs)
-    seen = f"{metric} {number(ours)} -> {number(theirs)} ({relative:+.1%})"
-    if effect.high < 0:
-        return "reject", f"{seen}: significantly worse"
-    if policy.rule == "non_inferiority":
-        margin = policy.margin * _loss_scale(metric, ours, effect)
-        if effect.low > -margin:
-            return "promote", f"{seen}: surely not worse by more than {policy.margin:.0%} of the loss"
-        return "continue", f"{seen}: it may be worse by more than {policy.margin:.0%} of the loss; watch it in shadow"
-    if effect.low <= 0:
-        return "continue", f"{seen}: too little evidence that it is better; watch it in shadow"
-    if relative < policy.min_improvement:
-        return (
-            "needs_approval",
-            f"{seen}: better, but by less than the {policy.min_improvement:.0%} for automatic promotion",
-        )
-    return "promote", f"{seen}: significantly better"
-
-
-def _loss_scale(metric: str, champion: float, effect: Effect) -> float:
-    """The champion's loss in the unit of the effect."""
-    if metric in ("rmse", "r2"):
-        return max(abs(effect.estimate), champion**2 if metric == "rmse" else 1 - champion)
-    return 1 - champion if metric in HIGHER_IS_BETTER else champion
-
-
-def _others(
-    task: Task, primary: str, y: Floats, ours: Floats, theirs: Floats, policy: PromotionPolicy
-) -> list[Finding]:
-    """Secondary metrics: reported, never decisive."""
-    names = ("auc", "accuracy", "brier", "log_loss") if task == "binary" else ("mae", "rmse")
-    confidence = 1 - policy.alpha
-    both = np.unique(y).size > 1
-    tested = [name for name in names if name != primary and (name != "auc" or both)]
-    return [of_effect(name, _test(name, y, ours, theirs, confidence), None) for name in tested]
-
-
-def _passed(outcome: Outcome) -> bool | None:
-    return {"promote": True, "needs_approval": True, "reject": False}.get(outcome)
+def _distinct(rows: PairedRows) -> int:
+    return len(set(rows.keys or ()))

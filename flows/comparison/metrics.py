@@ -1,14 +1,21 @@
 """Metrics of one model on labelled rows, and the per-row gains that tests are made of."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.stats.paired.ranking import auc
+from flows.stats.paired.sums import calibration_of, calibration_rows
+from registry.records.policy import direction_of
 from registry.records.version import Task
 
 Floats = NDArray[np.float64]
-HIGHER_IS_BETTER = ("auc", "accuracy", "r2")
 DEFAULT_METRIC: dict[Task, str] = {"binary": "auc", "regression": "rmse"}
+METRICS: dict[Task, tuple[str, ...]] = {
+    "binary": ("auc", "accuracy", "brier", "log_loss", "calibration"),
+    "regression": ("mae", "rmse", "r2"),
+}
 
 
 def metrics_of(task: Task, labels: Floats, scores: Floats) -> dict[str, float]:
@@ -24,12 +31,12 @@ def metrics_of(task: Task, labels: Floats, scores: Floats) -> dict[str, float]:
         absolute error. AUC is left out when a class is missing.
     """
     if task == "binary":
-        clipped = np.clip(scores, 1e-15, 1 - 1e-15)
         found = {
             "auc": auc(labels, scores),
             "accuracy": float(np.mean((scores >= 0.5) == labels)),
             "brier": float(np.mean((scores - labels) ** 2)),
-            "log_loss": float(-np.mean(labels * np.log(clipped) + (1 - labels) * np.log(1 - clipped))),
+            "log_loss": float(-np.mean(gains("log_loss", labels, scores))),
+            "calibration": calibration_error(labels, scores),
         }
         found["loss"] = found["brier"]
         return {name: value for name, value in found.items() if np.isfinite(value)}
@@ -52,9 +59,37 @@ def gains(metric: str, labels: Floats, scores: Floats) -> Floats:
     return np.asarray(-np.abs(scores - labels))
 
 
+def calibration_error(labels: Floats, scores: Floats) -> float:
+    """Expected calibration error over ten bins of equal width; scores beyond 0 and 1 count as these."""
+    return -float(calibration_of(calibration_rows(labels, np.clip(scores, 0.0, 1.0)).sum(axis=0)))
+
+
 def improvement(metric: str, champion: float, challenger: float) -> float:
     """Relative improvement, positive is better; 0 when the champion's value is 0."""
     if champion == 0:
         return 0.0
     change = (challenger - champion) / abs(champion)
-    return change if metric in HIGHER_IS_BETTER else -change
+    return change if direction_of(metric) == "higher" else -change
+
+
+def loss_scale(metric: str, value: float) -> float:
+    """The loss behind a metric's value: what a relative margin of non-inferiority is a share of."""
+    if metric in ("auc", "accuracy", "r2"):
+        return max(0.0, 1 - value)
+    return abs(value)
+
+
+def in_units(metric: str, gain: float, champion: float, spread: float) -> float:
+    """
+    A gain in mean squared error, in units of the metric it belongs to; others as they are.
+
+    Args:
+        gain: Champion's mean squared error minus challenger's; may be infinite.
+        champion: The champion's RMSE.
+        spread: Variance of the labels, for R2.
+    """
+    if metric == "r2":
+        return gain / spread if spread > 0 else gain
+    if metric != "rmse":
+        return gain
+    return champion - math.sqrt(max(champion**2 - gain, 0.0)) if math.isfinite(gain) else gain

@@ -72,6 +72,7 @@ def begin_rollout(
         created_at=at,
         said=reason,
         decision_id=decision.id if decision else None,
+        proven=decision is not None and decision.outcome in ("promote", "needs_approval"),
     )
     return registry.start_rollout(rollout, actor=actor, reason=reason, at=at)
 

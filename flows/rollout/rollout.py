@@ -1,13 +1,17 @@
 """The flow `rollout`: one tick of every model's rollout."""
 
+import contextlib
 from datetime import datetime
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
 from flows.client.clock import lives_in_another_time
+from flows.comparison.evidence import live_evidence
+from flows.comparison.keep import keep
+from flows.comparison.live import LiveCase
+from flows.data.live import live_frame
 from flows.errors import FlowsError
-from flows.reports.decision import publish_decision
 from flows.rollout.announce import announce, announce_foreign_end
 from flows.rollout.describe import markdown
 from flows.rollout.desk import Desk, artifact_key, moment, opened
@@ -15,6 +19,9 @@ from flows.rollout.machine import Move
 from flows.rollout.tick import tick
 from registry.errors import Refusal
 from registry.home import Settings
+from registry.records.verdict import Decision
+
+_MOST_ROWS = 100_000
 
 
 @flow(name="rollout")
@@ -47,13 +54,29 @@ def heartbeat(desk: Desk, model: str, at: datetime) -> Move:
         model,
         desk.config(model),
         at,
-        report=lambda decision: publish_decision(desk.settings, decision),
+        report=lambda case: _reported(desk, case),
     )
     if before is not None:
         announce(desk, before, move, at)
     if move.kind == "none" and (ended := announce_foreign_end(desk, model, at)):
         return Move(kind="none", step=ended.step, said=f"{ended.id} was rolled back: {ended.said}")
     return move
+
+
+def _reported(desk: Desk, case: LiveCase) -> Decision:
+    """Draw what the router's log shows of this step; without it, the report has no curves."""
+    rollout, evidence = case.rollout, None
+    with contextlib.suppress(FlowsError):
+        frame = live_frame(
+            desk.client,
+            desk.config(case.model),
+            phase=case.phases[-1].phase,
+            shadow=rollout.challenger,
+            newest=_MOST_ROWS,
+            labelled=True,
+        )
+        evidence = live_evidence(rollout, frame, case.task)
+    return keep(desk.settings, case, evidence)
 
 
 def _one(desk: Desk, model: str, at: datetime, *, scheduled: bool) -> Move | Refusal:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from flows.client import RouterClient
-from flows.comparison.live import compare_live
+from flows.comparison.live import LiveCase, decide_live, live_case
 from flows.config.model import ModelConfig
 from flows.errors import NotEnoughData, Unreachable
 from flows.rollout.approval import approval_digest, is_approved
@@ -24,10 +24,11 @@ from registry.records.version import Stage
 from registry.store.registry import Registry
 
 ACTOR = "rollout"
-Report = Callable[[Decision], Decision]
+Report = Callable[[LiveCase], Decision]
 
 
 class _Seen(NamedTuple):
+    case: LiveCase | None = None
     decision: Decision | None = None
     evidence: Evidence = Evidence()
     trouble: str = ""
@@ -40,7 +41,7 @@ def tick(
     config: ModelConfig,
     now: datetime,
     *,
-    report: Report = lambda decision: decision,
+    report: Report = decide_live,
 ) -> Move:
     """
     Move the active rollout of *model* by at most one step.
@@ -55,7 +56,7 @@ def tick(
         model: Name of the model.
         config: Its configuration.
         now: On the model's clock.
-        report: Writes a report of the decision behind a move, and notes where it is.
+        report: Decides once more, keeps the inputs of the decision behind a move, and writes its report.
     """
     stored, plan = registry.active_rollout(model), registry.plan(model)
     if stored is None or plan is None:
@@ -66,7 +67,7 @@ def tick(
     if not move.moves:
         return dataclasses.replace(move, said=seen.trouble) if seen.trouble else move
     try:
-        return _commit(registry, stored, plan, _keep_decision(move, registry, report), now)
+        return _commit(registry, stored, plan, _keep_decision(move, seen.case, registry, report), now)
     except PlanConflict as conflict:
         return Move(kind="hold", step=stored.step, said=f"somebody else was first: {conflict.why}")
 
@@ -85,28 +86,32 @@ def _observe(rollout: Rollout, client: RouterClient, config: ModelConfig, now: d
     except Unreachable as error:
         return _Seen(trouble=str(error))
     evidence = evidence_of(rollout, metrics)
-    name = f"{rollout.id}.{rollout.step}-{rollout.revision}"
     try:
-        decision = compare_live(
-            model=rollout.model, rollout=rollout, metrics=metrics, task=config.task, decision_id=name, at=now
+        case = live_case(
+            model=rollout.model,
+            rollout=rollout,
+            metrics=metrics,
+            task=config.task,
+            decision_id=f"{rollout.id}.{rollout.step}-{rollout.revision}",
+            at=now,
         )
     except NotEnoughData:
         return _Seen(evidence=evidence)
-    return _Seen(decision, evidence)
+    return _Seen(case, decide_live(case), evidence)
 
 
 def _approved(registry: Registry, rollout: Rollout) -> bool:
     return is_approved(registry.approvals(rollout.id), approval_digest(registry, rollout))
 
 
-def _keep_decision(move: Move, registry: Registry, report: Report) -> Move:
+def _keep_decision(move: Move, case: LiveCase | None, registry: Registry, report: Report) -> Move:
     """Save the decision; its name is that of the move, so that a tick killed after this repeats it."""
-    if move.decision is None:
+    if move.decision is None or case is None:
         return move
     try:
         kept = registry.decision(move.decision.id)
     except NotFound:
-        kept = report(move.decision)
+        kept = report(case)
         with contextlib.suppress(InvalidRecord):  # a number that is not finite must not keep a rollback waiting
             registry.save_decision(kept)
     return dataclasses.replace(move, decision=kept)
@@ -136,7 +141,8 @@ def _consequences(
         following = rollback_plan(rollout, plan, actor=ACTOR, reason=move.said, at=now)
         return _next(rollout, move, status="rolled_back"), following, {rollout.challenger: "rejected"}
     following = step_plan(rollout, move.step, plan, actor=ACTOR, reason=move.said, at=now)
-    moved = _next(rollout, move, status="running", step=move.step, step_started_at=now)
+    shown = move.decision is not None and move.decision.outcome in ("promote", "needs_approval")
+    moved = _next(rollout, move, status="running", step=move.step, step_started_at=now, proven=rollout.proven or shown)
     return moved, following, {rollout.challenger: stage_of(rollout, move.step)}
 
 

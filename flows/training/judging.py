@@ -2,17 +2,19 @@
 
 from typing import Literal
 
-import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from flows.comparison.holdout import compare_holdout
+from flows.comparison.identities import identities
+from flows.comparison.keep import keep
+from flows.comparison.rows import HoldoutCase, paired_rows
 from flows.notify.messages import approval_wanted
-from flows.reports.decision import publish_decision
 from flows.rollout.begin import begin_rollout, configured_guards, configured_policy
 from flows.training.candidate import Candidate
 from flows.training.shop import Shop
 from registry.records.retraining import RetrainingEvent
 from registry.records.rollout import Rollout
-from registry.records.verdict import Decision, Finding
+from registry.records.verdict import Decision
 from registry.records.version import ModelVersion
 
 Followed = Literal["installed", "rollout", "waiting_approval", "rejected", "undecided"]
@@ -24,31 +26,32 @@ def judge(shop: Shop, event: RetrainingEvent, candidate: Candidate, version: Mod
     assert version.parent is not None
     assert holdout.champion is not None
     fair = slice(len(holdout.labels) - holdout.unseen, None)
-    decision = compare_holdout(
+    case = HoldoutCase(
         model=shop.model,
         champion=version.parent,
         challenger=version.version,
         task=candidate.task,
-        labels=holdout.labels[fair],
-        champion_scores=holdout.champion[fair],
-        challenger_scores=holdout.challenger[fair],
-        times=holdout.times[fair],
         policy=configured_policy(shop.config),
         decision_id=decision_id(event, version.version),
         at=shop.clock(),
+        rows=paired_rows(
+            candidate.task,
+            holdout.labels[fair],
+            holdout.champion[fair],
+            holdout.challenger[fair],
+            times=holdout.times[fair],
+        ),
+        left_out=len(holdout.labels) - holdout.unseen,
+        identities=_identities(shop, version, holdout.labels[fair], holdout.times[fair]),
     )
-    told = publish_decision(shop.settings, _with_left_out(decision, len(holdout.labels), holdout.unseen))
+    told = keep(shop.settings, case)
     shop.registry.save_decision(told)
     return told
 
 
-def _with_left_out(decision: Decision, rows: int, unseen: int) -> Decision:
-    """Say why the two were compared on fewer rows than the holdout has."""
-    if unseen == rows:
-        return decision
-    said = f"{rows - unseen} of {rows} held-out rows were left out: the champion has learned from them"
-    finding = Finding(name="rows known to the champion", passed=None, said=said, n=rows - unseen)
-    return msgspec.structs.replace(decision, findings=(*decision.findings, finding))
+def _identities(shop: Shop, version: ModelVersion, *data: NDArray[np.float64]) -> dict[str, str]:
+    champion = shop.registry.version(shop.model, version.parent or "")
+    return identities(champion, version, configured_policy(shop.config), data)
 
 
 def decision_id(event: RetrainingEvent, version: str) -> str:

@@ -22,7 +22,7 @@ def measure(task: Task, labels: Floats, scores: Floats) -> dict[str, float]:
         scores: Shape (n,). P(1) (binary), or the predicted value.
 
     Returns:
-        auc, accuracy, brier, log_loss, precision, recall, f1 (binary), or mae, rmse, r2,
+        auc, accuracy, brier, log_loss, calibration, precision, recall, f1 (binary), or mae, rmse, r2,
         mape (regression); and "loss", the mean squared error of the probability (binary)
         or the mean absolute error (regression), as the monitoring counts it.
     """

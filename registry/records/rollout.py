@@ -47,6 +47,8 @@ class Rollout(Record, frozen=True, kw_only=True):
         step: Index into steps; -1 before the first.
         step_started_at: On the model's clock (virtual in a replay).
         revision: Compare-and-swap counter, grows with every change.
+        proven: Whether a verdict of the holdout or of an earlier step has shown the goal; then
+            a split looks for harm only.
     """
 
     id: str
@@ -64,6 +66,7 @@ class Rollout(Record, frozen=True, kw_only=True):
     revision: int = 1
     said: str = ""
     decision_id: str | None = None
+    proven: bool = False
 
     def __post_init__(self) -> None:
         """Refuse names that cannot be, and steps that shrink or leave the range."""

@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from flows.comparison.live import compare_live
 from flows.errors import NotEnoughData
-from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, VariantMetrics
+from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, UnitMoments, VariantMetrics
 from registry.records.policy import PromotionPolicy
 from registry.records.rollout import Rollout, Step
 
@@ -53,7 +54,17 @@ def shadow(lost: int, won: int, *, pairs: int = 1000, scored: int | None = None)
 
 @pytest.mark.parametrize(("lost", "won", "outcome"), [(10, 60, "promote"), (60, 10, "reject"), (30, 34, "continue")])
 def test_discordant_pairs_in_shadow_decide(lost, won, outcome):
-    assert judged(rollout(0), shadows=shadow(lost, won)).outcome == outcome
+    champion = {"champion": arm(1000, 0.1)}
+
+    assert judged(rollout(0), shadows=shadow(lost, won), variants=champion).outcome == outcome
+
+
+def test_a_small_gain_in_shadow_asks_people_unless_its_size_was_approved_on_the_holdout():
+    seen = {"shadows": shadow(20, 60, pairs=2000), "variants": {"champion": arm(2000, 0.1)}}
+    proven = msgspec.structs.replace(rollout(0), proven=True)
+
+    assert judged(rollout(0), **seen).outcome == "needs_approval"
+    assert judged(proven, **seen).outcome == "promote"
 
 
 def test_a_shadow_that_lost_many_copies_decides_nothing():
@@ -67,17 +78,39 @@ def test_too_few_labelled_pairs_decide_nothing():
     assert judged(rollout(0), shadows=shadow(0, 20, pairs=40)).outcome == "continue"
 
 
-def arm(n: int, loss: float, assigned: int | None = None) -> VariantMetrics:
-    return VariantMetrics(version="v1.0.0", assigned=assigned or n, served=n, loss=Moments(n=n, mean=loss, m2=n * 0.05))
+def arm(n: int, loss: float, assigned: int | None = None, **more) -> VariantMetrics:
+    right = Moments(n=n, mean=1 - loss, m2=n * loss * (1 - loss))
+    lost = Moments(n=n, mean=loss, m2=n * 0.05)
+    return VariantMetrics(version="v1.0.0", assigned=assigned or n, served=n, loss=lost, correct=right, **more)
 
 
 def test_a_canary_that_is_surely_worse_is_rejected_and_a_harmless_one_goes_on():
     weights = {"champion": 500_000, "challenger": 500_000}
+    bad = {"champion": arm(500, 0.1), "challenger": arm(500, 0.3)}
+    same = {"champion": arm(500, 0.1), "challenger": arm(500, 0.1)}
+    plan, proven = rollout(500_000), msgspec.structs.replace(rollout(500_000), proven=True)
 
-    bad = judged(rollout(500_000), variants={"champion": arm(500, 0.1), "challenger": arm(500, 0.3)}, weights=weights)
-    fine = judged(rollout(500_000), variants={"champion": arm(500, 0.1), "challenger": arm(500, 0.1)}, weights=weights)
+    assert judged(plan, variants=bad, weights=weights).outcome == "reject"
+    assert judged(proven, variants=bad, weights=weights).outcome == "reject"
+    assert judged(proven, variants=same, weights=weights).outcome == "promote"
+    assert judged(plan, variants=same, weights=weights).outcome == "continue"
 
-    assert (bad.outcome, fine.outcome) == ("reject", "promote")
+
+def keyed(n: int, loss: float, visits: int) -> VariantMetrics:
+    """As *arm*, but every caller came *visits* times, and always with the same luck."""
+    keys = n // visits
+    right = UnitMoments(n=keys, mean_x=visits, mean_y=visits * (1 - loss), m2_y=keys * visits**2 * loss * (1 - loss))
+    return arm(n, loss, units={"correct": right})
+
+
+def test_callers_who_come_back_are_one_piece_of_evidence_each():
+    weights = {"champion": 500_000, "challenger": 500_000}
+
+    once = {"champion": keyed(900, 0.1, 1), "challenger": keyed(900, 0.2, 1)}
+    often = {"champion": keyed(900, 0.1, 10), "challenger": keyed(900, 0.2, 10)}
+
+    assert judged(rollout(500_000), variants=once, weights=weights).outcome == "reject"
+    assert judged(rollout(500_000), variants=often, weights=weights).outcome == "continue"
 
 
 def test_a_sample_ratio_mismatch_blocks_promotion_but_not_rejection():

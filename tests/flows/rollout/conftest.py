@@ -102,6 +102,9 @@ class LiveNumbers:
         )
         return ModelMetrics(model=model, epoch=plan.epoch, phases=(phase,))
 
+    def rows_raw(self, model, **wanted):
+        return b""
+
     def _variant(self, arm, n):
         loss = self.champion_loss if arm.variant == "champion" else self.challenger_loss
         return VariantMetrics(

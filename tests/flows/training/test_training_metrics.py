@@ -22,8 +22,14 @@ def test_binary_metrics_agree_with_scikit_learn():
             "recall": truth.recall_score(LABELS, said),
             "f1": truth.f1_score(LABELS, said),
             "loss": np.mean((CHANCES - LABELS) ** 2),
+            "calibration": binned_gap(LABELS, CHANCES),
         }
     )
+
+
+def binned_gap(labels, chances):
+    bins = np.digitize(chances, np.linspace(0, 1, 11)[1:-1])
+    return sum(abs(labels[bins == i].mean() - chances[bins == i].mean()) * np.mean(bins == i) for i in np.unique(bins))
 
 
 def test_regression_metrics_agree_with_scikit_learn():

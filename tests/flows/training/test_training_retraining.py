@@ -119,7 +119,7 @@ def test_a_worse_challenger_is_rejected_and_nobody_is_asked(make_shop, registry,
     assert registry.version("churn", done.version.version).stage == "rejected"
     assert registry.rollouts("churn") == []
     assert done.event.execution_successful is True
-    assert "significantly worse" in done.event.notes
+    assert "surely worse" in done.event.notes
 
 
 def test_a_challenger_that_needs_approval_waits_for_people(make_shop, registry, champion, turned):

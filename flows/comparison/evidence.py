@@ -1,0 +1,78 @@
+"""What a report draws beside the findings: rows, and the history of the estimate."""
+
+import polars as pl
+
+from flows.comparison.groups import GroupCase
+from flows.comparison.rows import HoldoutCase
+from flows.comparison.running import band, paired_trace, rowwise, split_trace
+from flows.reports.evidence import Arm, ArmName, Evidence
+from registry.records.rollout import Rollout
+from registry.records.version import Task
+
+
+def holdout_evidence(case: HoldoutCase) -> Evidence:
+    """Both models' scores on the held-out rows."""
+    rows, metric = case.rows, case.policy.metric
+    return Evidence(
+        task=case.task,
+        paired=True,
+        arms={
+            "champion": Arm(rows.labels, rows.champion, rows.times),
+            "challenger": Arm(rows.labels, rows.challenger, rows.times),
+        },
+        trace=paired_trace(case.task, rows, metric, case.policy.alpha),
+        trace_metric=rowwise(case.task, metric),
+    )
+
+
+def group_evidence(case: GroupCase) -> Evidence:
+    """Each model's scores on its own callers."""
+    names: tuple[ArmName, ArmName] = ("champion", "challenger")
+    arms: dict[ArmName, Arm] = {n: Arm(case.arms[n].labels, case.arms[n].scores, case.arms[n].times) for n in names}
+    return Evidence(task=case.task, paired=False, arms=arms)
+
+
+def live_evidence(rollout: Rollout, frame: pl.DataFrame, task: Task) -> Evidence:
+    """
+    Labelled requests of the current step.
+
+    Args:
+        rollout: Whose step it is.
+        frame: `live_frame` of its phase, with the shadow's scores in `_shadow`.
+        task: What the loss is.
+    """
+    labelled = frame.filter(pl.col("_label").is_not_null() & pl.col("_score").is_not_null())
+    phase = f"{rollout.id}.{rollout.step}"
+    if rollout.steps[rollout.step].share == 0:
+        return _shadow(labelled, task, rollout.policy.alpha, phase)
+    return _split(labelled, task, rollout.policy.alpha, phase)
+
+
+def _shadow(frame: pl.DataFrame, task: Task, alpha: float, phase: str) -> Evidence:
+    both = frame.filter(pl.col("_shadow").is_not_null())
+    labels, times = both["_label"].to_numpy(), both["_time"].to_numpy()
+    ours, theirs = both["_score"].to_numpy(), both["_shadow"].to_numpy()
+    losses = both.select(gain=_loss(pl.col("_score"), task) - _loss(pl.col("_shadow"), task))["gain"].to_numpy()
+    return Evidence(
+        task=task,
+        paired=True,
+        arms={"champion": Arm(labels, ours, times), "challenger": Arm(labels, theirs, times)},
+        trace=band(times, losses, alpha, phase),
+        trace_metric="loss",
+    )
+
+
+def _split(frame: pl.DataFrame, task: Task, alpha: float, phase: str) -> Evidence:
+    dealt = frame.filter(pl.col("_assigned").is_in(["champion", "challenger"]))
+    arms: dict[ArmName, Arm] = {}
+    names: tuple[ArmName, ArmName] = ("champion", "challenger")
+    for name in names:
+        part = dealt.filter(pl.col("_assigned") == name)
+        arms[name] = Arm(part["_label"].to_numpy(), part["_score"].to_numpy(), part["_time"].to_numpy())
+    gains = dealt.select(time="_time", key="_key", arm="_assigned", gain=-_loss(pl.col("_score"), task))
+    return Evidence(task=task, paired=False, arms=arms, trace=split_trace(gains, alpha, phase), trace_metric="loss")
+
+
+def _loss(score: pl.Expr, task: Task) -> pl.Expr:
+    error = score - pl.col("_label")
+    return error**2 if task == "binary" else error.abs()

@@ -1,0 +1,110 @@
+"""Which test belongs to which metric, when each model answered callers of its own."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flows.comparison.metrics import Floats, gains, in_units, metrics_of
+from flows.comparison.paired_tests import Measured
+from flows.comparison.planned import Arm, per_key, planned_test, repeated
+from flows.stats.checks import binary, finite
+from flows.stats.moments import CoMoments
+from flows.stats.paired.ranking import auc_interval
+from flows.stats.results import AlwaysValid, Effect
+from flows.stats.sequential.asymptotic import unit_sequence
+from flows.stats.unpaired.cuped import cuped
+from flows.stats.wald import undecided, wald
+from registry.records.policy import Direction, PromotionPolicy, direction_of
+from registry.records.version import Task
+
+if TYPE_CHECKING:
+    from flows.comparison.groups import GroupRows
+
+Answer = Effect | AlwaysValid
+_ROWWISE = ("accuracy", "brier", "log_loss", "mae", "rmse")
+
+
+def group_test(
+    task: Task,
+    arms: Mapping[str, "GroupRows"],
+    metric: str,
+    policy: PromotionPolicy,
+    *,
+    direction: Direction | None = None,
+) -> Measured | None:
+    """
+    Test one metric on different callers; None if a group does not have it.
+
+    AUC, calibration and R2 are no means over rows; of these only AUC is tested (Hanley and McNeil's
+    interval by the variance of DeLong for each group), and at one look only.
+    """
+    ours, theirs = arms["champion"], arms["challenger"]
+    if metric in ours.kpis and metric in theirs.kpis:
+        sign = 1.0 if direction_of(metric, direction) == "higher" else -1.0
+        effect = _kpi(ours, theirs, metric, sign, policy)
+        return Measured(effect, _mean(ours.kpis[metric]), _mean(theirs.kpis[metric]))
+    scored = [_scored(task, rows) for rows in (ours, theirs)]
+    if scored[0] is None or scored[1] is None:
+        return None
+    (y1, s1), (y2, s2) = scored[0], scored[1]
+    if not y1.size or not y2.size:
+        return None
+    values = [metrics_of(task, y, s).get(metric) for y, s in ((y1, s1), (y2, s2))]
+    if values[0] is None or values[1] is None:
+        return None
+    if metric == "auc":
+        return Measured(_auc(y1, s1, y2, s2, policy), values[0], values[1])
+    if metric not in _ROWWISE:
+        return None
+    a, b = gains(metric, y1, s1), gains(metric, y2, s2)
+    effect = _means(a, b, ours, theirs, policy)
+    if metric == "rmse":
+        effect = _root(effect, values[0])
+    return Measured(effect, values[0], values[1])
+
+
+def _scored(task: Task, rows: "GroupRows") -> tuple[Floats, Floats] | None:
+    if rows.labels is None or rows.scores is None:
+        return None
+    check = binary if task == "binary" else finite
+    return check("labels", rows.labels), finite("scores", rows.scores)
+
+
+def _kpi(ours: "GroupRows", theirs: "GroupRows", metric: str, sign: float, policy: PromotionPolicy) -> Answer:
+    a, b = sign * finite(metric, ours.kpis[metric]), sign * finite(metric, theirs.kpis[metric])
+    once = not (repeated(ours.keys) or repeated(theirs.keys))
+    if ours.covariate is not None and theirs.covariate is not None and once and policy.method == "fixed":
+        before, after = finite("covariate", ours.covariate), finite("covariate", theirs.covariate)
+        return cuped(CoMoments.of(before, a), CoMoments.of(after, b), confidence=1 - policy.alpha)
+    return _means(a, b, ours, theirs, policy)
+
+
+def _means(a: Floats, b: Floats, ours: "GroupRows", theirs: "GroupRows", policy: PromotionPolicy) -> Answer:
+    """Difference of means, as the policy's method looks at it; keys are the unit where they come more than once."""
+    if policy.method != "always_valid" and policy.horizon is not None:
+        arms = (Arm(a, ours.keys, ours.times), Arm(b, theirs.keys, theirs.times))
+        return planned_test(arms, policy, policy.horizon)
+    one, other = per_key(a, ours.keys), per_key(b, theirs.keys)
+    return unit_sequence(one, other, alpha=policy.alpha, tuned_to=max(200, min(one.n, other.n)))
+
+
+def _auc(y1: Floats, s1: Floats, y2: Floats, s2: Floats, policy: PromotionPolicy) -> Effect:
+    """Two independent AUCs, each with DeLong's variance."""
+    ours, theirs = auc_interval(y1, s1), auc_interval(y2, s2)
+    error = math.hypot(ours.error, theirs.error)
+    estimate, n = theirs.estimate - ours.estimate, min(y1.size, y2.size)
+    if error == 0 or not math.isfinite(error):
+        return undecided("DeLong, two groups", n, "no variance, or a class with a single row", estimate)
+    return wald(estimate, error, n=n, method="DeLong, two groups", confidence=1 - policy.alpha)
+
+
+def _root(effect: Answer, champion: float) -> Answer:
+    estimate, low, high = (in_units("rmse", g, champion, 0.0) for g in (effect.estimate, effect.low, effect.high))
+    return replace(effect, estimate=estimate, low=low, high=high, method=f"{effect.method} of squared errors")
+
+
+def _mean(values: Floats) -> float:
+    return float(np.mean(values)) if values.size else 0.0

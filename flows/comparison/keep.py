@@ -1,0 +1,42 @@
+"""Judge a case, keep what it rests on, and write its report."""
+
+import logging
+
+import msgspec
+
+from flows.comparison.cases import Case, judge_case, save_case
+from flows.comparison.evidence import group_evidence, holdout_evidence
+from flows.comparison.groups import GroupCase
+from flows.comparison.rows import HoldoutCase
+from flows.reports.decision import publish_decision
+from flows.reports.evidence import Evidence
+from registry.home import Settings
+from registry.records.verdict import Decision
+
+_log = logging.getLogger(__name__)
+
+
+def keep(settings: Settings, case: Case, evidence: Evidence | None = None) -> Decision:
+    """
+    Decide, and leave behind inputs and report.
+
+    A full disk costs inputs and report, never the decision: it may be a rollback.
+
+    Args:
+        settings: Where the state folder is.
+        case: Everything the decision rests on.
+        evidence: What the report draws; made of the case where it has rows.
+    """
+    decision = judge_case(case)
+    try:
+        kept = msgspec.structs.replace(decision, inputs=save_case(settings, case))
+        return publish_decision(settings, kept, evidence or _drawn(case))
+    except OSError as error:
+        _log.warning("decision %s has no report: %s", decision.id, error)
+        return decision
+
+
+def _drawn(case: Case) -> Evidence | None:
+    if isinstance(case, HoldoutCase):
+        return holdout_evidence(case) if case.rows.n else None
+    return group_evidence(case) if isinstance(case, GroupCase) else None

@@ -1,0 +1,176 @@
+"""Which always-valid test belongs to which metric, in shadow and in a split."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flows.comparison.findings import About, finding, missing
+from flows.comparison.metrics import loss_scale
+from flows.stats.moments import CoMoments
+from flows.stats.results import AlwaysValid
+from flows.stats.sequential.asymptotic import paired_sequence, two_sample_sequence, unit_paired_sequence, unit_sequence
+from flows.stats.sequential.pairs import discordant_pairs
+from flows.stats.sequential.rates import two_rates_sequence
+from registry.records.live import Moments, PhaseMetrics, ShadowMetrics, UnitMoments, VariantMetrics
+from registry.records.plan import CHAMPION
+from registry.records.policy import Guardrail, PromotionPolicy, direction_of
+from registry.records.rollout import Rollout
+from registry.records.verdict import Finding, Role
+from registry.records.version import Task
+
+CHALLENGER = "challenger"
+_OFFLINE = ("auc", "log_loss", "calibration", "rmse", "r2", "pr_auc", "f1", "precision", "recall", "mape")
+
+
+class Question(NamedTuple):
+    """Findings about goals and guardrails, and on how many labelled requests the primary one rests."""
+
+    findings: list[Finding]
+    n: int
+
+
+class Numbers(NamedTuple):
+    """One metric of one arm: over requests, and over keys."""
+
+    requests: Moments
+    keys: UnitMoments | None
+
+
+def shadow_question(rollout: Rollout, phase: PhaseMetrics, task: Task) -> Question | None:
+    """Pairs: both models scored the same requests. None while there are none."""
+    policy, seen = rollout.policy, phase.shadows.get(rollout.challenger)
+    if seen is None or seen.copies == 0:
+        return None
+    champion, metric = phase.variants.get(CHAMPION), live_metric(policy.metric, task)
+    tuned = max(policy.min_labelled, rollout.steps[rollout.step].min_labelled, 200)
+    primary = _pairs(seen, policy, tuned) if metric == "accuracy" else _losses(seen, policy, tuned)
+    about = _about(metric, "primary", policy, champion, primary.estimate)
+    findings = [finding(about, primary)]
+    if metric != "loss":
+        findings.append(finding(About("loss"), _losses(seen, policy, tuned)))
+    return Question(findings, seen.pairs)
+
+
+def split_question(rollout: Rollout, phase: PhaseMetrics, task: Task) -> Question | None:
+    """Different callers; None while one side has no traffic."""
+    champion, challenger = phase.variants.get(CHAMPION), phase.variants.get(CHALLENGER)
+    if champion is None or challenger is None:
+        return None
+    policy = rollout.policy
+    tuned = max(policy.min_labelled, rollout.steps[rollout.step].min_labelled, 200)
+    metric = live_metric(policy.metric, task)
+    primary = _split(champion, challenger, metric, "primary", policy, tuned)
+    goals = [_split(champion, challenger, live_metric(goal, task), "goal", policy, tuned) for goal in policy.goals]
+    guards = [_guarded(champion, challenger, one, task, policy, tuned) for one in policy.guardrails]
+    named = {f.metric for f in (primary, *goals, *guards)}
+    others = sorted((champion.outcomes.keys() & challenger.outcomes.keys()) - named)
+    context = [_split(champion, challenger, name, "context", policy, tuned) for name in others]
+    return Question([primary, *_distinct(goals, primary), *guards, *context], numbers(challenger, metric).requests.n)
+
+
+def live_metric(metric: str, task: Task) -> str:
+    """What requests can tell about a metric: accuracy and KPIs themselves, the rest by its per-request loss."""
+    known = ("brier", "mae", "loss", *_OFFLINE)
+    return "loss" if metric in known or (metric == "accuracy" and task != "binary") else metric
+
+
+def numbers(variant: VariantMetrics, metric: str) -> Numbers:
+    """Moments of one metric of one arm."""
+    if metric == "loss":
+        return Numbers(variant.loss, variant.units.get("loss"))
+    if metric == "accuracy":
+        return Numbers(variant.correct, variant.units.get("correct"))
+    return Numbers(variant.outcomes.get(metric, Moments()), variant.units.get(metric))
+
+
+def _distinct(goals: Sequence[Finding], primary: Finding) -> list[Finding]:
+    return [goal for goal in goals if goal.name != primary.name]
+
+
+def _split(
+    champion: VariantMetrics, challenger: VariantMetrics, metric: str, role: Role, policy: PromotionPolicy, tuned: int
+) -> Finding:
+    ours, theirs = numbers(champion, metric), numbers(challenger, metric)
+    declared = policy.direction if metric == policy.metric else None
+    sign = 1.0 if direction_of(metric, declared) == "higher" else -1.0
+    about = About(
+        metric, role, _mean(ours), _mean(theirs), None if role == "context" else _margin(role, metric, policy, ours)
+    )
+    return finding(about, _difference(ours, theirs, sign, policy.alpha, tuned))
+
+
+def _guarded(
+    champion: VariantMetrics,
+    challenger: VariantMetrics,
+    guard: Guardrail,
+    task: Task,
+    policy: PromotionPolicy,
+    tuned: int,
+) -> Finding:
+    if guard.metric in _OFFLINE:
+        return missing(About(guard.metric), "is measured on the holdout")
+    if guard.metric == "error_rate":
+        return _error_rate(champion, challenger, guard, policy.alpha)
+    if guard.metric == "latency_ms":
+        ours, theirs = Numbers(champion.latency_ms, None), Numbers(challenger.latency_ms, None)
+    else:
+        metric = live_metric(guard.metric, task)
+        ours, theirs = numbers(champion, metric), numbers(challenger, metric)
+    sign = 1.0 if direction_of(guard.metric, guard.direction) == "higher" else -1.0
+    margin = guard.margin * (abs(_mean(ours) or 0.0) if guard.relative else 1.0)
+    about = About(guard.metric, "guardrail", _mean(ours), _mean(theirs), -margin)
+    if not ours.requests.n or not theirs.requests.n:
+        return missing(about, "no values yet", f"values of {guard.metric} from both arms")
+    return finding(about, _difference(ours, theirs, sign, policy.alpha, tuned))
+
+
+def _error_rate(champion: VariantMetrics, challenger: VariantMetrics, guard: Guardrail, alpha: float) -> Finding:
+    failed = [sum(one.fallbacks.values()) + sum(one.errors.values()) for one in (champion, challenger)]
+    asked = [one.assigned for one in (champion, challenger)]
+    rates = [f / a if a else None for f, a in zip(failed, asked, strict=True)]
+    margin = guard.margin * ((rates[0] or 0.0) if guard.relative else 1.0)
+    about = About("error_rate", "guardrail", rates[0], rates[1], -margin)
+    # A success is an answer, so that more is better.
+    good = [(a - f, a) for f, a in zip(failed, asked, strict=True)]
+    return finding(about, two_rates_sequence(good[0], good[1], alpha=alpha))
+
+
+def _difference(ours: Numbers, theirs: Numbers, sign: float, alpha: float, tuned: int) -> AlwaysValid:
+    if ours.keys is not None and theirs.keys is not None and ours.keys.n and theirs.keys.n:
+        return unit_sequence(_signed(ours.keys, sign), _signed(theirs.keys, sign), alpha=alpha, tuned_to=tuned)
+    a, b = ours.requests, theirs.requests
+    return two_sample_sequence((a.n, sign * a.mean, a.m2), (b.n, sign * b.mean, b.m2), alpha=alpha, tuned_to=tuned)
+
+
+def _pairs(seen: ShadowMetrics, policy: PromotionPolicy, tuned: int) -> AlwaysValid:
+    keys = seen.units.get("correct")
+    if keys is not None and keys.n < seen.pairs:  # callers came back: requests are not independent
+        return unit_paired_sequence(_signed(keys, 1.0), alpha=policy.alpha, tuned_to=tuned)
+    return discordant_pairs(seen.champion_only_right, seen.challenger_only_right, seen.pairs, alpha=policy.alpha)
+
+
+def _losses(seen: ShadowMetrics, policy: PromotionPolicy, tuned: int) -> AlwaysValid:
+    keys, d = seen.units.get("loss"), seen.loss_difference
+    if keys is not None and keys.n < seen.pairs:
+        return unit_paired_sequence(_signed(keys, 1.0), alpha=policy.alpha, tuned_to=tuned)
+    return paired_sequence((d.n, d.mean, d.m2), alpha=policy.alpha, tuned_to=tuned)
+
+
+def _about(metric: str, role: Role, policy: PromotionPolicy, champion: VariantMetrics | None, estimate: float) -> About:
+    value = None if champion is None else _mean(numbers(champion, metric))
+    sign = 1.0 if direction_of(metric) == "higher" else -1.0
+    threshold = 0.0 if champion is None else _margin(role, metric, policy, numbers(champion, metric))
+    return About(metric, role, value, None if value is None else value + sign * estimate, threshold)
+
+
+def _margin(role: Role, metric: str, policy: PromotionPolicy, champion: Numbers) -> float:
+    if role != "primary" or policy.rule != "non_inferiority":
+        return 0.0
+    return -policy.margin * loss_scale(metric, _mean(champion) or 0.0)
+
+
+def _mean(values: Numbers) -> float | None:
+    return values.requests.mean if values.requests.n else None
+
+
+def _signed(units: UnitMoments, sign: float) -> CoMoments:
+    return CoMoments(units.n, units.mean_x, sign * units.mean_y, units.m2_x, units.m2_y, sign * units.co)

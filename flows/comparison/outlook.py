@@ -1,0 +1,62 @@
+"""How far a comparison has come: power reached, and data still needed."""
+
+import math
+
+from flows.comparison.decide import Ruling
+from registry.records.policy import PromotionPolicy
+from registry.records.verdict import Finding
+
+
+def more_needed(ruling: Ruling, n: int, need: int) -> int | None:
+    """
+    Rows still expected until there is a verdict, if the effects stay as they are seen now.
+
+    An interval shrinks with the root of n, so one that must shrink by a factor f needs f^2
+    times the data. None if more data would change nothing, or no effect was seen yet.
+
+    Example:
+        >>> from registry.records.verdict import Finding
+        >>> f = Finding(name="auc", passed=None, said="", estimate=0.01, low=-0.01, high=0.03, n=500, role="primary",
+        ...             threshold=0.0)
+        >>> more_needed(Ruling("continue", "", (f,)), 500, 200)
+        1500
+    """
+    if ruling.outcome != "continue":
+        return None
+    short = max(0, need - n)
+    opened = [f for f in ruling.findings if f.role in ("primary", "guardrail") and f.passed is None]
+    wanted = [_wanted(f, n) for f in opened]
+    known = [more for more in wanted if more is not None]
+    if len(known) < len(wanted) or not known:
+        return short or None
+    return max(short, *known)
+
+
+def _wanted(f: Finding, n: int) -> int | None:
+    if f.estimate is None or f.low is None or n == 0:
+        return None
+    distance, half = f.estimate - (f.threshold or 0.0), f.estimate - f.low
+    if distance <= 0 or half <= 0:
+        return None
+    return max(0, math.ceil(n * (half / distance) ** 2 - n))
+
+
+def power_reached(primary: Finding | None, policy: PromotionPolicy) -> float | None:
+    """
+    Chance that this much data shows an improvement of the size that the policy asks for.
+
+    From the standard error behind the interval of a test that was looked at once; None for
+    an always-valid one, which may be looked at again.
+    """
+    from scipy.special import ndtr, ndtri
+
+    if primary is None or primary.low is None or primary.high is None or primary.always_valid:
+        return None
+    z = float(ndtri(1 - policy.alpha / 2))
+    error = (primary.high - primary.low) / (2 * z)
+    aim = policy.min_improvement * abs(primary.champion or 0.0)
+    if policy.rule == "non_inferiority":
+        aim = -(primary.threshold or 0.0)
+    if error <= 0 or aim <= 0:
+        return None
+    return float(ndtr(aim / error - z))

@@ -1,0 +1,102 @@
+"""Which test belongs to which metric, when both models scored the same rows."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from flows.comparison.metrics import Floats, gains, in_units, metrics_of
+from flows.comparison.rows import PairedRows
+from flows.stats.paired.binary import mcnemar
+from flows.stats.paired.bootstrap import bootstrap, bootstrap_sums
+from flows.stats.paired.losses import paired_mean
+from flows.stats.paired.ranking import auc, delong
+from flows.stats.paired.sums import calibration_of, calibration_rows
+from flows.stats.results import AlwaysValid, Effect
+from registry.records.policy import Direction, direction_of
+from registry.records.version import Task
+
+_SEED, _REPLICATES = 20_261_121, 400
+_MEANS = ("accuracy", "brier", "log_loss", "mae", "rmse", "r2")
+
+
+class Measured(NamedTuple):
+    """An effect (above 0: the challenger is better) and the metric's value of each."""
+
+    effect: Effect | AlwaysValid
+    champion: float
+    challenger: float
+
+
+def paired_test(
+    task: Task, rows: PairedRows, metric: str, *, confidence: float, direction: Direction | None = None
+) -> Measured | None:
+    """
+    Test one metric on the same rows; None if these rows do not have it.
+
+    Rows of one key are not independent: then whole keys are the unit, by the delta method
+    for means and by resampling keys for the rest.
+    """
+    if metric in rows.kpis:
+        return _kpi(rows, metric, confidence, direction_of(metric, direction))
+    ours = metrics_of(task, rows.labels, rows.champion)
+    theirs = metrics_of(task, rows.labels, rows.challenger)
+    if metric not in ours or metric not in theirs:
+        return None
+    effect = _effect(rows, metric, confidence)
+    if metric in ("rmse", "r2"):
+        effect = _in_units(effect, metric, ours["rmse"], float(np.var(rows.labels)))
+    return Measured(effect, ours[metric], theirs[metric])
+
+
+def mean_test(champion: Floats, challenger: Floats, keys: tuple[str, ...] | None, confidence: float) -> Effect:
+    """Paired test of a mean over rows; by key if keys come more than once."""
+    if keys is not None and len(set(keys)) < len(keys):
+        from flows.stats.paired.losses import clustered_mean
+
+        return clustered_mean(champion, challenger, np.asarray(keys), confidence=confidence)
+    return paired_mean(champion, challenger, confidence=confidence)
+
+
+def _effect(rows: PairedRows, metric: str, confidence: float) -> Effect:
+    if metric == "auc" and not rows.repeated:
+        return delong(rows.labels, rows.champion, rows.challenger, confidence=confidence)
+    if metric in ("auc", "calibration"):
+        return _resampled(rows, metric, confidence)
+    ours, theirs = gains(metric, rows.labels, rows.champion), gains(metric, rows.labels, rows.challenger)
+    if metric == "accuracy" and not rows.repeated:
+        return mcnemar(ours, theirs, confidence=confidence)
+    return mean_test(ours, theirs, rows.keys if rows.repeated else None, confidence)
+
+
+def _resampled(rows: PairedRows, metric: str, confidence: float) -> Effect:
+    """What is no mean over rows: resampled, by key if keys come more than once."""
+    keys = np.asarray(rows.keys) if rows.repeated else None
+    if metric == "calibration":
+        ours, theirs = (
+            calibration_rows(rows.labels, np.clip(scores, 0.0, 1.0)) for scores in (rows.champion, rows.challenger)
+        )
+        return bootstrap_sums(ours, theirs, calibration_of, seed=_SEED, clusters=keys, confidence=confidence)
+    return bootstrap(
+        rows.labels,
+        rows.champion,
+        rows.challenger,
+        auc,
+        seed=_SEED,
+        replicates=_REPLICATES,
+        clusters=keys,
+        confidence=confidence,
+    )
+
+
+def _kpi(rows: PairedRows, metric: str, confidence: float, direction: Direction) -> Measured:
+    ours, theirs = rows.kpis[metric]
+    sign = 1.0 if direction == "higher" else -1.0
+    effect = mean_test(sign * ours, sign * theirs, rows.keys if rows.repeated else None, confidence)
+    mean = [float(np.mean(values)) if values.size else 0.0 for values in (ours, theirs)]
+    return Measured(effect, *mean)
+
+
+def _in_units(effect: Effect, metric: str, champion: float, spread: float) -> Effect:
+    estimate, low, high = (in_units(metric, g, champion, spread) for g in (effect.estimate, effect.low, effect.high))
+    return replace(effect, estimate=estimate, low=low, high=high, method=f"{effect.method} of squared errors")
