@@ -67,7 +67,7 @@ def clock(low: float, high: float, title: str = "", *, most: int = 4) -> Axis:
         low, high: Epoch seconds.
     """
     low, high = _opened(low, high)
-    step = next((s for s in _STEPS if (high - low) / s <= most), _STEPS[-1])
+    step = next((s for s in _STEPS if (high - low) / s <= most + (2 if _DAY <= s < 91 * _DAY else 0)), _STEPS[-1])
     first = math.ceil(low / step)
     form = _form(step, low, high)
     moments = range(first * step, int(high) + 1, step)

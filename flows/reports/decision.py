@@ -49,7 +49,7 @@ def decision_report(decision: Decision, evidence: Evidence | None = None) -> str
     parts = [
         _effects(decision),
         checks(decision),
-        running(evidence, decision.policy.metric),
+        running(evidence, decision),
         _segments(decision),
         *quality(evidence, names),
         power(decision),
@@ -94,8 +94,9 @@ def _glance(decision: Decision) -> str:
     held = sum(f.passed is True for f in guards)
     primary = primary_of(decision)
     lift = relative(primary, decision) if primary else None
+    sound = decision.outcome != "invalid"
     tiles = [
-        (f"{label_of(primary)}, relative", effect_text(lift)) if primary and lift else None,
+        (f"{label_of(primary)}, relative", effect_text(lift)) if primary and lift and sound else None,
         ("Guardrails surely held", f"{held} of {len(guards)}") if guards else None,
         ("Data", _amount(decision, primary.n)) if primary and primary.n else None,
         ("Power reached", percent(decision.power)) if decision.power is not None else None,
@@ -138,7 +139,9 @@ def _effects(decision: Decision) -> Part:
     )
     unsaid = [f for f in decision.findings if f.role in ("primary", "goal", "guardrail") and f.estimate is None]
     lacking = "".join(f"<li>{html(sentence(f.said))}</li>" for f in unsaid)
-    return Part(title, drawn + note + (f"<p>Not measured here:</p><ul>{lacking}</ul>" if lacking else ""))
+    warned = '<p class="bad"><b>This comparison cannot be trusted: do not act on these effects.</b></p>'
+    lacking = f"<p>Not measured here:</p><ul>{lacking}</ul>" if lacking else ""
+    return Part(title, f"{warned if decision.outcome == 'invalid' else ''}{drawn}{note}{lacking}")
 
 
 def _segments(decision: Decision) -> Part:

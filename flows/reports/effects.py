@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from flows.reports.measures import PERCENT, POINTS, measure_of
 from flows.reports.text import percent, plain_number, signed
+from registry.records.policy import Guardrail
 from registry.records.verdict import Decision, Finding, Role
 
 ROLES: tuple[Role, ...] = ("primary", "goal", "guardrail", "integrity", "segment", "context")
@@ -63,7 +64,7 @@ def label_of(finding: Finding) -> str:
 def absolute(finding: Finding) -> Shown | None:
     """In points for shares, else in the metric's own unit; None if it was tested as a ratio."""
     estimate = finite(finding.estimate)
-    if estimate is None or _tested_as_ratio(finding):
+    if estimate is None or tested_as_ratio(finding):
         return None
     unit = measure_of(metric_of(finding)).unit
     scale = 100.0 if unit == POINTS else 1.0
@@ -78,6 +79,13 @@ def relative(finding: Finding, decision: Decision) -> Shown | None:
         return None
     low, high = (_scaled(v, 100.0) for v in (finding.lift_low, finding.lift_high))
     return Shown(100 * lift, low, high, PERCENT, _relative_margin(finding, decision), _has_interval(finding))
+
+
+def shown_of(finding: Finding, decision: Decision) -> Shown | None:
+    """In the unit of its declared margin; else in percent of the champion's value, if that is known."""
+    guard = _declared(finding, decision)
+    ratio, own = relative(finding, decision), absolute(finding)
+    return (own or ratio) if guard is not None and not guard.relative else (ratio or own)
 
 
 def of_metric(decision: Decision, finding: Finding, arm: str) -> float | None:
@@ -102,7 +110,7 @@ def effect_text(shown: Shown) -> str:
         >>> effect_text(Shown(1.234, 0.4, None, " points"))
         '+1.23 points [+0.4, unbounded above]'
     """
-    return f"{signed(shown.estimate)}{shown.unit} {interval_text(shown)}".rstrip()
+    return f"{difference(shown.estimate)}{shown.unit} {interval_text(shown)}".rstrip()
 
 
 def interval_text(shown: Shown) -> str:
@@ -111,9 +119,14 @@ def interval_text(shown: Shown) -> str:
         return ""
     if shown.low is None and shown.high is None:
         return "[unbounded on both sides]"
-    low = "unbounded below" if shown.low is None else f"{signed(shown.low)}{_tail(shown)}"
-    high = "unbounded above" if shown.high is None else f"{signed(shown.high)}{_tail(shown)}"
+    low = "unbounded below" if shown.low is None else f"{difference(shown.low)}{_tail(shown)}"
+    high = "unbounded above" if shown.high is None else f"{difference(shown.high)}{_tail(shown)}"
     return f"[{low}, {high}]"
+
+
+def difference(value: float) -> str:
+    """With its sign; below 1, two digits are enough."""
+    return signed(value, 3 if abs(value) >= 1 else 2)
 
 
 def amount(value: float, unit: str) -> str:
@@ -142,17 +155,24 @@ def _has_interval(finding: Finding) -> bool:
     return any(value is not None for value in known)
 
 
-def _tested_as_ratio(finding: Finding) -> bool:
+def _declared(finding: Finding, decision: Decision) -> Guardrail | None:
+    if finding.role != "guardrail":
+        return None
+    return next((guard for guard in decision.policy.guardrails if guard.metric == metric_of(finding)), None)
+
+
+def tested_as_ratio(finding: Finding) -> bool:
+    """Whether the estimate itself is relative to the champion's value."""
     own = (finding.estimate, finding.low, finding.high)
     return own == (finding.lift, finding.lift_low, finding.lift_high) and abs(finding.champion or 0.0) != 1
 
 
 def _relative_margin(finding: Finding, decision: Decision) -> float | None:
     """The threshold on the scale of the lift."""
-    if _tested_as_ratio(finding):
+    if tested_as_ratio(finding):
         return _scaled(finding.threshold, 100.0)
-    declared = next((g for g in decision.policy.guardrails if g.metric == metric_of(finding)), None)
-    if finding.role == "guardrail" and declared is not None and declared.relative:
+    declared = _declared(finding, decision)
+    if declared is not None and declared.relative:
         return -100 * declared.margin
     threshold, champion = finite(finding.threshold), of_metric(decision, finding, "champion")
     if threshold is None or not champion:

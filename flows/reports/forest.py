@@ -8,33 +8,45 @@ from flows.reports.axes import Axis, linear, spread
 from flows.reports.effects import (
     Shown,
     absolute,
+    difference,
     effect_text,
     interval_text,
     label_of,
     metric_of,
     of_metric,
-    relative,
+    shown_of,
     value_text,
 )
 from flows.reports.measures import PERCENT, POINTS
-from flows.reports.text import html, named, signed
+from flows.reports.text import html, named
 from registry.records.verdict import Decision, Finding, Role
 
 _HEADS: dict[Role, str] = {
     "primary": "Primary metric",
     "goal": "Goals",
-    "guardrail": "Guardrails: must not become worse than the mark",
+    "guardrail": "Guardrails: the bar must stay right of the mark",
     "segment": "Segments",
     "context": "Also measured: decides nothing",
 }
 _HEIGHT, _MIDDLE = 34, 17
+_MARGIN = "margin"  # no metric's unit
 _INSET = 3.0  # per cent at both ends, for arrows
 _TOO_WIDE = 6.0  # an interval this many times as long as is usual is cut off, or it would hide the others
 
 
 class _Row(NamedTuple):
+    """
+    One line of the plot.
+
+    Attributes:
+        shown: As written.
+        drawn: As drawn; a guardrail in percent of its margin, so that all share one mark.
+        scale: Rows of the same scale share a ruler.
+    """
+
     finding: Finding
     shown: Shown
+    drawn: Shown
     scale: str
 
 
@@ -61,31 +73,44 @@ def _number(column: int) -> str:
 
 
 def _rows(decision: Decision, role: Role) -> list[_Row]:
-    found = [(f, relative(f, decision) or absolute(f)) for f in decision.findings if f.role == role]
-    return [_Row(f, shown, _scale(f, shown)) for f, shown in found if shown is not None]
+    found = [(f, shown_of(f, decision)) for f in decision.findings if f.role == role]
+    return [_row(f, shown) for f, shown in found if shown is not None]
 
 
-def _scale(finding: Finding, shown: Shown) -> str:
-    return shown.unit if shown.unit in (PERCENT, POINTS) else metric_of(finding)
+def _row(finding: Finding, shown: Shown) -> _Row:
+    if finding.role == "guardrail" and shown.margin:
+        return _Row(finding, shown, _of_margin(shown), _MARGIN)
+    return _Row(finding, shown, shown, shown.unit if shown.unit in (PERCENT, POINTS) else metric_of(finding))
+
+
+def _of_margin(shown: Shown) -> Shown:
+    size = 100 / abs(shown.margin or 1.0)
+    low, high, margin = (None if v is None else v * size for v in (shown.low, shown.high, shown.margin))
+    return Shown(shown.estimate * size, low, high, PERCENT, margin, shown.bounded)
 
 
 def _group(decision: Decision, role: Role, rows: list[_Row], *, heads: bool) -> str:
-    head = f'<tr class="head"><th colspan="6" scope="rowgroup">{_HEADS[role]}</th></tr>' if heads else ""
+    head = f'<tr class="head"><th colspan="6" scope="rowgroup">{_head(decision, role)}</th></tr>' if heads else ""
     last = _rows_count if role == "segment" else _verdict
     parts = []
     for scale in dict.fromkeys(row.scale for row in rows):
         same = [row for row in rows if row.scale == scale]
         axis = _axis(same)
         parts += [_line(decision, row, axis, last(row.finding)) for row in same]
-        parts.append(_ruler(axis))
+        parts.append(_ruler(axis, "of the margin" if scale == _MARGIN else ""))
     return f"<tbody>{head}{''.join(parts)}</tbody>"
 
 
+def _head(decision: Decision, role: Role) -> str:
+    known = any(f.role != "context" for f in decision.findings)
+    return _HEADS[role] if known else "Effects"  # made before findings had roles
+
+
 def _axis(rows: Sequence[_Row]) -> Axis:
-    unit = rows[0].shown.unit
-    reaches = [max(abs(v) for v in _ends(row.shown)) for row in rows]
+    unit = rows[0].drawn.unit
+    reaches = [max(abs(v) for v in _ends(row.drawn)) for row in rows]
     usual = _TOO_WIDE * median(reaches)
-    ends = [max(-usual, min(usual, v)) for row in rows for v in _ends(row.shown)] if usual else [0.0]
+    ends = [max(-usual, min(usual, v)) for row in rows for v in _ends(row.drawn)] if usual else [0.0]
     low, high = spread([0.0, *ends])
     return linear(low, high, unit=PERCENT if unit == PERCENT else "", most=3, signs=True)
 
@@ -103,7 +128,7 @@ def _line(decision: Decision, row: _Row, axis: Axis, last: str) -> str:
             f'<td class="number" data-head="{head}">{html(value_text(metric, of_metric(decision, finding, arm)))}</td>'
             for arm, head in (("champion", "champion"), ("challenger", "challenger"))
         ),
-        f'<td class="bar">{_picture(finding, shown, axis)}</td>',
+        f'<td class="bar">{_picture(row, axis)}</td>',
         f'<td class="effect">{_said(finding, shown)}</td>',
         f"<td>{last}</td>",
     ]
@@ -112,8 +137,8 @@ def _line(decision: Decision, row: _Row, axis: Axis, last: str) -> str:
 
 def _said(finding: Finding, shown: Shown) -> str:
     own = absolute(finding) if shown.unit == PERCENT else None
-    other = f'<br><span class="soft">{html(effect_text(own))}</span>' if own is not None and own.unit else ""
-    return f"<b>{html(signed(shown.estimate) + shown.unit)}</b> {html(interval_text(shown))}{other}"
+    other = f'<br/><span class="soft">{html(effect_text(own))}</span>' if own is not None and own.unit else ""
+    return f"<b>{html(difference(shown.estimate) + shown.unit)}</b> {html(interval_text(shown))}{other}"
 
 
 def _verdict(finding: Finding) -> str:
@@ -132,8 +157,8 @@ def _rows_count(finding: Finding) -> str:
     return f"{finding.n:,}"
 
 
-def _picture(finding: Finding, shown: Shown, axis: Axis) -> str:
-    x = _place(axis)
+def _picture(row: _Row, axis: Axis) -> str:
+    finding, shown, x = row.finding, row.drawn, _place(axis)
     kind = {True: "good", False: "bad", None: "open"}[finding.passed]
     low, high = _edge(shown.low, axis, axis.low), _edge(shown.high, axis, axis.high)
     zero = f'<line class="zero" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{_HEIGHT}"/>'
@@ -143,7 +168,7 @@ def _picture(finding: Finding, shown: Shown, axis: Axis) -> str:
         bar += _arrow(x(low), kind, -1) if _cut(shown.low, axis) else ""
         bar += _arrow(x(high), kind, 1) if _cut(shown.high, axis) else ""
     dot = f'<circle class="{kind}" cx="{x(shown.estimate)}" cy="{_MIDDLE}" r="5"/>'
-    alt = html(f"{label_of(finding)}: {effect_text(shown)}")
+    alt = html(f"{label_of(finding)}: {effect_text(row.shown)}")
     svg = f'<svg width="100%" height="{_HEIGHT}" role="img" aria-label="{alt}">'
     return f"{svg}{zero}{_mark(shown, axis, x)}{bar}{dot}</svg>"
 
@@ -172,15 +197,16 @@ def _place(axis: Axis) -> Callable[[float], str]:
     return lambda value: f"{_INSET + axis.share(value) * (100 - 2 * _INSET):.2f}%"
 
 
-def _ruler(axis: Axis) -> str:
+def _ruler(axis: Axis, said: str) -> str:
     x = _place(axis)
     ticks = "".join(
         f'<line class="tick" x1="{x(value)}" x2="{x(value)}" y1="0" y2="5"/>'
-        f'<text class="{_anchor(axis.share(value))}" x="{x(value)}" y="18">{html(said)}</text>'
-        for value, said in axis.ticks
+        f'<text class="{_anchor(axis.share(value))}" x="{x(value)}" y="18">{html(label)}</text>'
+        for value, label in axis.ticks
     )
     base = f'<line class="tick" x1="{_INSET}%" x2="{100 - _INSET}%" y1="0" y2="0"/>'
     hints = '<text class="soft" x="0" y="35">&#8592; worse</text>'
+    hints += f'<text class="soft mid" x="50%" y="35">{said}</text>' if said else ""
     hints += '<text class="soft end" x="100%" y="35">better &#8594;</text>'
     svg = f'<svg width="100%" height="40" aria-hidden="true">{base}{ticks}{hints}</svg>'
     return f'<tr class="ruler"><td colspan="3"></td><td class="bar">{svg}</td><td colspan="2"></td></tr>'

@@ -4,12 +4,11 @@ import re
 
 from flows.reports.effects import (
     ROLES,
-    absolute,
     effect_text,
     label_of,
     metric_of,
     of_metric,
-    relative,
+    shown_of,
     value_text,
 )
 from flows.reports.text import clean, p_value
@@ -47,7 +46,7 @@ def _table(decision: Decision) -> list[str]:
 
 
 def _row(decision: Decision, finding: Finding) -> tuple[str, ...]:
-    shown = relative(finding, decision) or absolute(finding)
+    shown = shown_of(finding, decision)
     metric = metric_of(finding)
     values = [of_metric(decision, finding, arm) for arm in ("champion", "challenger")] if shown else [None, None]
     passed = "" if finding.passed is None and finding.role in ("context", "segment") else _MARKS[finding.passed]

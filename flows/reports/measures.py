@@ -123,7 +123,7 @@ _KNOWN = {
         "Share of the target's variation that the model explains.",
     ),
     "latency_ms": Measure(
-        "latency", "answers {} faster", "answers {} slower", " ms", gloss="Time until the answer, in milliseconds."
+        "latency", "answers {} faster", "answers {} slower", " ms", False, "Time until the answer, in milliseconds."
     ),
     "error_rate": Measure(
         "error rate",

@@ -67,7 +67,7 @@ def file_name(name: str) -> str:
 
     Example:
         >>> file_name("d-0001.2"), file_name("../../etc/passwd")
-        ('d-0001.2', 'etc_passwd-51fb73ef')
+        ('d-0001.2', 'etc_passwd-3754d6cb')
     """
     kept = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip("._-")[:_LONGEST_NAME]
     if kept == name:

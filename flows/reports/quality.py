@@ -58,7 +58,7 @@ def _binary(rows: Both) -> list[Part]:
 
 
 def _calibration(rows: Both) -> Part:
-    title = "Do stated probabilities come true?"
+    title = "Do probabilities come true?"
     if any(one.scores.min() < 0 or one.scores.max() > 1 for one in rows.values()):
         return Part("Calibration", why="the scores are not probabilities: some lie outside 0 to 1")
     if min(one.labels.size for one in rows.values()) < _LEAST:
@@ -78,7 +78,7 @@ def _calibration(rows: Both) -> Part:
 
 
 def _roc(rows: Both) -> Part:
-    title = "Finding positives against false alarms"
+    title = "Hits against false alarms"
     why = _one_class(rows)
     if why:
         return Part("ROC curves", why=why)
@@ -93,7 +93,7 @@ def _roc(rows: Both) -> Part:
 
 
 def _precision_recall(rows: Both) -> Part:
-    title = "How pure is what it picks?"
+    title = "How pure are its picks?"
     why = _one_class(rows)
     if why:
         return Part("Precision-recall curves", why=why)
@@ -160,7 +160,7 @@ def _residuals(rows: Both) -> Part:
     y = linear(low, high, "predicted minus true", signs=True)
     marks = "".join(svg.band(x, y, b.x, b.low, b.high, arm) for arm, b in bins.items()) + svg.across(y, 0.0, "ideal")
     marks += "".join(svg.line(x, y, b.x, b.y, arm) for arm, b in bins.items())
-    note = "Median, and the middle 80%. A line that leaves zero: the world has changed since it was trained."
+    note = "Median, and the middle 80%. A line that leaves zero: the world may have changed since it was trained."
     return Part(title, svg.figure(title, svg.plot(f"Errors over time. {note}", x, y, marks), note, wide=True))
 
 

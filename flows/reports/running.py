@@ -7,31 +7,33 @@ import numpy as np
 
 from flows.reports import svg
 from flows.reports.axes import Axis, clock, linear, spread
+from flows.reports.effects import metric_of, tested_as_ratio
 from flows.reports.evidence import Evidence, TracePoint
-from flows.reports.measures import POINTS, measure_of
+from flows.reports.measures import PERCENT, POINTS, measure_of
 from flows.reports.part import Part
 from flows.reports.text import counted, html, plain_number, short, signed
+from registry.records.verdict import Decision
 
 _TITLE, _MOST = "How the evidence grew", 300
 
 
-def running(evidence: Evidence | None, metric: str) -> Part:
-    """
-    Draw estimate and band over time, with the phases marked.
-
-    Args:
-        metric: Of the policy, where the evidence does not name one.
-    """
+def running(evidence: Evidence | None, decision: Decision) -> Part:
+    """Draw estimate and band over time, with the phases marked."""
     points = [p for p in evidence.trace if math.isfinite(p.at) and math.isfinite(p.estimate)] if evidence else []
     if len(points) < 2:
         return Part(_TITLE, why=_why(evidence, len(points)))
-    name = (evidence.trace_metric if evidence else "") or metric
-    unit = measure_of(name).unit
-    scale = 100.0 if unit == POINTS else 1.0
+    name = (evidence.trace_metric if evidence else "") or decision.policy.metric
+    ratio = any(metric_of(f) == name and tested_as_ratio(f) for f in decision.findings if f.estimate is not None)
+    unit = PERCENT if ratio else measure_of(name).unit
+    scale = 100.0 if unit in (PERCENT, POINTS) else 1.0
     kept = [_scaled(points[i], scale) for i in svg.thinned(len(points), _MOST)]
     x = clock(kept[0].at, max(kept[-1].at, kept[0].at), most=5)
-    y = linear(*_range(kept), f"difference{',' + unit if unit else ''}", signs=True, most=6)
+    y = linear(*_range(kept), _axis_title(unit), signs=True, most=6)
     return Part(_TITLE, svg.figure(_heading(name), _picture(name, kept, x, y), _said(kept, unit, y), wide=True))
+
+
+def _axis_title(unit: str) -> str:
+    return "difference" if not unit else f"difference in {'percent' if unit == PERCENT else unit.strip()}"
 
 
 def _why(evidence: Evidence | None, looks: int) -> str:
@@ -80,16 +82,16 @@ def _said(points: Sequence[TracePoint], unit: str, y: Axis) -> str:
     last = points[-1]
     cut = any(p.low < y.low or p.high > y.high for p in points)
     more = " Where the band meets the edge it is wider than the picture." if cut else ""
-    side = _side(last)
+    side = _side(last, unit)
     return (
         f"After {last.n:,} labelled requests the estimate is {signed(last.estimate)}{unit}; the band {side}. "
         f"It holds at all times at once, so looking often does no harm.{more}"
     )
 
 
-def _side(last: TracePoint) -> str:
+def _side(last: TracePoint, unit: str) -> str:
     if last.low > 0:
-        return f"lies above 0, by {plain_number(last.low, 2)} or more"
+        return f"lies above 0, by {plain_number(last.low, 2)}{unit} or more"
     if last.high < 0:
-        return f"lies below 0, by {plain_number(-last.high, 2)} or more"
+        return f"lies below 0, by {plain_number(-last.high, 2)}{unit} or more"
     return "still holds 0, so it is open which is better"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flows.reports.axes import Axis, linear
-from flows.reports.effects import absolute, label_of, relative
+from flows.reports.effects import label_of, shown_of
 from flows.reports.measures import less_is_better, measure_of
 from flows.reports.page import table
 from flows.reports.part import Part
@@ -135,7 +135,7 @@ def small_print(decision: Decision) -> Part:
         [
             f"<bdi>{html(f.name)}</bdi>",
             html(f.role),
-            _LIGHTS[f.passed][2] if f.passed is not None else "reported",
+            {True: "passed", False: "failed", None: _open_word(f)}[f.passed],
             f"{f.n:,}" if f.n else DASH,
             p_value(f.log_p, f.p_value),
             _method(f),
@@ -171,7 +171,7 @@ def _least(policy: PromotionPolicy) -> str:
 
 
 def _corrected(policy: PromotionPolicy) -> str:
-    return f" for all goals together ({html(policy.multiplicity)})" if policy.goals else ""
+    return f", for all goals together ({html(policy.multiplicity)})" if policy.goals else ""
 
 
 def _names(metrics: Sequence[str]) -> str:
@@ -181,7 +181,7 @@ def _names(metrics: Sequence[str]) -> str:
 def _guards(guards: Sequence[Guardrail]) -> str:
     if not guards:
         return "none"
-    return "<br>".join(f"{named(measure_of(one.metric).title)}: {_tolerated(one)}" for one in guards)
+    return "<br/>".join(f"{named(measure_of(one.metric).title)}: {_tolerated(one)}" for one in guards)
 
 
 def _tolerated(guard: Guardrail) -> str:
@@ -219,21 +219,25 @@ def _light(finding: Finding, decision: Decision) -> str:
     kind, mark, said = _LIGHTS[finding.passed]
     if finding.passed and finding.role == "guardrail":
         said = "within its margin"
-    repair = f'<br><span class="soft">To mend it: {html(sentence(finding.repair))}</span>' if _open(finding) else ""
+    repair = f'<br/><span class="soft">To mend it: {html(sentence(finding.repair))}</span>' if _open(finding) else ""
     return (
         f'<li class="{kind}"><span class="lamp {kind}" aria-hidden="true">{mark}</span><div>'
         f'<b>{named(label_of(finding))}: <span class="{kind}">{said}</span></b>'
-        f"<br>{html(_explained(finding, decision))}{repair}</div></li>"
+        f"<br/>{html(_explained(finding, decision))}{repair}</div></li>"
     )
 
 
+def _open_word(finding: Finding) -> str:
+    return "reported" if finding.role in ("context", "segment") else "not sure yet"
+
+
 def _open(finding: Finding) -> bool:
-    return bool(finding.repair) and not finding.passed
+    return bool(finding.repair) and not finding.passed and finding.role != "guardrail"
 
 
 def _explained(finding: Finding, decision: Decision) -> str:
     """A guardrail in plain words; a check as it says itself."""
-    shown = relative(finding, decision) or absolute(finding)
+    shown = shown_of(finding, decision)
     if finding.role != "guardrail" or shown is None:
         return sentence(finding.said)
     unit, tolerated = shown.unit, ""

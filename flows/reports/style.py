@@ -8,7 +8,8 @@ _DARK = """--ink: #e6eaf0; --soft: #a3aebc; --line: #38414d; --paper: #14181d; -
 _PAGE = """
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
-main { max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; overflow-wrap: anywhere }
+main { max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; overflow-wrap: break-word }
+bdi, code, .scroll td, .scroll th { overflow-wrap: anywhere } .scroll td, .scroll th { min-width: 6rem }
 h1 { font-size: 1.6rem; line-height: 1.3; margin: 0 0 .5rem }
 h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem } h3 { font-size: 1rem; margin: 1.1rem 0 .2rem }
 p, ul, ol { margin: .5rem 0 } ul, ol { padding-left: 1.3rem }
@@ -62,7 +63,8 @@ svg text.soft { fill: var(--soft) }
 .rule.phase { stroke: var(--wait); stroke-width: 1.2; stroke-dasharray: 3 3 }
 .forest td, .forest th { vertical-align: middle; padding: .25rem .5rem } .forest td.bar { width: 34%; padding: 0 }
 .forest tr.head th { padding-top: 1.1rem; color: var(--soft); font-weight: 600 }
-.forest td.effect { font-size: .87rem; min-width: 9.5rem } .forest thead th { border-bottom-width: 2px }
+.forest td.effect { font-size: .87rem; min-width: 11.5rem } .forest td:last-child { white-space: nowrap }
+.forest tbody th[scope=row] { min-width: 6.5rem; font-weight: 600 } .forest thead th { border-bottom-width: 2px }
 .forest .ruler td { border-bottom: 0 } .forest .zero { stroke: var(--ink); stroke-width: 1 }
 .forest .tick { stroke: var(--soft); stroke-width: 1 } .forest text { font-size: 11.5px }
 .forest .margin, .meter .margin { stroke: var(--wait); stroke-width: 2.5; stroke-dasharray: 4 2 }

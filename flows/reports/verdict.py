@@ -1,5 +1,7 @@
 """The verdict in one sentence, and what follows from it."""
 
+import re
+
 from flows.reports.effects import (
     Shown,
     absolute,
@@ -10,6 +12,7 @@ from flows.reports.effects import (
     metric_of,
     primary_of,
     relative,
+    shown_of,
 )
 from flows.reports.evidence import TracePoint
 from flows.reports.measures import Measure, measure_of
@@ -125,9 +128,9 @@ def _asked(decision: Decision, finding: Finding) -> str:
     if shown.low is not None:
         side = "worse" if shown.low < 0 else "better"
         worst = f"today {_low(shown)} {side} is still possible"
-    wanted = "It must be surely better"
+    wanted = "it must be surely better"
     if shown.margin < 0:
-        wanted = f"It must be surely less than {amount(shown.margin, shown.unit)} worse"
+        wanted = f"it must be surely less than {amount(shown.margin, shown.unit)} worse"
     return f"{short(label_of(finding))}: {wanted}; {worst}."
 
 
@@ -166,6 +169,8 @@ def effect_words(decision: Decision, finding: Finding) -> str:
 def told(decision: Decision, finding: Finding) -> Shown | None:
     """The effect in the unit in which people speak of it."""
     ratio = relative(finding, decision)
+    if finding.role == "guardrail":
+        return shown_of(finding, decision)
     if _speaks_relative(measure_of(metric_of(finding)), ratio, finding):
         return ratio
     return absolute(finding) or ratio
@@ -278,7 +283,8 @@ def _although(decision: Decision, worst: Finding) -> str:
 def _invalid(decision: Decision) -> str:
     broken = [f for f in decision.findings if f.role == "integrity" and f.passed is False]
     why = broken[0].said if broken else decision.headline
-    return f"No verdict on {short(decision.challenger)}: this comparison cannot be trusted. {sentence(why)}"
+    plain = re.sub(r"\s*\((?:always-valid )?p [=<][^)]*\)", "", why)
+    return f"No verdict on {short(decision.challenger)}: this comparison cannot be trusted. {sentence(plain)}"
 
 
 def _low(shown: Shown) -> str:

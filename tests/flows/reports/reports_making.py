@@ -144,7 +144,7 @@ def holdout(n=12_000):
 def shadow(n=2_600):
     """Still open: a little better so far."""
     y, ours, theirs, times, _ = binary_rows(40_000, seed=3)
-    theirs = np.where(np.random.default_rng(4).random(y.size) < 0.12, theirs, ours)
+    theirs = np.where(np.random.default_rng(4).random(y.size) < 0.35, theirs, ours)
     y, ours, theirs, times = y[:n], ours[:n], theirs[:n], START + np.sort(np.random.default_rng(5).random(n)) * 4 * DAY
     a, b = right(y, ours), right(y, theirs)
     trace = []
@@ -328,9 +328,9 @@ def split_rejected():
         TracePoint(
             START + k * DAY / 8,
             200 * k,
-            0.031 + rng.normal(0, 0.06 / math.sqrt(k)),
-            0.031 - 0.4 / math.sqrt(k) if k > 1 else -math.inf,
-            0.031 + 0.4 / math.sqrt(k) if k > 1 else math.inf,
+            0.031 + rng.normal(0, 0.03 / math.sqrt(k)),
+            0.031 - 0.26 / math.sqrt(k) if k > 1 else -math.inf,
+            0.031 + 0.26 / math.sqrt(k) if k > 1 else math.inf,
             "10 % of callers" if k < 40 else "50 % of callers",
         )
         for k in range(1, 93)
