@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from flows.comparison.findings import plain
+from flows.stats.integrity.labels import missing_labels
+from flows.stats.integrity.simpson import simpson_check
 from flows.stats.integrity.srm import sample_ratio
+from flows.stats.moments import Moments
 from registry.records.live import PhaseMetrics, ShadowMetrics, VariantMetrics
 from registry.records.verdict import Finding
 
@@ -17,7 +20,8 @@ def live_integrity(phases: Sequence[PhaseMetrics]) -> list[Finding]:
     """Everything that is checked in a split; the last phase is the one that is judged."""
     phase = phases[-1]
     challenger = phase.variants.get("challenger")
-    return [ratio(phase), *([failures(challenger)] if challenger else [])]
+    checks = [ratio(phase), *labels(phase), *pooling(phases)]
+    return [*checks, *([failures(challenger)] if challenger else [])]
 
 
 def coverage(seen: ShadowMetrics) -> Finding:
@@ -50,6 +54,49 @@ def dealt(counts: Mapping[str, int], weights: Mapping[str, float]) -> Finding:
     repair = "" if passed else "a split that deals as planned: find out who is missing, and begin a new phase"
     found = plain("sample ratio", passed, said, seen.n, role="integrity", repair=repair)
     return msgspec.structs.replace(found, p_value=seen.p_value, always_valid=True)
+
+
+def labels(phase: PhaseMetrics) -> list[Finding]:
+    """
+    Whether labels arrive equally often in every arm.
+
+    Within a phase callers are dealt by the same weights all the time, so that requests of all
+    arms are equally old, and labels may be compared before all have arrived.
+    """
+    seen = missing_labels(*_labelled(phase), phase.weights)
+    if seen.labelled == 0 or len(phase.variants) < 2:
+        return []
+    rates = ", ".join(f"{one.arm} {one.rate:.1%}" for one in seen.arms)
+    said = f"share of requests with a label: {rates} (always-valid p = {seen.p_value:.3g})"
+    passed = True if seen.p_value >= SRM_ALPHA else None
+    repair = "" if passed else "labels that arrive equally often in both arms: find out whose are missing"
+    found = plain("label rates", passed, said, seen.n, role="integrity", repair=repair)
+    return [msgspec.structs.replace(found, p_value=seen.p_value, log_p=seen.log_p, always_valid=True)]
+
+
+def pooling(phases: Sequence[PhaseMetrics]) -> list[Finding]:
+    """Whether adding up the phases of a ramp would tell another story than each of them."""
+    strata = {phase.phase: _losses(phase) for phase in phases if len(phase.variants) > 1}
+    if sum(min(ours.n, theirs.n) > 1 for ours, theirs in strata.values()) < 2:
+        return []
+    seen = simpson_check(strata)
+    said = f"{seen.statement}; every phase is judged by itself"
+    return [plain("phases added up", None if seen.misleading else True, said, seen.stratified.n)]
+
+
+def _labelled(phase: PhaseMetrics) -> tuple[dict[str, int], dict[str, int]]:
+    served, labelled = {}, {}
+    for name, variant in phase.variants.items():
+        answered = list(variant.ages.values())
+        served[name] = sum(n for n, _ in answered) if answered else variant.assigned
+        labelled[name] = sum(n for _, n in answered) if answered else min(variant.loss.n, variant.assigned)
+    return served, labelled
+
+
+def _losses(phase: PhaseMetrics) -> tuple[Moments, Moments]:
+    found = [phase.variants[name].loss if name in phase.variants else None for name in ("champion", "challenger")]
+    ours, theirs = (Moments(one.n, -one.mean, one.m2) if one else Moments(0, 0.0, 0.0) for one in found)
+    return ours, theirs
 
 
 def failures(challenger: VariantMetrics) -> Finding:

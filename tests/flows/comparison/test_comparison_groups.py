@@ -64,7 +64,7 @@ def test_a_caller_who_comes_ten_times_counts_once():
 
 
 def test_keys_in_both_groups_are_refused_with_how_many():
-    with pytest.raises(DataError, match="200 keys are in both groups: 'a0', 'a1', 'a10', ..."):
+    with pytest.raises(DataError, match="200 keys are in both groups"):
         judged(arm("a", 200, 0.8), arm("a", 200, 0.8))
 
 

@@ -139,3 +139,35 @@ def test_a_step_without_traffic_is_no_verdict():
             decision_id="d",
             at=AT,
         )
+
+
+def test_labels_that_arrive_less_often_for_one_arm_hold_a_promotion():
+    weights = {"champion": 500_000, "challenger": 500_000}
+    plan = msgspec.structs.replace(rollout(500_000), proven=True)
+    lacking = {"champion": arm(900, 0.1, 1000), "challenger": arm(600, 0.1, 1000)}
+    decision = judged(plan, variants=lacking, weights=weights)
+
+    assert decision.outcome == "continue"
+    assert "champion 90.0%, challenger 60.0%" in decision.headline
+
+
+def test_phases_that_add_up_to_another_story_are_told():
+    weights = {"champion": 500_000, "challenger": 500_000}
+    plan = msgspec.structs.replace(rollout(500_000), steps=rollout(0).steps * 2, step=1, proven=True)
+    phases = [
+        ("r-0001.0", {"champion": arm(9000, 0.1), "challenger": arm(1000, 0.1)}),
+        ("r-0001.1", {"champion": arm(5000, 0.5), "challenger": arm(5000, 0.5)}),
+    ]
+    found = [
+        PhaseMetrics(phase=name, first_epoch=2, last_epoch=2, variants=variants, weights=weights)
+        for name, variants in phases
+    ]
+    metrics = ModelMetrics(model="m", epoch=2, phases=tuple(found))
+    plan = msgspec.structs.replace(
+        plan, steps=(Step(share=100_000, min_s=0, max_s=1), Step(share=500_000, min_s=0, max_s=1))
+    )
+    decision = compare_live(model="m", rollout=plan, metrics=metrics, task="binary", decision_id="d", at=AT)
+    told = next(f for f in decision.findings if f.name == "phases added up")
+
+    assert told.passed is None
+    assert "every phase is judged by itself" in told.said
