@@ -87,10 +87,13 @@ class _Handlers:
         return _record(await run_in_threadpool(lambda: self._keeper.registry().publish_plan(plan)))
 
     async def metrics(self, request: Request) -> Response:
-        return _record(await run_in_threadpool(self._keeper.metrics, request.path_params["model"]))
+        least = _age(request)
+        return _record(await run_in_threadpool(self._keeper.metrics, request.path_params["model"], least))
 
     async def sync(self, request: Request) -> Response:
-        return _record(await run_in_threadpool(self._keeper.sync, request.path_params["model"]))
+        least = _age(request)
+        model = request.path_params["model"]
+        return _record(await run_in_threadpool(lambda: self._keeper.sync(model, min_label_age=least)))
 
     async def events(self, request: Request) -> Response:
         limit = _whole(request, "limit")
@@ -181,7 +184,15 @@ def _row_query(request: Request) -> RowQuery:
         labelled=_truth(request, "labelled"),
         since=_number(request, "since"),
         until=_number(request, "until"),
+        phase=request.query_params.get("phase"),
     )
+
+
+def _age(request: Request) -> float:
+    value = _number(request, "min_label_age") or 0.0
+    if value < 0:
+        raise _misfit(request, "min_label_age", "seconds, 0 or above")
+    return value
 
 
 def _whole(request: Request, name: str) -> int | None:

@@ -16,6 +16,7 @@ class Predicted(msgspec.Struct, frozen=True, kw_only=True, tag="predicted", omit
         error: Why the assigned variant did not answer itself.
         place: Position among the rows scored together; latency counts once per group.
         failed: Nobody answered: the caller got an error.
+        weight: Propensity of the assigned variant, parts per million; None where the key was not dealt.
     """
 
     model: str
@@ -38,6 +39,7 @@ class Predicted(msgspec.Struct, frozen=True, kw_only=True, tag="predicted", omit
     failed: bool = False
     place: int = 0
     shadows: tuple[str, ...] = ()
+    weight: int | None = None
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True, tag="observed", omit_defaults=True):

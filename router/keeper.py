@@ -72,7 +72,7 @@ class Keeper:
             dirty = set(self._ingest.dirty)
             self._ingest.dirty.clear()
             self._metrics.forget(dirty)
-            for model in self._due({model for model, _ in dirty} | set(self._pending)):
+            for model in self._due({model for model, *_ in dirty} | set(self._pending)):
                 began = time.thread_time()
                 try:
                     self._guard(model)
@@ -99,20 +99,20 @@ class Keeper:
             came = True
             time.sleep(0.001)  # a rollback that waits for the lock comes before the rest of a long log
 
-    def sync(self, model: str, timeout: float = 10.0) -> ModelMetrics:
+    def sync(self, model: str, timeout: float = 10.0, *, min_label_age: float = 0.0) -> ModelMetrics:
         """Everything written so far is ingested and joined, shadow copies included."""
         deadline = time.monotonic() + timeout
         while True:
             self.turn()
             if not self._outstanding(model) or time.monotonic() > deadline:
-                return self.metrics(model)
+                return self.metrics(model, min_label_age)
             time.sleep(0.02)
 
-    def metrics(self, model: str) -> ModelMetrics:
-        """The metrics document of one model."""
+    def metrics(self, model: str, min_label_age: float = 0.0) -> ModelMetrics:
+        """The metrics document of one model; labels of requests younger than so many seconds are left out."""
         with self._lock:
             plan = self.plan(model)
-            return self._metrics.model(model, plan.epoch)
+            return self._metrics.model(model, plan.epoch, min_label_age=min_label_age)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

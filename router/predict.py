@@ -139,6 +139,7 @@ def _event(
         failed=score is None,
         place=place,
         shadows=plan.shadows if served == CHAMPION and assignment.reason != "forced" else (),
+        weight=plan.weight_of(assignment.variant) if assignment.enrolled else None,
     )
 
 

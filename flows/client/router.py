@@ -78,13 +78,22 @@ class RouterClient:
         answer = _call(self._serving, "POST", f"/v1/models/{model}/outcomes", content=_json(list(rows)))
         return msgspec.json.decode(answer.content, type=_Statuses).rows
 
-    def metrics(self, model: str) -> ModelMetrics:
-        """Sufficient statistics per phase and variant, as far as ingested."""
-        return ModelMetrics.from_json(_call(self._admin, "GET", f"/v1/models/{model}/metrics").content)
+    def metrics(self, model: str, *, min_label_age: float = 0.0) -> ModelMetrics:
+        """
+        Sufficient statistics per phase and variant, as far as ingested.
 
-    def sync(self, model: str) -> ModelMetrics:
+        Args:
+            model: Name of the model.
+            min_label_age: Labels and KPIs of requests younger than so many seconds, by the model's
+                clock, are left out.
+        """
+        wanted = _query(min_label_age=min_label_age or None)
+        return ModelMetrics.from_json(_call(self._admin, "GET", f"/v1/models/{model}/metrics", params=wanted).content)
+
+    def sync(self, model: str, *, min_label_age: float = 0.0) -> ModelMetrics:
         """Wait until everything answered so far is ingested and joined; then as `metrics`."""
-        return ModelMetrics.from_json(_call(self._admin, "POST", f"/v1/models/{model}/sync").content)
+        wanted = _query(min_label_age=min_label_age or None)
+        return ModelMetrics.from_json(_call(self._admin, "POST", f"/v1/models/{model}/sync", params=wanted).content)
 
     def rows(
         self,
@@ -96,6 +105,7 @@ class RouterClient:
         labelled: bool | None = None,
         since: float | None = None,
         until: float | None = None,
+        phase: str | None = None,
     ) -> Iterator[JoinedRow]:
         """
         Stream joined rows in sequence order.
@@ -107,9 +117,12 @@ class RouterClient:
             newest: Only the last so many that match, still ascending.
             labelled: True: only rows whose label has arrived; False: only the others.
             since: Earliest time, in epoch seconds.
-            until: Latest time, in epoch seconds.
+            until: Rows before this time, in epoch seconds.
+            phase: Only rows of this phase, e.g. "r-0007.2".
         """
-        wanted = _query(after=after, limit=limit, newest=newest, labelled=labelled, since=since, until=until)
+        wanted = _query(
+            after=after, limit=limit, newest=newest, labelled=labelled, since=since, until=until, phase=phase
+        )
         decoder = msgspec.json.Decoder(JoinedRow)
         for line in _lines(self._admin, f"/v1/models/{model}/rows", wanted):
             yield decoder.decode(line)
@@ -124,9 +137,12 @@ class RouterClient:
         labelled: bool | None = None,
         since: float | None = None,
         until: float | None = None,
+        phase: str | None = None,
     ) -> bytes:
         """Read the same as `rows`, as NDJSON bytes, e.g. for polars."""
-        wanted = _query(after=after, limit=limit, newest=newest, labelled=labelled, since=since, until=until)
+        wanted = _query(
+            after=after, limit=limit, newest=newest, labelled=labelled, since=since, until=until, phase=phase
+        )
         return _call(self._admin, "GET", f"/v1/models/{model}/rows", params=wanted).content
 
     def events(self, model: str, *, limit: int = 100) -> list[dict[str, Any]]:
@@ -186,11 +202,13 @@ def _json(value: object) -> bytes:
     return msgspec.json.encode(value)
 
 
-def _query(**wanted: float | bool | None) -> dict[str, str]:
+def _query(**wanted: float | bool | str | None) -> dict[str, str]:
     return {name: _text(value) for name, value in wanted.items() if value is not None}
 
 
-def _text(value: float | bool) -> str:
+def _text(value: float | bool | str) -> str:
+    if isinstance(value, str):
+        return value
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 

@@ -34,10 +34,11 @@ class Moments(Record, frozen=True, kw_only=True):
 
 class UnitMoments(Record, frozen=True, kw_only=True):
     """
-    Mergeable sufficient statistics of (requests, sum of a number) over keys.
+    Sufficient statistics of (number of values, sum of values) over keys.
 
     Callers are dealt by key and come back, so keys are the unit of analysis, not requests
-    (Deng, Knoblich, Lu 2018); a request without a key is a unit of its own.
+    (Deng, Knoblich, Lu 2018); a request without a key is a unit of its own. There is no
+    merge: the same key is in several phases, and adding would count it as two keys.
 
     Attributes:
         n: Keys with at least one value.
@@ -73,8 +74,12 @@ class VariantMetrics(Record, frozen=True, kw_only=True):
             absolute error (regression).
         correct: 1 where the predicted class was right (binary only).
         outcomes: Every other metric that arrived, e.g. "revenue".
-        units: The same by key: "loss", "correct" and every other metric.
+        units: The same by key: "loss", "correct" and every other metric; a metric that callers
+            themselves named "loss" or "correct" is in outcomes only.
         keys: Distinct keys among assigned.
+        ages: Of the newest phase: {"least age": (requests answered, of these labelled)}. Ages are
+            in seconds of the model's clock, in buckets 0 to 1, 1 to 2, 2 to 4, 4 to 8 ...: arms
+            whose labels arrive alike have like shares in every bucket. All labels count here.
     """
 
     version: str
@@ -90,6 +95,7 @@ class VariantMetrics(Record, frozen=True, kw_only=True):
     outcomes: dict[str, Moments] = {}
     units: dict[str, UnitMoments] = {}
     keys: int = 0
+    ages: dict[str, tuple[int, int]] = {}
 
 
 class ShadowMetrics(Record, frozen=True, kw_only=True):
@@ -144,6 +150,9 @@ class ModelMetrics(Record, frozen=True, kw_only=True):
         outcomes: Accepted outcome rows by status: joined, parked, duplicate,
             conflict, late.
         sequence: Cursor of the newest joined row, for `rows?after=`.
+        clock: The model's: event time of its newest request, in epoch seconds (virtual in a replay).
+        min_label_age_s: Labels and KPIs of requests younger than this by the clock were left out
+            of loss, correct, outcomes, pairs and units.
     """
 
     model: str
@@ -153,6 +162,8 @@ class ModelMetrics(Record, frozen=True, kw_only=True):
     unlogged: int = 0
     outcomes: dict[str, int] = {}
     sequence: int = 0
+    clock: float = 0.0
+    min_label_age_s: float = 0.0
 
 
 class JoinedRow(Record, frozen=True, kw_only=True):
@@ -164,7 +175,8 @@ class JoinedRow(Record, frozen=True, kw_only=True):
         time: When the prediction was asked for, in epoch seconds (virtual in a replay).
         outcomes: By metric; "label" is the truth of the target.
         shadows: By version: {"score": .., "prediction": ..} or {"error": reason}.
-        weight: Propensity with which this variant was assigned, parts per million.
+        weight: Propensity with which `assigned` was drawn, in parts per million, as logged;
+            None where the key was not dealt (forced, holdout, no key).
     """
 
     sequence: int
@@ -184,6 +196,7 @@ class JoinedRow(Record, frozen=True, kw_only=True):
     latency_ms: float
     outcomes: dict[str, float] = {}
     shadows: dict[str, dict[str, Any]] = {}
+    weight: int | None = None
 
 
 class Outcome(Record, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from router.events import Event, Observed, Predicted, Shadowed
+from router.index.schema import Dirty, block_of
 from router.segments import SegmentReader
 
 ATTRIBUTION_S = 7 * 86_400.0
@@ -18,17 +19,17 @@ ROLES = ("worker", "shadow")
 
 _INSERT = """
 INSERT INTO predictions (id, model, key, time, features, assigned, served, assigned_version, version, epoch, phase,
-    enrolled, reason, score, prediction, latency_ms, error, failed, place, shadows)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    enrolled, reason, score, prediction, latency_ms, error, failed, place, shadows, weight)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (model, id) DO UPDATE SET key = excluded.key, time = excluded.time, features = excluded.features,
     assigned = excluded.assigned, served = excluded.served, assigned_version = excluded.assigned_version,
     version = excluded.version, epoch = excluded.epoch, phase = excluded.phase, enrolled = excluded.enrolled,
     reason = excluded.reason, score = excluded.score, prediction = excluded.prediction,
     latency_ms = excluded.latency_ms, error = excluded.error, failed = excluded.failed, place = excluded.place,
-    shadows = excluded.shadows
+    shadows = excluded.shadows, weight = excluded.weight
 WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.model = excluded.model AND o.prediction_id = excluded.id)
 """
-_PHASE = "SELECT phase FROM predictions WHERE model = ? AND id = ?"
+_PLACE = "SELECT phase, seq FROM predictions WHERE model = ? AND id = ?"
 # UNION ALL, not OR: each half finds its own index.
 _PARKED = """
 SELECT seq, id, prediction_id, key, metric, value, time FROM parked WHERE model = ?1 AND prediction_id = ?2
@@ -46,13 +47,13 @@ class Ingest:
     Follow all segments.
 
     Attributes:
-        dirty: (model, phase) pairs that changed since somebody cleared them.
+        dirty: What changed since somebody cleared it.
     """
 
     def __init__(self, connection: sqlite3.Connection, events_dir: Path) -> None:
         self._db = connection
         self._reader = SegmentReader(events_dir, ROLES)
-        self.dirty: set[tuple[str, str]] = set()
+        self.dirty: set[Dirty] = set()
 
     @property
     def torn(self) -> int:
@@ -101,9 +102,11 @@ class Ingest:
                 self._shadowed(event)
 
     def _predicted(self, event: Predicted) -> None:
-        before = self._db.execute(_PHASE, (event.model, event.id)).fetchone()
-        self._db.execute(_INSERT, _columns(event))
-        self.dirty |= {(event.model, phase) for phase in (event.phase, *(before or ()))}
+        before = self._db.execute(_PLACE, (event.model, event.id)).fetchone()
+        new = self._db.execute(_INSERT, _columns(event)).lastrowid
+        phase, seq = before or (event.phase, new or 0)
+        self._changed(event.model, phase, seq)
+        self._changed(event.model, event.phase, seq)
         parked = self._db.execute(_PARKED, (event.model, event.id, event.key)).fetchall()
         for _, id_, prediction_id, key, metric, value, time in parked:
             item = Observed(
@@ -133,7 +136,7 @@ class Ingest:
         found = self._find(item)
         if found is None:
             return False
-        prediction_id, phase = found
+        prediction_id, phase, seq = found
         known = self._db.execute(_KNOWN, (item.model, prediction_id, item.metric, item.id)).fetchone()
         if known is not None:
             self._count(item.model, "duplicate" if known[0] == item.value else "conflict")
@@ -143,20 +146,20 @@ class Ingest:
             (item.id, item.model, prediction_id, item.metric, item.value, item.time),
         )
         self._count(item.model, "joined")
-        self.dirty.add((item.model, phase))
+        self._changed(item.model, phase, seq)
         return True
 
-    def _find(self, item: Observed) -> tuple[str, str] | None:
+    def _find(self, item: Observed) -> tuple[str, str, int] | None:
         if item.prediction_id is not None:
-            query = "SELECT id, phase FROM predictions WHERE model = ? AND id = ?"
+            query = "SELECT id, phase, seq FROM predictions WHERE model = ? AND id = ?"
             row = self._db.execute(query, (item.model, item.prediction_id)).fetchone()
         else:
             row = self._db.execute(
-                "SELECT id, phase FROM predictions WHERE model = ? AND key = ? AND time <= ? AND time >= ?"
+                "SELECT id, phase, seq FROM predictions WHERE model = ? AND key = ? AND time <= ? AND time >= ?"
                 " ORDER BY time DESC, seq DESC LIMIT 1",
                 (item.model, item.key, item.time, item.time - ATTRIBUTION_S),
             ).fetchone()
-        return None if row is None else (row[0], row[1])
+        return None if row is None else (row[0], row[1], row[2])
 
     def _shadowed(self, event: Shadowed) -> None:
         self._db.execute(
@@ -172,9 +175,12 @@ class Ingest:
                 event.error,
             ),
         )
-        row = self._db.execute(_PHASE, (event.model, event.id)).fetchone()
+        row = self._db.execute(_PLACE, (event.model, event.id)).fetchone()
         if row is not None:
-            self.dirty.add((event.model, row[0]))
+            self._changed(event.model, *row)
+
+    def _changed(self, model: str, phase: str, seq: int) -> None:
+        self.dirty.add((model, phase, block_of(seq)))
 
     def _count(self, model: str, name: str, n: int = 1) -> None:
         self._db.execute(
@@ -205,4 +211,5 @@ def _columns(event: Predicted) -> tuple[object, ...]:
         event.failed,
         event.place,
         json.dumps(event.shadows),
+        event.weight,
     )

@@ -1,66 +1,48 @@
-"""Sufficient statistics per phase and variant, from the index."""
+"""The metrics document: sufficient statistics per phase and variant, from the index."""
 
-import json
 import math
 import sqlite3
-from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
-from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, VariantMetrics
+from registry.records.live import ModelMetrics, PhaseMetrics
 from registry.records.version import Task
+from router.index.columns import Block, Columns, Names, read_block
+from router.index.schema import Dirty, block_of
+from router.index.summary import Ripe, ages, shadows, variants
 
-_ROWS = """
-SELECT p.assigned, p.assigned_version, p.served, p.score, p.prediction, p.latency_ms, p.error, p.failed, p.enrolled,
-    p.reason, o.value AS label, p.place, p.shadows
-FROM predictions p LEFT JOIN outcomes o ON o.model = p.model AND o.prediction_id = p.id AND o.metric = 'label'
-WHERE p.model = ? AND p.phase = ?
+MOST_BYTES = 512 << 20  # of columns kept in memory: some eight million requests
+_MOST_AGES = 4
+_PHASES = """
+SELECT phase, MIN(epoch), MAX(epoch), COUNT(*), MAX(seq) FROM predictions WHERE model = ?
+GROUP BY phase ORDER BY MIN(epoch)
 """
-_SPLIT = "SELECT 1 FROM predictions WHERE model = ? AND phase = ? AND enrolled AND assigned != 'champion' LIMIT 1"
-# CROSS JOIN keeps the order: the rows of one phase first, not all outcomes of the model.
-_KPIS = """
-SELECT p.assigned, o.metric, o.value
-FROM predictions p CROSS JOIN outcomes o ON o.model = p.model AND o.prediction_id = p.id
-WHERE p.model = ? AND p.phase = ? AND o.metric != 'label' AND p.reason != 'forced' AND p.enrolled >= ?
-"""
-_SHADOWS = """
-SELECT s.version, s.score, s.prediction, s.latency_ms, s.dropped, s.error, p.score AS served, p.prediction AS answer,
-    o.value AS label
-FROM predictions p CROSS JOIN shadows s ON s.model = p.model AND s.id = p.id
-LEFT JOIN outcomes o ON o.model = p.model AND o.prediction_id = p.id AND o.metric = 'label'
-WHERE p.model = ? AND p.phase = ?
+_ENDS = """
+SELECT (SELECT MIN(seq) FROM predictions WHERE model = ?1 AND phase = ?2),
+    (SELECT MAX(seq) FROM predictions WHERE model = ?1 AND phase = ?2)
 """
 
 
-class Welford:
-    """Running n, mean and M2 (Welford 1962); never raw sums of squares."""
+class _Known(NamedTuple):
+    metrics: PhaseMetrics
+    newest: float  # time of its youngest request
+    clock: float
 
-    __slots__ = ("m2", "mean", "n")
-
-    def __init__(self) -> None:
-        self.n, self.mean, self.m2 = 0, 0.0, 0.0
-
-    def add(self, value: float) -> None:
-        """Take one value in."""
-        self.n += 1
-        delta = value - self.mean
-        self.mean += delta / self.n
-        self.m2 += delta * (value - self.mean)
-
-    def moments(self) -> Moments:
-        """As a record."""
-        return Moments(n=self.n, mean=self.mean, m2=self.m2)
+    def holds(self, ripe: Ripe) -> bool:
+        """Whether time alone has changed nothing: no request has ripened since."""
+        return ripe.age <= 0 or ripe.clock == self.clock or self.newest <= min(ripe.clock, self.clock) - ripe.age
 
 
 class MetricsReader:
     """
-    Compute the metrics document; phases that did not change are not computed again.
+    Compute the metrics document; what did not change is neither read nor computed again.
 
     Args:
         task_of: Task of a model, so that loss and correctness are defined.
         weights_of: Parts per million per variant of a phase's newest plan.
+        most_bytes: So much is kept in memory, of the phases last asked for.
     """
 
     def __init__(
@@ -68,164 +50,122 @@ class MetricsReader:
         connection: sqlite3.Connection,
         task_of: Callable[[str], Task],
         weights_of: Callable[[str, str], dict[str, int]],
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._db, self._task_of, self._weights_of = connection, task_of, weights_of
-        self._known: dict[tuple[str, str], PhaseMetrics] = {}
+        self._names = Names()
+        self._blocks = _Blocks(most_bytes)
+        self._known: dict[tuple[str, str], dict[float, _Known]] = {}
 
-    def forget(self, dirty: Iterable[tuple[str, str]]) -> None:
-        """These phases changed."""
-        for pair in dirty:
-            self._known.pop(pair, None)
+    def forget(self, dirty: Iterable[Dirty]) -> None:
+        """These blocks of these phases changed."""
+        for model, phase, block in dirty:
+            self._known.pop((model, phase), None)
+            self._blocks.drop((model, phase), block)
 
-    def model(self, model: str, epoch: int, unlogged: int = 0) -> ModelMetrics:
-        """Everything of one model, phases newest last."""
-        phases = self._db.execute(
-            "SELECT phase, MIN(epoch), MAX(epoch), COUNT(*) FROM predictions WHERE model = ?"
-            " GROUP BY phase ORDER BY MIN(epoch)",
-            (model,),
-        ).fetchall()
+    def model(self, model: str, epoch: int, unlogged: int = 0, *, min_label_age: float = 0.0) -> ModelMetrics:
+        """
+        Everything of one model, phases newest last.
+
+        Args:
+            min_label_age: Leave labels and KPIs of requests younger than this out, in seconds
+                of the model's clock.
+        """
+        phases = self._db.execute(_PHASES, (model,)).fetchall()
         counts = dict(self._db.execute("SELECT name, n FROM counts WHERE model = ?", (model,)).fetchall())
-        newest = self._db.execute("SELECT MAX(seq) FROM predictions WHERE model = ?", (model,)).fetchone()[0]
+        newest = max((row[4] for row in phases), default=0)
+        ripe = Ripe(self._clock(newest), min_label_age)
+        found = [self._phase(model, phase, first, last, ripe) for phase, first, last, *_ in phases]
+        old, young = found[:-1], found[-1:]
         return ModelMetrics(
             model=model,
             epoch=epoch,
-            phases=tuple(self.phase(model, phase, first, last) for phase, first, last, _ in phases),
+            phases=(*map(_ageless, old), *(self._aged(model, phase, ripe) for phase in young)),
             predictions=sum(row[3] for row in phases),
             unlogged=unlogged,
             outcomes=counts,
-            sequence=newest or 0,
+            sequence=newest,
+            clock=ripe.clock,
+            min_label_age_s=min_label_age,
         )
 
     def phase(self, model: str, phase: str, first: int, last: int) -> PhaseMetrics:
         """One phase, from the cache if nothing changed."""
-        pair = (model, phase)
-        if pair not in self._known:
-            self._known[pair] = self._compute(model, phase, first, last)
-        return msgspec.structs.replace(self._known[pair], first_epoch=first, last_epoch=last)
+        newest = self._db.execute(_ENDS, (model, phase)).fetchone()[1]
+        return self._phase(model, phase, first, last, Ripe(self._clock(newest or 0)))
 
-    def _compute(self, model: str, phase: str, first: int, last: int) -> PhaseMetrics:
-        task = self._task_of(model)
-        variants: dict[str, _Variant] = {}
-        copies: dict[str, int] = defaultdict(int)
-        # Callers who take no part are all the champion's: beside a challenger they would bend the comparison.
-        split = self._db.execute(_SPLIT, (model, phase)).fetchone() is not None
-        for row in self._db.execute(_ROWS, (model, phase)):
-            if row[9] != "forced" and row[8] >= split:
-                variants.setdefault(row[0], _Variant(row[1])).add(row, task)
-            for version in json.loads(row[12]):
-                copies[version] += 1
-        for assigned, metric, value in self._db.execute(_KPIS, (model, phase, split)):
-            variants[assigned].outcomes[metric].add(value)
-        shadows = {version: _Shadow(n) for version, n in copies.items()}
-        for row in self._db.execute(_SHADOWS, (model, phase)):
-            shadows.setdefault(row[0], _Shadow(0)).add(row, task)
-        return PhaseMetrics(
+    def _phase(self, model: str, phase: str, first: int, last: int, ripe: Ripe) -> PhaseMetrics:
+        known = self._known.setdefault((model, phase), {})
+        if ripe.age not in known or not known[ripe.age].holds(ripe):
+            while len(known) >= _MOST_AGES:
+                del known[next(iter(known))]
+            known[ripe.age] = self._compute(model, phase, ripe)
+        return msgspec.structs.replace(known[ripe.age].metrics, first_epoch=first, last_epoch=last)
+
+    def _compute(self, model: str, phase: str, ripe: Ripe) -> _Known:
+        task, columns = self._task_of(model), self._columns(model, phase)
+        metrics = PhaseMetrics(
             phase=phase,
-            first_epoch=first,
-            last_epoch=last,
+            first_epoch=0,
+            last_epoch=0,
             weights=self._weights_of(model, phase),
-            variants={name: variant.metrics() for name, variant in variants.items()},
-            shadows={version: shadow.metrics(version) for version, shadow in shadows.items()},
+            variants=variants(columns, task, self._names, ripe),
+            shadows=shadows(columns, task, self._names, ripe),
         )
+        return _Known(metrics, float(columns.rows("time").max(initial=-math.inf)), ripe.clock)
+
+    def _aged(self, model: str, phase: PhaseMetrics, ripe: Ripe) -> PhaseMetrics:
+        """Requests grow older although nothing of their phase changed."""
+        if self._known[model, phase.phase][ripe.age].clock == ripe.clock:
+            return phase
+        columns = self._columns(model, phase.phase)
+        aged = {
+            name: msgspec.structs.replace(variant, ages=ages(columns, self._names.codes[name], ripe.clock))
+            for name, variant in phase.variants.items()
+        }
+        return msgspec.structs.replace(phase, variants=aged)
+
+    def _columns(self, model: str, phase: str) -> Columns:
+        first, last = self._db.execute(_ENDS, (model, phase)).fetchone()
+        if first is None:
+            return Columns([])
+        task, blocks = self._task_of(model), []
+        for block in range(block_of(first), block_of(last) + 1):
+            found = self._blocks.get((model, phase), block)
+            if found is None:
+                found = read_block(self._db, model, phase, block, task=task, names=self._names)
+                self._blocks.keep((model, phase), block, found)
+            blocks.append(found)
+        return Columns(blocks)
+
+    def _clock(self, sequence: int) -> float:
+        row = self._db.execute("SELECT time FROM predictions WHERE seq = ?", (sequence,)).fetchone()
+        return row[0] if row else 0.0
 
 
-def loss(task: Task, score: float, label: float) -> float:
-    """Squared error of the probability (Brier), or absolute error."""
-    return (score - label) ** 2 if task == "binary" else abs(score - label)
+def _ageless(phase: PhaseMetrics) -> PhaseMetrics:
+    variants = {name: msgspec.structs.replace(variant, ages={}) for name, variant in phase.variants.items()}
+    return msgspec.structs.replace(phase, variants=variants)
 
 
-class _Variant:
-    def __init__(self, version: str) -> None:
-        self.version = version
-        self.assigned = self.served = 0
-        self.fallbacks: dict[str, int] = defaultdict(int)
-        self.errors: dict[str, int] = defaultdict(int)
-        self.latencies: list[float] = []
-        self.latency, self.score, self.loss, self.correct = Welford(), Welford(), Welford(), Welford()
-        self.outcomes: dict[str, Welford] = defaultdict(Welford)
+class _Blocks:
+    """Blocks of phases, up to a number of bytes; the phase that was not asked for longest goes first."""
 
-    def add(self, row: Any, task: Task) -> None:
-        assigned, _, served, score, prediction, latency, error, failed, enrolled, _, label, place, _ = row
-        self.assigned += bool(enrolled)
-        self.served += served == assigned and not failed
-        if failed:
-            self.errors[error or "unknown"] += 1
-        elif error is not None:
-            self.fallbacks[error] += 1
-        if place == 0 and error != "stopped":
-            self.latency.add(latency)
-            self.latencies.append(latency)
-        if score is not None:
-            self.score.add(score)
-            if label is not None:
-                self.loss.add(loss(task, score, label))
-                if task == "binary":
-                    self.correct.add(float(prediction == label))
+    def __init__(self, most: int) -> None:
+        self._most, self._bytes = most, 0
+        self._phases: dict[tuple[str, str], dict[int, Block]] = {}
 
-    def metrics(self) -> VariantMetrics:
-        return VariantMetrics(
-            version=self.version,
-            assigned=self.assigned,
-            served=self.served,
-            fallbacks=dict(self.fallbacks),
-            errors=dict(self.errors),
-            latency_ms=self.latency.moments(),
-            latency_quantiles=_quantiles(self.latencies),
-            score=self.score.moments(),
-            loss=self.loss.moments(),
-            correct=self.correct.moments(),
-            outcomes={name: welford.moments() for name, welford in self.outcomes.items()},
-        )
+    def get(self, phase: tuple[str, str], block: int) -> Block | None:
+        return self._phases.get(phase, {}).get(block)
 
+    def keep(self, phase: tuple[str, str], block: int, found: Block) -> None:
+        self._phases[phase] = self._phases.pop(phase, {})  # the newest one stands last
+        while self._bytes + found.size > self._most and (oldest := next(iter(self._phases))) != phase:
+            self._bytes -= sum(block.size for block in self._phases.pop(oldest).values())
+        if self._bytes + found.size <= self._most:  # else it is read again each time: slower, in the same memory
+            self._phases[phase][block] = found
+            self._bytes += found.size
 
-class _Shadow:
-    def __init__(self, copies: int) -> None:
-        self.copies = copies
-        self.scored = self.flips = self.pairs = self.champion_only = self.challenger_only = 0
-        self.dropped: dict[str, int] = defaultdict(int)
-        self.errors: dict[str, int] = defaultdict(int)
-        self.latency, self.difference, self.loss_difference = Welford(), Welford(), Welford()
-
-    def add(self, row: Any, task: Task) -> None:
-        _, score, prediction, latency, dropped, error, served, answer, label = row
-        if dropped is not None:
-            self.dropped[dropped] += 1
-        elif error is not None:
-            self.errors[error] += 1
-        elif score is not None and served is not None:
-            self.scored += 1
-            self.latency.add(latency)
-            self.difference.add(score - served)
-            self.flips += task == "binary" and prediction != answer
-            if label is not None:
-                self._pair(task, score, prediction, served, answer, label)
-
-    def _pair(self, task: Task, score: float, prediction: float, served: float, answer: float, label: float) -> None:
-        self.pairs += 1
-        self.loss_difference.add(loss(task, served, label) - loss(task, score, label))
-        if task == "binary":
-            self.champion_only += answer == label and prediction != label
-            self.challenger_only += prediction == label and answer != label
-
-    def metrics(self, version: str) -> ShadowMetrics:
-        return ShadowMetrics(
-            version=version,
-            copies=self.copies,
-            scored=self.scored,
-            dropped=dict(self.dropped),
-            errors=dict(self.errors),
-            latency_ms=self.latency.moments(),
-            difference=self.difference.moments(),
-            flips=self.flips,
-            pairs=self.pairs,
-            champion_only_right=self.champion_only,
-            challenger_only_right=self.challenger_only,
-            loss_difference=self.loss_difference.moments(),
-        )
-
-
-def _quantiles(values: list[float]) -> dict[str, float]:
-    if not values:
-        return {}
-    ordered = sorted(values)
-    return {f"p{q}": ordered[min(len(ordered) - 1, math.ceil(q / 100 * len(ordered)) - 1)] for q in (50, 95, 99)}
+    def drop(self, phase: tuple[str, str], block: int) -> None:
+        gone = self._phases.get(phase, {}).pop(block, None)
+        self._bytes -= gone.size if gone is not None else 0

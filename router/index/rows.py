@@ -19,6 +19,7 @@ class RowQuery(Record, frozen=True, kw_only=True):
     Attributes:
         after: Only behind this sequence.
         newest: The last n that match, still in ascending order.
+        phase: Only of this phase.
         since, until: Event time, epoch seconds; until is exclusive.
     """
 
@@ -28,6 +29,7 @@ class RowQuery(Record, frozen=True, kw_only=True):
     labelled: bool | None = None
     since: float | None = None
     until: float | None = None
+    phase: str | None = None
 
 
 def ndjson(connection: sqlite3.Connection, model: str, query: RowQuery) -> Iterator[bytes]:
@@ -39,7 +41,11 @@ def ndjson(connection: sqlite3.Connection, model: str, query: RowQuery) -> Itera
 
 def _sql(model: str, query: RowQuery) -> tuple[str, list[Any]]:
     # The plus keeps SQLite from taking an index by model, and then sorting all rows to find a few.
-    where, values = ["+model = ?", "seq > ?", "failed = 0"], [model, query.after]
+    where: list[str] = ["+model = ?", "seq > ?", "failed = 0"]
+    values: list[Any] = [model, query.after]
+    if query.phase is not None:  # in an index by phase the rows are in order
+        where[0] = "model = ? AND phase = ?"
+        values.insert(1, query.phase)
     label = (
         "EXISTS (SELECT 1 FROM outcomes o"
         " WHERE o.model = predictions.model AND o.prediction_id = predictions.id AND o.metric = 'label')"
@@ -84,6 +90,7 @@ def _joined(
         "phase": row["phase"],
         "reason": row["reason"],
         "enrolled": bool(row["enrolled"]),
+        "weight": row["weight"],
         "prediction": prediction,
         "score": row["score"],
         "latency_ms": row["latency_ms"],

@@ -3,7 +3,10 @@
 import sqlite3
 from pathlib import Path
 
-VERSION = 2
+VERSION = 3
+BLOCK = 16_384
+Dirty = tuple[str, str, int]
+"""Model, phase, and block of the log in which something of that phase changed."""
 _DROP = "".join(
     f"DROP TABLE IF EXISTS {name};" for name in ("segments", "predictions", "outcomes", "parked", "shadows", "counts")
 )
@@ -15,7 +18,7 @@ CREATE TABLE IF NOT EXISTS predictions (
     assigned TEXT NOT NULL, served TEXT NOT NULL, assigned_version TEXT NOT NULL, version TEXT NOT NULL,
     epoch INTEGER NOT NULL, phase TEXT NOT NULL, enrolled INTEGER NOT NULL, reason TEXT NOT NULL,
     score REAL, prediction REAL, latency_ms REAL NOT NULL, error TEXT, failed INTEGER NOT NULL,
-    place INTEGER NOT NULL, shadows TEXT NOT NULL,
+    place INTEGER NOT NULL, shadows TEXT NOT NULL, weight INTEGER,
     UNIQUE (model, id)
 );
 CREATE INDEX IF NOT EXISTS predictions_by_phase ON predictions (model, phase);
@@ -44,6 +47,11 @@ CREATE TABLE IF NOT EXISTS notes (seq INTEGER PRIMARY KEY AUTOINCREMENT, model T
 CREATE TABLE IF NOT EXISTS counts (model TEXT NOT NULL, name TEXT NOT NULL, n INTEGER NOT NULL,
     PRIMARY KEY (model, name)) WITHOUT ROWID;
 """
+
+
+def block_of(sequence: int) -> int:
+    """Rows of the log are read, kept and forgotten in blocks."""
+    return sequence // BLOCK
 
 
 def open_index(path: Path) -> sqlite3.Connection:

@@ -92,10 +92,20 @@ def test_only_the_admin_port_sees_the_token_and_the_actor(played, client):
 def test_rows_are_streamed_and_filtered_as_asked(played, client):
     played.say("/v1/models/churn/rows", b"".join(joined(n).to_json() + b"\n" for n in range(3)))
 
-    rows = list(client.rows("churn", after=7, newest=3, labelled=True, since=1.5))
+    rows = list(client.rows("churn", after=7, newest=3, labelled=True, since=1.5, phase="a & b"))
 
     assert rows == [joined(0), joined(1), joined(2)]
-    assert played.asked[0].query == {"after": "7", "newest": "3", "labelled": "true", "since": "1.5"}
+    assert played.asked[0].query == {"after": "7", "newest": "3", "labelled": "true", "since": "1.5", "phase": "a & b"}
+
+
+def test_young_labels_can_be_left_out_of_the_metrics(played, client):
+    said = ModelMetrics(model="churn", epoch=3, min_label_age_s=86400.0).to_dict()
+    played.say("/v1/models/churn/metrics", said)
+    played.say("/v1/models/churn/sync", said)
+
+    assert client.metrics("churn", min_label_age=86400.0).min_label_age_s == 86400.0
+    assert client.sync("churn", min_label_age=86400.0) == client.metrics("churn")
+    assert [asked.query for asked in played.asked] == [{"min_label_age": "86400.0"}] * 2 + [{}]
 
 
 def test_raw_rows_are_the_bytes_of_the_router(played, client):

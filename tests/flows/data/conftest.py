@@ -35,7 +35,7 @@ def joined(sequence, **changes):
         "model_version": "v1.0.0",
         "epoch": 1,
         "phase": "first",
-        "reason": "split",
+        "reason": "bucket",
         "enrolled": True,
         "prediction": 1,
         "score": 0.7,
