@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_EVEN, _UNEVEN = 1.25, 2.0
+
 
 class Arms(NamedTuple):
     """
@@ -39,8 +41,8 @@ def arms(
         guard: Share, 0 to 1, of what the pooled squared error exceeds Welch's by that is added to it.
 
     Returns:
-        Standard error, at guard 1 the larger of Welch's and the pooled one (they differ at uneven splits
-        only), and the time at which equally many values per arm would give that error.
+        Standard error: from a split of 2 to 1, and at guard 1, the larger of Welch's and the pooled one; up to
+        5 to 4 Welch's; and the time at which equally many values per arm would give that error.
 
     Example:
         >>> even, uneven = arms(50, 1.0, 50, 1.0, 1.0), arms(950, 1.0, 50, 0.01, 0.95)
@@ -50,7 +52,8 @@ def arms(
     n1, unit1, n2, unit2 = (np.asarray(x, dtype=np.float64) for x in (n1, unit1, n2, unit2))
     welch = unit1 / n1 + unit2 / n2
     excess = np.asarray(pooled, dtype=np.float64) * (1 / n1 + 1 / n2) - welch
-    square = welch + np.asarray(guard, dtype=np.float64) * np.maximum(excess, 0.0)
+    uneven = np.clip((np.maximum(n1, n2) / np.minimum(n1, n2) - _EVEN) / (_UNEVEN - _EVEN), 0.0, 1.0)
+    square = welch + uneven * np.asarray(guard, dtype=np.float64) * np.maximum(excess, 0.0)
     seen = square > 0
     time = np.divide(unit1 + unit2, square, out=np.ones_like(square), where=seen)
     return Arms(np.sqrt(square), np.maximum(time, np.finfo(float).tiny))

@@ -62,8 +62,8 @@ def two_sample_sequence(
     Difference of two means over different callers.
 
     Valid from the first look it answers, at `MIN_ASYMPTOTIC` values per arm, also for rare
-    events and uneven splits: the standard error is the larger of Welch's and the pooled one.
-    At uneven splits it is therefore conservative when the larger arm varies more.
+    events and uneven splits: from 2 to 1 on, the standard error is the larger of Welch's and the
+    pooled one, and therefore conservative when the larger arm varies more; up to 5 to 4 it is Welch's.
 
     Args:
         champion, challenger: (n, mean, m2).

@@ -11,7 +11,7 @@ from scipy import special
 
 from flows.stats.checks import finite, share
 from flows.stats.sequential.group.spending import Spending
-from flows.stats.sequential.group.walk import Floats, Layer, Region, bound_above, enter, log_above, log_below
+from flows.stats.sequential.group.walk import OPEN, Floats, Layer, Region, bound_above, enter, log_above, log_below
 
 MAX_BOUND = 100.0
 MIN_GAIN = 1e-5
@@ -135,13 +135,21 @@ def fixed_bounds(times: ArrayLike, low: ArrayLike, high: ArrayLike) -> Walked:
     """
     when = increasing("times", times)
     lower, upper = tuple(map(float, np.asarray(low))), tuple(map(float, np.asarray(high)))
-    layers: list[Layer | None] = [None]
-    for k in range(len(when) - 1):
-        layers.append(enter(layers[k], region(when[k], lower[k], upper[k]), when[k + 1]))
+    layers = layers_between(when, lower, upper)
     spent = np.logaddexp.accumulate(
         [log_above(a, t, z * math.sqrt(t)) for a, t, z in zip(layers, when, upper, strict=True)]
     )
-    return Walked(when, upper, lower, tuple(layers), tuple(map(float, spent)))
+    return Walked(when, upper, lower, layers, tuple(map(float, spent)))
+
+
+def layers_between(
+    times: tuple[float, ...], low: tuple[float, ...], high: tuple[float, ...], *, reach: float = OPEN
+) -> tuple[Layer | None, ...]:
+    """Quadratures before each look; *reach* as of `enter`."""
+    layers: list[Layer | None] = [None]
+    for k in range(len(times) - 1):
+        layers.append(enter(layers[k], region(times[k], low[k], high[k]), times[k + 1], reach=reach))
+    return tuple(layers)
 
 
 def exits(looks: Walked, drift: float = 0.0) -> list[tuple[float, float]]:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from flows.stats.sequential.group.bounds import Walked, walk_bounds
+from flows.stats.sequential.group.bounds import Walked, layers_between, walk_bounds
 from flows.stats.sequential.group.spending import Spending
 from flows.stats.sequential.group.walk import OPEN, log_above, log_below
 from flows.stats.tails import log_two_sided_z
+
+_DEEPEST = 50.0
 
 
 class Stagewise(NamedTuple):
@@ -59,6 +61,7 @@ def stagewise(looks: Walked, z: float, *, confidence: float) -> Stagewise:
         '0.30 5.38'
     """
     error = (1 - confidence) / 2
+    looks = _deep(looks, z)
     return Stagewise(
         log_p=stagewise_log_p(looks, z),
         estimate=_solve(looks, z, 0.5),
@@ -112,15 +115,21 @@ def log_nominal(z: float, sided: int) -> float:
     return log_two_sided_z(z) if sided == 2 else float(special.log_ndtr(-z))
 
 
+def _deep(looks: Walked, z: float) -> Walked:
+    """One side and z far below 0: the quadrature must reach down to the drifts that explain it."""
+    if z >= 0 or z < -_DEEPEST or not math.isinf(looks.low[-1]):
+        return looks
+    return looks._replace(layers=layers_between(looks.times, looks.low, looks.high, reach=OPEN - z))
+
+
 def _solve(looks: Walked, z: float, target: float) -> float:
     """Drift under which something at least as extreme has the chance *target*."""
     from scipy.optimize import brentq
 
     root = math.sqrt(looks.times[-1])
     free = (z + float(special.ndtri(target))) / root
-    if math.isinf(looks.low[-1]) and z < -OPEN:
+    if math.isinf(looks.low[-1]) and z < -_DEEPEST:
         return free
-
     chance = _chance(looks, z)
     low, high = _bracket(lambda drift: chance(drift) - target, free, 1.0 / root)
     if low == high:

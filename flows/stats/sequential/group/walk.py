@@ -46,7 +46,7 @@ class Layer(NamedTuple):
         time: Information so far.
         nodes: Points of the region.
         mass: Weights times the chance of not having left before, given the node.
-        edge: Lowest point of the quadrature; below it nothing has left, if the region is open.
+        edge: Lowest point of the quadrature; what an open region has below it counts as not left.
         is_open: Whether the region reaches down to -inf.
         smooth: Distance over which the chance of not having left may change.
     """
@@ -59,7 +59,7 @@ class Layer(NamedTuple):
     smooth: float
 
 
-def enter(before: Layer | None, region: Region, next_time: float) -> Layer:
+def enter(before: Layer | None, region: Region, next_time: float, *, reach: float = OPEN) -> Layer:
     """
     Go on to the next look.
 
@@ -67,6 +67,7 @@ def enter(before: Layer | None, region: Region, next_time: float) -> Layer:
         before: Layer of the look before; None at the first.
         region: Of this look.
         next_time: Of the look after; decides how fine the quadrature must be.
+        reach: Standard deviations below 0 at which the quadrature of an open region begins.
 
     Source:
         Jennison and Turnbull (2000), Group Sequential Methods, ch. 19.2, with Gauss-Legendre
@@ -74,7 +75,7 @@ def enter(before: Layer | None, region: Region, next_time: float) -> Layer:
     """
     time = region.time
     is_open = math.isinf(region.low)
-    edge = min(region.high, 0.0) - OPEN * math.sqrt(time) if is_open else region.low
+    edge = min(region.high, 0.0) - reach * math.sqrt(time) if is_open else region.low
     smooth = math.inf if before is None else math.sqrt(time / before.time * (time - before.time))
     step = math.sqrt(time / next_time * (next_time - time))
     nodes, weights = _panels(edge, region.high, min(step, smooth))
