@@ -15,6 +15,7 @@ from flows.cli import (
     events,
     init,
     models,
+    plan,
     replay,
     rollout,
     steer,
@@ -53,7 +54,22 @@ def understudy(
     """Keep a machine-learning model fit for its job: drift, retraining, shadow, canary, tests, rollback."""
 
 
-for part in (system, init, demo, replay, check, train, compare, models, traffic, assign, rollout, steer, approvals):
+for part in (
+    system,
+    init,
+    demo,
+    replay,
+    check,
+    train,
+    compare,
+    plan,
+    models,
+    traffic,
+    assign,
+    rollout,
+    steer,
+    approvals,
+):
     part.add_to(app)
 for part in (events, audit, decision, watch):
     part.add_to(app)

@@ -132,8 +132,8 @@ def step_text(found: "Rollout") -> str:
 
 
 def _show_plan(plan: "TrafficPlan", *, as_json: bool) -> None:
-    from flows.cli.traffic import split_of
     from flows.cli.screen import text
+    from flows.cli.traffic import split_of
 
     if as_json:
         return print_json(plan)

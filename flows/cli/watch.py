@@ -61,9 +61,9 @@ def scene(plan: "TrafficPlan", rollout: "Rollout | None", metrics: "ModelMetrics
     from rich.console import Group
     from rich.markup import escape
 
-    from flows.cli.traffic import split_of
     from flows.cli.rollout import step_text
     from flows.cli.screen import text
+    from flows.cli.traffic import split_of
 
     head = f"[bold]{plan.model}[/bold]  plan {plan.epoch}  {escape(text(split_of(plan)))}"
     held = "[yellow]ramp held[/yellow]" if plan.paused else ""

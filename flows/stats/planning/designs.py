@@ -103,8 +103,8 @@ def _design(question: Question, test: Ending) -> Design:
     each = math.ceil(size.enough * weight - 1e-9)
     other = each if test.paired else math.ceil(size.enough * weight * question.ratio - 1e-9)
     labels = each if test.paired else each + other
-    expected = size.expected * weight * (1.0 if test.paired else 1 + question.ratio)
-    return Design(test.name, test.paired, each, other, labels, min(labels, math.ceil(expected)), test.method(question))
+    expected = labels * min(1.0, size.expected / size.enough)
+    return Design(test.name, test.paired, each, other, labels, math.ceil(expected), test.method(question))
 
 
 def _weight(question: Question, test: Ending) -> float:

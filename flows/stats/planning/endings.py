@@ -95,14 +95,28 @@ def _shadow(q: Question) -> Size:
     if q.kind == "rate" and not q.margin:
         return _sized(discordant_waiting(q.effect, discordance_of(q), power=q.each_power, alpha=q.alpha))
     return _sized(
-        sequence_waiting(q.effect + q.margin, spread_of_pairs(q), power=q.each_power, alpha=q.alpha, first=MIN_PAIRED)
+        sequence_waiting(
+            q.effect + q.margin,
+            spread_of_pairs(q),
+            power=q.each_power,
+            alpha=q.alpha,
+            first=MIN_PAIRED,
+            tuned_to=_holdout(q).enough,
+        )
     )
 
 
-def _shadow_chance(q: Question, rows: float, _: Question) -> float:
+def _shadow_chance(q: Question, rows: float, planned: Question) -> float:
     if q.kind == "rate" and not q.margin:
         return discordant_told(rows, q.effect, discordance_of(q), alpha=q.alpha)
-    return sequence_told(rows, q.effect + q.margin, spread_of_pairs(q), alpha=q.alpha, first=MIN_PAIRED)
+    return sequence_told(
+        rows,
+        q.effect + q.margin,
+        spread_of_pairs(q),
+        alpha=q.alpha,
+        first=MIN_PAIRED,
+        tuned_to=_holdout(planned).enough,
+    )
 
 
 def _one_look(q: Question) -> Size:
@@ -190,13 +204,21 @@ def group_design(q: Question) -> "GroupDesign":
 
 def _any_look(q: Question) -> Size:
     sd, rows = _clock(q)
-    seen = sequence_waiting(q.effect + q.margin, sd, power=q.each_power, alpha=q.alpha, first=_first(q, rows))
+    seen = sequence_waiting(
+        q.effect + q.margin,
+        sd,
+        power=q.each_power,
+        alpha=q.alpha,
+        first=_first(q, rows),
+        tuned_to=_one_look(q).enough / rows,
+    )
     return Size(seen.enough * rows, seen.expected * rows)
 
 
-def _any_look_chance(q: Question, rows: float, _: Question) -> float:
+def _any_look_chance(q: Question, rows: float, planned: Question) -> float:
     sd, each = _clock(q)
-    return sequence_told(rows / each, q.effect + q.margin, sd, alpha=q.alpha, first=_first(q, each))
+    tuned = _one_look(planned).enough / each
+    return sequence_told(rows / each, q.effect + q.margin, sd, alpha=q.alpha, first=_first(q, each), tuned_to=tuned)
 
 
 def _clock(q: Question) -> tuple[float, float]:
@@ -237,7 +259,11 @@ def _paired_name(q: Question) -> str:
 
 def _shadow_name(q: Question) -> str:
     pairs = q.kind == "rate" and not q.margin
-    return "e-process on discordant pairs" if pairs else "asymptotic confidence sequence, paired"
+    return (
+        "e-process on discordant pairs"
+        if pairs
+        else "asymptotic confidence sequence, paired, tuned to the holdout size"
+    )
 
 
 def _split_name(q: Question) -> str:
@@ -262,6 +288,6 @@ ALL = (
         True,
         _any_look,
         _any_look_chance,
-        lambda _: "asymptotic confidence sequence, two samples",
+        lambda _: "asymptotic confidence sequence, two samples, tuned to the size of one look",
     ),
 )
