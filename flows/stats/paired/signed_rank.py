@@ -124,7 +124,7 @@ def _exact_rank(n: int, confidence: float) -> int:
 
 def _normal_rank(n: int, confidence: float) -> int:
     quantile = float(special.ndtri((1 + confidence) / 2))
-    return math.floor(n * (n + 1) / 4 - quantile * math.sqrt(n * (n + 1) * (2 * n + 1) / 24))
+    return math.floor(n * (n + 1) / 4 - quantile * math.sqrt(n * (n + 1) * (2 * n + 1) / 24)) + 1
 
 
 def _pseudo_median(gains: NDArray[np.float64]) -> float:
