@@ -13,7 +13,7 @@ from flows.stats.unpaired.batch import Comparisons, compare_many
 from flows.stats.unpaired.ratios import key_moments
 
 Arms = tuple[list[Moments], list[Moments]]
-_ROWS = "__rows"
+_ROWS, _OURS = "__rows", "__ours"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,10 +74,12 @@ def compare_frame(
     names = (*metrics, *pairs)
     columns = list(dict.fromkeys((*metrics, *(column for pair in pairs.values() for column in pair))))
     _check_columns(frame, [variant, *([key] if key else [])], columns)
-    kept = frame.filter(pl.col(variant).is_in([champion, challenger])) if key else frame
+    kept = _of_arms(frame, variant, (champion, challenger))
     _check_holes(kept, [*([key] if key else []), *columns])
-    arms = _by_key(kept, variant, key, metrics, pairs, (champion, challenger)) if key else None
-    ours, theirs = arms or _by_row(kept, variant, metrics, pairs, (champion, challenger))
+    if key:
+        ours, theirs = _by_key(kept, variant, key, metrics, pairs, (champion, challenger))
+    else:
+        ours, theirs = _by_row(kept, variant, metrics, pairs, (champion, challenger))
     results = compare_many(_transposed(ours), _transposed(theirs), confidence=confidence, tuned_to=tuned_to)
     return FrameComparison(
         metrics=names, unit=key or "row", champion=tuple(ours), challenger=tuple(theirs), results=results
@@ -99,7 +101,6 @@ def _by_row(
         wanted += [v.var().alias(f"variance {i}") for i, v in enumerate(values)]
         row = frame.lazy().filter(only).select(pl.len().alias(_ROWS), *wanted).collect().row(0, named=True)
         rows = int(row[_ROWS])
-        _check_arm(frame, variant, arm, rows)
         moments = [
             Moments(rows, row[f"mean {i}"], (row[f"variance {i}"] or 0.0) * (rows - 1)) for i in range(len(metrics))
         ]
@@ -118,16 +119,13 @@ def _by_key(
 ) -> Arms:
     columns = dict.fromkeys((*metrics, *(column for pair in pairs.values() for column in pair)))
     sums = [pl.col(name).cast(pl.Float64).sum() for name in columns]
-    keys = frame.lazy().group_by(key, variant).agg(pl.len().cast(pl.Float64).alias(_ROWS), *sums).collect()
+    counts = [pl.len().cast(pl.Float64).alias(_ROWS), (pl.col(variant) == arms[0]).sum().alias(_OURS)]
+    keys = frame.lazy().group_by(key).agg(*counts, *sums).collect()
     _check_overlap(keys, key, arms)
-    found: list[list[Moments]] = []
-    for arm in arms:
-        part = keys.filter(pl.col(variant) == arm)
-        _check_arm(frame, variant, arm, part.height)
-        _check_sums(frame, part, list(columns))
-        means = {name: (name, _ROWS) for name in metrics}
-        found.append(_ratios(part, means) + _ratios(part, pairs))
-    return found[0], found[1]
+    _check_sums(frame, keys, list(columns))
+    means = {name: (name, _ROWS) for name in metrics}
+    ours, theirs = (keys.filter(only) for only in (pl.col(_OURS) > 0, pl.col(_OURS) == 0))
+    return _ratios(ours, means) + _ratios(ours, pairs), _ratios(theirs, means) + _ratios(theirs, pairs)
 
 
 def _ratios(part: pl.DataFrame, pairs: Mapping[str, tuple[str, str]]) -> list[Moments]:
@@ -148,14 +146,14 @@ def _check_columns(frame: pl.DataFrame, labels: Sequence[str], numeric: Sequence
     unknown = [name for name in dict.fromkeys((*labels, *numeric)) if name not in frame.columns]
     if unknown:
         raise DataError(
-            f"{len(unknown)} columns are not in the table: {', '.join(unknown)}.",
+            f"{_many(unknown, 'column')} not in the table: {', '.join(unknown)}.",
             f"It has {', '.join(frame.columns[:20])}.",
             "Name columns of the table.",
         )
     words = [name for name in numeric if not (frame.schema[name].is_numeric() or frame.schema[name] == pl.Boolean)]
     if words:
         raise DataError(
-            f"{len(words)} metrics are no numbers: {', '.join(f'{name} ({frame.schema[name]})' for name in words)}.",
+            f"{_many(words, 'metric')} of words: {', '.join(f'{name} ({frame.schema[name]})' for name in words)}.",
             "Means are taken of numbers.",
             "Cast the columns, or leave them out.",
         )
@@ -179,7 +177,7 @@ def _check_finite(frame: pl.DataFrame, metrics: Sequence[str], moments: Sequence
 
 
 def _check_sums(frame: pl.DataFrame, keys: pl.DataFrame, columns: Sequence[str]) -> None:
-    doubtful = [name for name in columns if not np.isfinite(keys[name].sum())]
+    doubtful = [name for name in columns if not np.isfinite(float(keys[name].sum()))]
     _refuse(_not_finite(frame, doubtful), frame.height, "NaN or infinite")
 
 
@@ -188,33 +186,37 @@ def _not_finite(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, int]:
     return {name: count for name, count in counted.items() if count}
 
 
+def _many(names: Sequence[str], noun: str) -> str:
+    return f"1 {noun} is" if len(names) == 1 else f"{len(names)} {noun}s are"
+
+
 def _refuse(bad: Mapping[str, int], rows: int, what: str) -> None:
     if bad:
         raise DataError(
-            f"{len(bad)} columns have values that are {what}: "
-            + ", ".join(f"{name} {count} of {rows}" for name, count in bad.items())
-            + ".",
+            f"Values are {what}: {', '.join(f'{name} {count} of {rows}' for name, count in bad.items())}.",
             "A mean over the rest would compare other requests.",
             "Drop those rows in both arms, or fill the values.",
         )
 
 
-def _check_arm(frame: pl.DataFrame, variant: str, arm: str, rows: int) -> None:
-    if not rows:
+def _of_arms(frame: pl.DataFrame, variant: str, arms: tuple[str, str]) -> pl.DataFrame:
+    rows = [int((frame[variant] == arm).sum()) for arm in arms]
+    if 0 in rows:
         seen = frame[variant].drop_nulls().unique().sort().head(10).to_list()
         raise DataError(
-            f"No row of {frame.height} has {variant} = {arm}.",
+            f"No row of {frame.height} has {variant} = {arms[rows.index(0)]}.",
             f"It has {', '.join(map(str, seen)) or 'no value'}.",
             "Name the values that stand for champion and challenger.",
         )
+    return frame if sum(rows) == frame.height else frame.filter(pl.col(variant).is_in(arms))
 
 
 def _check_overlap(keys: pl.DataFrame, key: str, arms: tuple[str, str]) -> None:
-    twice = keys.height - keys[key].n_unique()
-    if twice:
-        shown = keys.filter(pl.col(key).is_duplicated())[key].unique().sort().head(3).to_list()
+    both = keys.filter((pl.col(_OURS) > 0) & (pl.col(_OURS) < pl.col(_ROWS)))[key]
+    if both.len():
+        shown = ", ".join(map(str, both.sort().head(3).to_list()))
         raise DataError(
-            f"{twice} values of {key} were answered by both {arms[0]} and {arms[1]}, e.g. {', '.join(map(str, shown))}.",
+            f"{both.len()} of {keys.height} values of {key} have rows of both {arms[0]} and {arms[1]}, e.g. {shown}.",
             "The arms are compared as different keys; one key in both makes them depend on each other.",
             "Drop those keys, or compare one phase in which a key kept its arm.",
         )

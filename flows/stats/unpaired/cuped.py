@@ -80,7 +80,8 @@ def cuped_lift(champion: Pairs, challenger: Pairs, *, confidence: float = 0.95, 
     """
     share("confidence", confidence)
     ours, theirs = pair_numbers("champion", champion), pair_numbers("challenger", challenger)
-    return _lift(ours, theirs, slope(ours.merge(theirs)), confidence, base)
+    part = ours.n / max(ours.n + theirs.n, 1)
+    return _lift(ours, theirs, slope(ours.merge(theirs)), part, confidence, base)
 
 
 def cuped_ratio(champion: JointMoments, challenger: JointMoments, *, confidence: float = 0.95) -> Effect:
@@ -122,7 +123,9 @@ def cuped_ratio_lift(
     """
     share("confidence", confidence)
     theta = slope(ratio_pairs(champion.merge(challenger)))
-    return _lift(ratio_pairs(champion), ratio_pairs(challenger), theta, confidence, base)
+    below, all_below = (float(keys.n * keys.means[2]) for keys in (champion, champion.merge(challenger)))
+    part = below / all_below if all_below else 0.5
+    return _lift(ratio_pairs(champion), ratio_pairs(challenger), theta, part, confidence, base)
 
 
 def slope(both: CoMoments) -> float:
@@ -136,18 +139,19 @@ def adjusted(pairs: CoMoments, theta: float) -> Moments:
     return Moments(pairs.n, pairs.mean_y - theta * pairs.mean_x, max(m2, 0.0))
 
 
-def _lift(ours: CoMoments, theirs: CoMoments, theta: float, confidence: float, base: Base) -> Effect:
+def _lift(ours: CoMoments, theirs: CoMoments, theta: float, part: float, confidence: float, base: Base) -> Effect:
+    """*part*: the champion's in the covariate's mean over all keys."""
     n = min(ours.n, theirs.n)
     if n < 2:
         return undecided(_LIFT, n, "fewer than two keys in a group")
     one, other = adjusted(ours, theta), adjusted(theirs, theta)
+    centre = theta * (part * ours.mean_x + (1 - part) * theirs.mean_x)
     if theta == 0 or one.m2 == other.m2 == 0:
-        centre = 0.0 if theta == 0 else theta * (ours.n * ours.mean_x + theirs.n * theirs.mean_x) / (ours.n + theirs.n)
         plain = relative_lift(_moved(one, centre), _moved(other, centre), confidence=confidence)
         return renamed(plain, _LIFT)
-    over, under = _weights(ours.n, theirs.n, theta, base)
-    means = np.array([ours.mean_x, ours.mean_y, theirs.mean_x, theirs.mean_y])
-    spread = _spread(ours, theirs)
+    under = _under(theta, part, base)
+    over = under + np.array([theta, -1.0, -theta, 1.0])
+    means, spread = np.array([ours.mean_x, ours.mean_y, theirs.mean_x, theirs.mean_y]), _spread(ours, theirs)
     top, bottom = np.array([over @ means]), np.array([under @ means])
     v_top, v_bottom, cov = (np.array([a @ spread @ b]) for a, b in ((over, over), (under, under), (over, under)))
     v_one, v_other = (np.array([m.m2 / (m.n - 1) / m.n]) for m in (one, other))
@@ -157,14 +161,11 @@ def _lift(ours: CoMoments, theirs: CoMoments, theta: float, confidence: float, b
     return lift_effect(tested, ratios, method=_LIFT, n=n, base=float(bottom[0]))
 
 
-def _weights(n1: int, n2: int, theta: float, base: Base) -> tuple[Floats, Floats]:
-    """Of the champion's and the challenger's (covariate, metric) means in what is above and below the line."""
-    apart = np.array([theta, -1.0, -theta, 1.0])
+def _under(theta: float, part: float, base: Base) -> Floats:
+    """Weights of the champion's and the challenger's (covariate, metric) means below the line."""
     if base == "observed":
-        under = np.array([0.0, 1.0, 0.0, 0.0])
-    else:
-        under = np.array([theta * n1 / (n1 + n2) - theta, 1.0, theta * n2 / (n1 + n2), 0.0])
-    return under + apart, under
+        return np.array([0.0, 1.0, 0.0, 0.0])
+    return np.array([theta * part - theta, 1.0, theta * (1 - part), 0.0])
 
 
 def _spread(ours: CoMoments, theirs: CoMoments) -> Floats:

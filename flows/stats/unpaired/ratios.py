@@ -1,10 +1,14 @@
 """Ratio metrics, and requests of one key that are alike: the key is what was randomised, so the key is what counts."""
 
-from flows.stats.checks import pair_numbers
+from numpy.typing import ArrayLike
+
+from flows.stats.checks import finite, pair_numbers, same_length
 from flows.stats.moments import CoMoments, JointMoments, Moments
 from flows.stats.results import Effect
 from flows.stats.unpaired.means import welch
 from flows.stats.unpaired.relative import relative_lift
+
+_NO_BASE = "the denominator is 0 on average over {} keys; leave out the metric until it has values"
 
 
 def ratio_moments(keys: tuple[int, float, float, float, float, float]) -> Moments:
@@ -33,13 +37,44 @@ def ratio_moments(keys: tuple[int, float, float, float, float, float]) -> Moment
     """
     n, below, above, m2_x, m2_y, co = pair_numbers("the keys", keys)
     if n and below == 0:
-        raise ValueError(f"the denominator is 0 on average over {n} keys; leave out the metric until it has values")
+        raise ValueError(_NO_BASE.format(n))
     if n == 0:
         return Moments.empty()
     ratio = above / below
     # Of y - ratio * x, in units of the mean of x.
     m2 = m2_y / below / below - 2 * (ratio / below) * (co / below) + (ratio / below) ** 2 * m2_x
     return Moments(n, ratio, max(m2, 0.0))
+
+
+def key_moments(below: ArrayLike, above: ArrayLike) -> Moments:
+    """
+    As `ratio_moments`, from the keys themselves; keeps digits far from 0 that co-moments lose.
+
+    Args:
+        below, above: Shape (n,), denominator and numerator per key.
+
+    Raises:
+        ValueError: As `ratio_moments`, or if lengths differ or a value is NaN or infinite.
+
+    Source:
+        As `ratio_moments`.
+
+    Example:
+        >>> ratio = key_moments([2, 1, 5, 3], [0.3, 0.5, 0.9, 22])
+        >>> f"{ratio.mean:.4f} {ratio.variance:.4f}"
+        '2.1545 15.7646'
+    """
+    xs, ys = finite("below", below), finite("above", above)
+    n = same_length(below=xs, above=ys)
+    total = float(xs.sum())
+    if n and total == 0:
+        raise ValueError(_NO_BASE.format(n))
+    if n == 0:
+        return Moments.empty()
+    ratio = float(ys.sum()) / total
+    rest = (ys - ratio * xs) / (total / n)
+    slip = float(rest.mean())
+    return Moments(n, ratio + slip, max(float((rest * rest).sum()) - n * slip * slip, 0.0))
 
 
 def ratio_difference(
@@ -125,7 +160,7 @@ def ratio_pairs(keys: JointMoments) -> CoMoments:
         return CoMoments.empty()
     below, above, before_below, before_above = (float(mean) for mean in keys.means)
     if below == 0 or before_below == 0:
-        raise ValueError(f"a denominator is 0 on average over {keys.n} keys; leave out the metric until it has values")
+        raise ValueError(_NO_BASE.format(keys.n))
     y, x = above / below, before_above / before_below
     m = keys.m2
     m2_y = (m[1, 1] - 2 * y * m[0, 1] + y * y * m[0, 0]) / below / below
