@@ -1,0 +1,1 @@
+"""How sure is the challenger to be better? A side view, never the verdict."""
