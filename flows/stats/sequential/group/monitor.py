@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from scipy import special
+
 from flows.stats.results import probability
 from flows.stats.sequential.group.bounds import MIN_GAIN, Walked, walked
 from flows.stats.sequential.group.design import GroupDesign, drift_needed, planned
 from flows.stats.sequential.group.futility import with_futility
 from flows.stats.sequential.group.inference import log_nominal, repeated_log_p, stagewise
+from flows.stats.tails import log_two_sided_t
 
 Crossed = Literal["efficacy", "harm", "futility"]
+_NEAR_ZERO = 1e-6
 
 
 class Look(NamedTuple):
@@ -22,11 +26,14 @@ class Look(NamedTuple):
         information: In the unit of the design's horizon, as a rule labelled requests so far.
         estimate: Challenger minus champion, of everything so far; more is better.
         error: Its standard error.
+        freedom: Degrees of freedom of the standard error. With few rows z is then the normal
+            quantile of Student's p-value, which keeps early looks from stopping too often.
     """
 
     information: float
     estimate: float
     error: float
+    freedom: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +56,7 @@ class GroupLook:
         finished: Whether the test is over: a bound was reached, or the horizon.
         look: Number of the look that decides, from 1.
         fraction: Of the horizon.
-        z: Estimate over standard error.
+        z: Estimate over standard error, or the normal quantile of Student's p-value.
         bound: Of z at this look, above and (two-sided) below.
         futility: Bound of z for futility; None when there is none here.
         observed: The plain estimate.
@@ -80,7 +87,7 @@ class GroupLook:
     note: str = ""
 
 
-def monitor(design: GroupDesign, looks: Sequence[tuple[float, float, float]], *, final: bool = False) -> GroupLook:
+def monitor(design: GroupDesign, looks: Sequence[tuple[float, ...]], *, final: bool = False) -> GroupLook:
     """
     Judge the looks taken so far; the last one is that of today.
 
@@ -92,7 +99,8 @@ def monitor(design: GroupDesign, looks: Sequence[tuple[float, float, float]], *,
 
     Args:
         design: Declared before the first look.
-        looks: (information, estimate, standard error) at each look, of all data up to there.
+        looks: (information, estimate, standard error) at each look, of all data up to there; a
+            fourth number is its degrees of freedom, as of `Look`.
         final: No more data will come though the horizon is not reached (under-running): this look
             may spend all that is left of alpha. A look beyond the horizon (over-running) does so
             by itself, with its real information.
@@ -184,14 +192,14 @@ def _ended(design: GroupDesign, seen: _Seen) -> tuple[float, float, float, float
         return look.estimate, -math.inf, math.inf, 0.0
     found = stagewise(seen.taken, seen.zs[-1], confidence=1 - 2 * design.alpha / design.sided)
     # Drift is the mean of z at the horizon; at this look that of z is drift * sqrt(time).
-    unit = math.sqrt(seen.taken.times[-1]) * look.error
+    unit = math.sqrt(seen.taken.times[-1]) * _error(look, seen.zs[-1])
     return found.estimate * unit, found.low * unit, found.high * unit, found.log_p
 
 
 def _running(design: GroupDesign, seen: _Seen) -> tuple[float, float, float, float]:
     look = seen.look
     log_p = repeated_log_p(seen.taken, seen.zs, spending=design.spending, spent_at=seen.spent_at, sided=design.sided)
-    reach = seen.taken.high[-1] * look.error if look.error > 0 else math.inf
+    reach = _reach(look, seen.taken.high[-1])
     return look.estimate, look.estimate - reach, look.estimate + reach, log_p
 
 
@@ -252,17 +260,43 @@ def _counted(looks: list[Look]) -> tuple[list[Look], list[int]]:
     return counted, dropped
 
 
-def _look(k: int, information: float, estimate: float, error: float) -> Look:
+def _look(k: int, information: float, estimate: float, error: float, freedom: float = math.inf) -> Look:
     named = {"information": information, "estimate": estimate, "standard error": error}
     bad = [f"{name} is {value}" for name, value in named.items() if not math.isfinite(value)]
     bad += [f"{name} is {named[name]}" for name in ("information", "standard error") if named[name] < 0]
+    if not freedom > 0:
+        bad.append(f"freedom is {freedom}")
     if bad:
         raise ValueError(f"looks: {', '.join(bad)} at look {k + 1}; leave out looks without a number")
-    return Look(float(information), float(estimate), float(error))
+    return Look(float(information), float(estimate), float(error), float(freedom))
 
 
 def _z(look: Look) -> float:
-    return look.estimate / look.error if look.error > 0 else 0.0
+    if look.error == 0:
+        return 0.0
+    t = look.estimate / look.error
+    if math.isinf(look.freedom):
+        return t
+    return math.copysign(-float(special.ndtri_exp(log_two_sided_t(t, look.freedom) - math.log(2))), t)
+
+
+def _error(look: Look, z: float) -> float:
+    """Standard error that goes with z: wider than that of the look when degrees of freedom are few."""
+    if math.isinf(look.freedom):
+        return look.error
+    if abs(z) > _NEAR_ZERO:
+        return look.estimate / z
+    half = look.freedom / 2
+    return look.error * math.sqrt(half) * math.exp(float(special.gammaln(half) - special.gammaln(half + 0.5)))
+
+
+def _reach(look: Look, bound: float) -> float:
+    """How far the repeated interval reaches: the estimates that would not have reached the bound."""
+    if look.error == 0:
+        return math.inf
+    if math.isinf(look.freedom):
+        return bound * look.error
+    return -float(special.stdtrit(look.freedom, float(special.ndtr(-bound)))) * look.error
 
 
 def _nothing_yet(design: GroupDesign, looks: int) -> GroupLook:

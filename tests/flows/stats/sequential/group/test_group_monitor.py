@@ -79,9 +79,7 @@ def test_looks_at_other_times_get_the_bounds_of_those_times():
     assert [fraction for fraction, _ in seen.next_bounds] == [0.8, 1.0]
 
 
-def test_rpact_boundary_update_with_over_running():
-    # rpact, vignette "An Example to Illustrate Boundary Re-Calculations during the Trial": a
-    # design of Pocock type, 387 events planned; 205 and 285 seen, 393 at the end: all of alpha.
+def test_over_running_spends_what_is_left_with_the_information_really_there():
     n = np.array([205.0, 285.0, 393.0])
     design = GroupDesign(horizon=387, alpha=0.025, sided=1, spending=pocock(), fractions=(0.4, 0.7, 1.0))
 
@@ -90,7 +88,7 @@ def test_rpact_boundary_update_with_over_running():
     assert seen.finished and seen.spent == pytest.approx(0.025)
     assert seen.fraction == pytest.approx(393 / 387)
     assert "101.6% of the horizon" in seen.note
-    # The same bounds as with the information actually reached as the unit, and alpha spent by plan.
+    # rpact's way to update: rates by the information reached, alpha spent by the plan.
     assert seen.bound == pytest.approx(
         efficacy_bounds(n / 393, alpha=0.025, sided=1, spending=pocock(), spent_at=[205 / 387, 285 / 387, 1.0])[-1],
         rel=1e-9,
@@ -167,6 +165,32 @@ def test_harm_comes_before_futility():
     assert monitor(design, [look(400, -5.0)]).crossed == "harm"
 
 
+def test_few_degrees_of_freedom_are_judged_by_students_p_value():
+    one = GroupDesign(horizon=1000, spending=pocock())
+    rough, fine = monitor(one, [(200, 2.6, 1.0)]), monitor(one, [(200, 2.6, 1.0, 9)])
+
+    assert rough.crossed == "efficacy" and fine.crossed is None
+    assert stats.norm.sf(fine.z) == pytest.approx(stats.t.sf(2.6, 9), rel=1e-12)
+    assert fine.high - fine.estimate == pytest.approx(stats.t.isf(stats.norm.sf(fine.bound), 9))
+
+
+def test_at_the_first_look_the_interval_is_students():
+    # z is the quantile of Student's p-value, so the limit at 0 is right and others are close.
+    seen = monitor(GroupDesign(horizon=100, fractions=(1.0,)), [(100, 3.0, 1.0, 20)])
+
+    assert seen.p_value == pytest.approx(2 * stats.t.sf(3.0, 20), rel=1e-12)
+    assert seen.low == pytest.approx(3.0 - stats.t.isf(0.025, 20), abs=0.1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(-5, 5), st.floats(1.5, 500))
+def test_the_t_interval_excludes_zero_exactly_when_a_bound_was_reached(t, freedom):
+    seen = monitor(GroupDesign(horizon=1000, spending=pocock()), [(300, t, 1.0, freedom)])
+
+    assert (seen.low > 0 or seen.high < 0) == (seen.crossed is not None)
+    assert seen.low <= seen.estimate <= seen.high
+
+
 def test_before_the_first_look_nothing_is_claimed():
     for looks in ([], [Look(0, 0.0, 0.0)]):
         seen = monitor(PLAN, looks)
@@ -199,6 +223,7 @@ def test_a_huge_z_never_prints_a_p_value_of_zero():
         ([(100, math.nan, 0.1)], "estimate is nan at look 1"),
         ([(100, 0.1, 0.1), (200, 0.1, math.inf)], "standard error is inf at look 2"),
         ([(-5, 0.1, 0.1)], "information is -5 at look 1"),
+        ([(100, 0.1, 0.1, 0.0)], "freedom is 0.0 at look 1"),
         ([(100, 0.1, -0.1)], "standard error is -0.1 at look 1; leave out looks"),
         ([(100, 0.1, 0.1), (90, 0.1, 0.1)], "information falls from 100.0 to 90.0 at look 2; give looks in the order"),
     ],
