@@ -38,8 +38,16 @@ detection:
   rules:                        # any rule that fires triggers its action
     - {name: error rises, trigger: drift, condition: error_increase > 0.15 and error_p < 0.05}
 promotion:
-  metric: auc
-  min_improvement: 0.05         # smaller but significant improvements ask people
+  metric: auc                   # of the model, or a KPI
+  # min_improvement: 0.02       # smaller but significant improvements ask people; default 2 % of AUC, else 5 %
+  # goals: [revenue]            # further metrics whose improvement is enough
+  # guardrails:                 # what must not become worse; these are the defaults, [] is none
+  #   - {metric: latency_ms, margin: 0.5}   # relative to the champion's
+  #   - {metric: error_rate, margin: 0.02}  # in points: 2 of 100 requests more
+  #   - {metric: revenue, margin: 0.1}      # every KPI
+  # method: always_valid        # look as often as you like; or group_sequential or fixed, which need a horizon
+  # horizon: 20000              # labelled requests at the planned end; `understudy plan` computes it
+  # min_label_age: 1d           # younger requests do not count yet: their labels may be the early ones
   require_approval: true
 rollout:
   steps:

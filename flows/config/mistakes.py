@@ -13,9 +13,13 @@ _NAME = "1 to 63 lower-case letters, digits, - and _, a letter or digit at both 
 # What a wrong key is taken for while the keys are checked against each other.
 _ASSUMED = {"model": "m", "task": "binary", "target": "\0target", "features": {"numeric": ["\0feature"]}}
 # Keys that cannot be judged where another one is wrong.
+_METRICS = (("promotion", "metric"), ("promotion", "direction"), ("promotion", "goals"), ("promotion", "guardrails"))
 _DEPENDENT: dict[Place, tuple[Place, ...]] = {
-    ("task",): (("promotion", "metric"),),
-    ("data", "kpis"): (("guards", "kpi"), ("detection", "rules")),
+    ("task",): _METRICS,
+    ("data", "kpis"): (("guards", "kpi"), ("detection", "rules"), *_METRICS),
+    ("promotion", "metric"): (("promotion", "direction"), ("promotion", "goals")),
+    ("promotion", "horizon"): (("promotion", "method"),),
+    ("promotion", "alpha"): (("promotion", "power"),),
     ("detection", "window"): (("detection", "min_rows"),),
     ("detection", "min_rows"): (("detection", "window"),),
 }
@@ -137,6 +141,13 @@ def _close(place: Place) -> str:
 def _keys(model: type[BaseModel], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for name, field in model.model_fields.items():
         yield (*before, name)
-        for part in (field.annotation, *get_args(field.annotation)):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                yield from _keys(part, (*before, name))
+        for section in _sections(field.annotation):
+            yield from _keys(section, (*before, name))
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Sections in an annotation, however deep: tuple[Section, ...] | None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _sections(part)

@@ -3,22 +3,14 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from flows.config.conditions import METRICS, condition_mistakes
 from flows.config.durations import Duration, text
+from flows.config.promotion import TAKEN, Promotion, promotion_mistakes
+from flows.config.section import Count, Name, Period, Section, Share
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Period = Annotated[Duration, Field(gt=timedelta(0))]
-Name = Annotated[str, Field(pattern=r"\S")]
 Action = Literal["retrain", "investigate", "investigate_and_retrain"]
-
-
-class Section(BaseModel):
-    """Closed and frozen: an unknown key is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Features(Section):
@@ -110,19 +102,6 @@ class Detection(Section):
     )
 
 
-class Promotion(Section):
-    """What a challenger must show; see `registry.records.policy`."""
-
-    metric: Literal["auc", "accuracy", "brier", "log_loss", "mae", "rmse", "r2"] | None = None
-    rule: Literal["superiority", "non_inferiority"] = "superiority"
-    margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
-    min_improvement: Annotated[float, Field(ge=0)] = 0.05
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    min_holdout: Annotated[int, Field(ge=2)] = 200
-    min_labelled: Annotated[int, Field(ge=2)] = 100
-    require_approval: bool = True
-
-
 class StepConfig(Section):
     """One step; share 0 is shadow."""
 
@@ -203,9 +182,7 @@ class ModelConfig(Section):
                 mistakes.append(f"{role} {column!r} is also a feature: that is leakage")
         mistakes += self._outcome_mistakes()
         mistakes += self._rule_mistakes()
-        metric = self.promotion.metric
-        if metric and (metric in ("mae", "rmse", "r2")) != (self.task == "regression"):
-            mistakes.append(f"metric {metric!r} does not fit task {self.task!r}")
+        mistakes += promotion_mistakes(self.promotion, self.task, self.data.kpis)
         if self.detection.min_rows > self.detection.window:
             seen = f"detection.window {self.detection.window} is smaller than min_rows {self.detection.min_rows}"
             mistakes.append(f"{seen}: there would never be enough data")
@@ -216,7 +193,7 @@ class ModelConfig(Section):
     def _outcome_mistakes(self) -> list[str]:
         kpis = self.data.kpis
         mistakes = [f"KPI {c!r} is also a feature: that is leakage" for c in kpis.values() if c in self.features.names]
-        mistakes += [f"KPI {name!r} is the name of a metric" for name in kpis if name in METRICS or name == "label"]
+        mistakes += [f"KPI {name!r} is the name of a metric" for name in kpis if name in METRICS or name in TAKEN]
         if self.guards.kpi is not None and self.guards.kpi not in kpis:
             known = ", ".join(kpis) or "none"
             mistakes.append(f"guards.kpi {self.guards.kpi!r} is not in data.kpis ({known})")

@@ -11,7 +11,10 @@ from pydantic_core import PydanticUndefined
 
 from flows.config.conditions import METRICS
 from flows.config.durations import text
+from flows.config.load import parse_config
 from flows.config.model import Detection, ModelConfig, RolloutConfig, Rule, StepConfig
+from flows.config.promotion import GUARDED, GuardrailConfig
+from flows.rollout.begin import configured_guardrails
 from registry.home import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -41,7 +44,7 @@ def written(value):
 KEYS = [leaf for leaf in leaves(ModelConfig) if leaf[0] not in ("detection.rules", "rollout.steps")]
 
 
-@pytest.mark.parametrize(("key", "default"), [*KEYS, *leaves(StepConfig), *leaves(Rule)])
+@pytest.mark.parametrize(("key", "default"), [*KEYS, *leaves(StepConfig), *leaves(Rule), *leaves(GuardrailConfig)])
 def test_every_key_is_explained_with_its_default(key, default):
     assert key in ROWS, f"{key} is not in docs/configuration.md"
     assert ROWS[key][1].strip() == written(default)
@@ -60,8 +63,36 @@ def test_the_steps_shown_are_the_default_ones():
     assert RolloutConfig(**yaml.safe_load(block)) == RolloutConfig()
 
 
+MODEL = {
+    "model": "churn",
+    "task": "binary",
+    "target": "left",
+    "features": {"numeric": ["age"]},
+    "data": {"kpis": {"revenue": "amount"}},
+}
+
+
+def test_the_guardrails_shown_are_the_default_ones():
+    block = re.search(r"```yaml\n(guardrails:.*?)```", PAGE, re.DOTALL)[1]
+    shown = parse_config(MODEL | {"promotion": yaml.safe_load(block)}, "the page")
+
+    assert configured_guardrails(shown) == configured_guardrails(parse_config(MODEL, "defaults"))
+
+
+def test_the_promotion_shown_is_valid():
+    block = re.search(r"```yaml\n(promotion:.*?)```", PAGE, re.DOTALL)[1]
+
+    assert parse_config(MODEL | yaml.safe_load(block), "the page").promotion.goals == ("revenue",)
+
+
+@pytest.mark.parametrize("metric", sorted({name for names in GUARDED.values() for name in names}))
+def test_every_metric_of_a_guardrail_is_named(metric):
+    assert f"`{metric}`" in PAGE[PAGE.index("## Promotion") : PAGE.index("## Rollout")]
+
+
 def test_no_key_is_explained_that_does_not_exist():
-    known = {key for key, _ in [*leaves(ModelConfig), *leaves(StepConfig), *leaves(Rule)]}
+    items = [*leaves(StepConfig), *leaves(Rule), *leaves(GuardrailConfig)]
+    known = {key for key, _ in [*leaves(ModelConfig), *items]}
     shown = {key for key, cells in ROWS.items() if len(cells) == 3} - {"key", "---"}
 
     assert shown - known == set()
