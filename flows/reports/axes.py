@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from flows.reports.text import plain_number, signed
 
 SPAN = 1000  # a picture's inner units, from edge to edge
+_MOST = 1e300  # differences beyond would overflow
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _STEPS = (
     *(1, 5, 15, 30),
@@ -34,8 +35,8 @@ class Axis(NamedTuple):
 
     def places(self, values: ArrayLike) -> NDArray[np.int64]:
         """The same for many, in inner units."""
-        found = (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
-        return np.asarray(np.rint(np.clip(found, 0.0, 1.0) * SPAN), dtype=np.int64)
+        inside = np.clip(np.asarray(values, dtype=np.float64), self.low, self.high)
+        return np.asarray(np.rint((inside - self.low) / (self.high - self.low) * SPAN), dtype=np.int64)
 
 
 def linear(low: float, high: float, title: str = "", *, unit: str = "", most: int = 5, signs: bool = False) -> Axis:
@@ -67,7 +68,8 @@ def clock(low: float, high: float, title: str = "", *, most: int = 4) -> Axis:
         low, high: Epoch seconds.
     """
     low, high = _opened(low, high)
-    step = next((s for s in _STEPS if (high - low) / s <= most + (2 if _DAY <= s < 91 * _DAY else 0)), _STEPS[-1])
+    wide = _STEPS[-1] * math.ceil((high - low) / _STEPS[-1] / most)
+    step = next((s for s in _STEPS if (high - low) / s <= most + (2 if _DAY <= s < 91 * _DAY else 0)), wide)
     first = math.ceil(low / step)
     form = _form(step, low, high)
     moments = range(first * step, int(high) + 1, step)
@@ -82,7 +84,7 @@ def spread(values: Iterable[float | None], *, pad: float = 0.06) -> tuple[float,
         >>> spread([0.0, 10.0, None, float("inf")], pad=0.1)
         (-1.0, 11.0)
     """
-    known = [value for value in values if value is not None and math.isfinite(value)]
+    known = [max(-_MOST, min(_MOST, v)) for v in values if v is not None and math.isfinite(v)]
     if not known:
         return 0.0, 1.0
     air = (max(known) - min(known)) * pad
@@ -91,6 +93,7 @@ def spread(values: Iterable[float | None], *, pad: float = 0.06) -> tuple[float,
 
 def _opened(low: float, high: float) -> tuple[float, float]:
     """A range that is not empty: where all values are equal, some air around them."""
+    low, high = max(low, -_MOST), min(high, _MOST)
     least = 1e-9 * max(abs(low), abs(high), 1e-290)
     if high - low > least:
         return low, high

@@ -2,7 +2,7 @@
 
 import re
 
-from flows.reports.effects import effect_text, label_of, primary_of, relative
+from flows.reports.effects import effect_text, label_of, primary_of, relative, unmeasured
 from flows.reports.evidence import ARMS, ArmName, Evidence
 from flows.reports.forest import forest
 from flows.reports.glossary import glossary
@@ -91,13 +91,14 @@ def _verdict(decision: Decision) -> str:
 
 def _glance(decision: Decision) -> str:
     guards = [f for f in decision.findings if f.role == "guardrail"]
+    named_there = len(guards) + len(unmeasured(decision))
     held = sum(f.passed is True for f in guards)
     primary = primary_of(decision)
     lift = relative(primary, decision) if primary else None
     sound = decision.outcome != "invalid"
     tiles = [
         (f"{label_of(primary)}, relative", effect_text(lift)) if primary and lift and sound else None,
-        ("Guardrails surely held", f"{held} of {len(guards)}") if guards else None,
+        ("Guardrails surely held", f"{held} of {named_there}") if named_there else None,
         ("Data", _amount(decision, primary.n)) if primary and primary.n else None,
         ("Power reached", percent(decision.power)) if decision.power is not None else None,
     ]

@@ -88,6 +88,12 @@ def shown_of(finding: Finding, decision: Decision) -> Shown | None:
     return (own or ratio) if guard is not None and not guard.relative else (ratio or own)
 
 
+def unmeasured(decision: Decision) -> list[Guardrail]:
+    """Guardrails that the policy names and this comparison did not measure."""
+    measured = {metric_of(f) for f in decision.findings if f.role == "guardrail"}
+    return [guard for guard in decision.policy.guardrails if guard.metric not in measured]
+
+
 def of_metric(decision: Decision, finding: Finding, arm: str) -> float | None:
     """The raw value of one model."""
     own = finite(finding.champion if arm == "champion" else finding.challenger)

@@ -30,6 +30,8 @@ _HEADS: dict[Role, str] = {
 }
 _HEIGHT, _MIDDLE = 34, 17
 _MARGIN = "margin"  # no metric's unit
+_MARGIN_TICKS = ((-100.0, "margin"), (0.0, "no change"))
+_ANCHORS = {"margin": "end", "no change": "start"}  # the two may be close
 _INSET = 3.0  # per cent at both ends, for arrows
 _TOO_WIDE = 6.0  # an interval this many times as long as is usual is cut off, or it would hide the others
 
@@ -97,7 +99,7 @@ def _group(decision: Decision, role: Role, rows: list[_Row], *, heads: bool) -> 
         same = [row for row in rows if row.scale == scale]
         axis = _axis(same)
         parts += [_line(decision, row, axis, last(row.finding)) for row in same]
-        parts.append(_ruler(axis, "of the margin" if scale == _MARGIN else ""))
+        parts.append(_ruler(axis))
     return f"<tbody>{head}{''.join(parts)}</tbody>"
 
 
@@ -112,6 +114,9 @@ def _axis(rows: Sequence[_Row]) -> Axis:
     usual = _TOO_WIDE * median(reaches)
     ends = [max(-usual, min(usual, v)) for row in rows for v in _ends(row.drawn)] if usual else [0.0]
     low, high = spread([0.0, *ends])
+    if rows[0].scale == _MARGIN:
+        low = min(low, -118 - 0.18 * high)
+        return Axis(low, max(high, -0.3 * low), _MARGIN_TICKS)  # room for both words
     return linear(low, high, unit=PERCENT if unit == PERCENT else "", most=3, signs=True)
 
 
@@ -154,7 +159,7 @@ def _verdict(finding: Finding) -> str:
 
 
 def _rows_count(finding: Finding) -> str:
-    return f"{finding.n:,}"
+    return f'{finding.n:,}<span class="phone"> rows</span>'
 
 
 def _picture(row: _Row, axis: Axis) -> str:
@@ -197,16 +202,15 @@ def _place(axis: Axis) -> Callable[[float], str]:
     return lambda value: f"{_INSET + axis.share(value) * (100 - 2 * _INSET):.2f}%"
 
 
-def _ruler(axis: Axis, said: str) -> str:
+def _ruler(axis: Axis) -> str:
     x = _place(axis)
     ticks = "".join(
         f'<line class="tick" x1="{x(value)}" x2="{x(value)}" y1="0" y2="5"/>'
-        f'<text class="{_anchor(axis.share(value))}" x="{x(value)}" y="18">{html(label)}</text>'
+        f'<text class="{_ANCHORS.get(label) or _anchor(axis.share(value))}" x="{x(value)}" y="18">{html(label)}</text>'
         for value, label in axis.ticks
     )
     base = f'<line class="tick" x1="{_INSET}%" x2="{100 - _INSET}%" y1="0" y2="0"/>'
     hints = '<text class="soft" x="0" y="35">&#8592; worse</text>'
-    hints += f'<text class="soft mid" x="50%" y="35">{said}</text>' if said else ""
     hints += '<text class="soft end" x="100%" y="35">better &#8594;</text>'
     svg = f'<svg width="100%" height="40" aria-hidden="true">{base}{ticks}{hints}</svg>'
     return f'<tr class="ruler"><td colspan="3"></td><td class="bar">{svg}</td><td colspan="2"></td></tr>'

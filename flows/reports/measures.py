@@ -142,13 +142,13 @@ def measure_of(metric: str) -> Measure:
 
     Example:
         >>> measure_of("revenue").better.format("2%")
-        'improves revenue by 2%'
+        'is 2% better on revenue'
     """
     known = _KNOWN.get(metric)
     if known is not None:
         return known
     name = metric.replace("{", "(").replace("}", ")")
-    return Measure(name, f"improves {name} by {{}}", f"worsens {name} by {{}}")
+    return Measure(name, f"is {{}} better on {name}", f"is {{}} worse on {name}")
 
 
 def less_is_better(metric: str, declared: str | None = None) -> bool:

@@ -70,9 +70,9 @@ def file_name(name: str) -> str:
         ('d-0001.2', 'etc_passwd-3754d6cb')
     """
     kept = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip("._-")[:_LONGEST_NAME]
-    if kept == name:
+    if kept and kept == name:
         return kept
-    return f"{kept}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
+    return f"{kept or 'unnamed'}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
 
 
 def keep(files: Mapping[Path, bytes]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flows.reports.axes import Axis, linear
-from flows.reports.effects import label_of, shown_of
+from flows.reports.effects import label_of, shown_of, unmeasured
 from flows.reports.measures import less_is_better, measure_of
 from flows.reports.page import table
 from flows.reports.part import Part
@@ -26,6 +26,7 @@ _LIGHTS = {
     False: ("bad", "&#10007;", "failed"),
     None: ("wait", "?", "not sure yet"),
 }
+_LIVE_ONLY = ("latency_ms", "error_rate")
 _STAGES = ("assigned", "served", "labelled", "matched")
 
 
@@ -71,10 +72,12 @@ def checks(decision: Decision) -> Part:
     """Integrity checks and guardrails, as lights with words."""
     title = "Checks and guardrails"
     chosen = [f for f in decision.findings if f.role in ("integrity", "guardrail") or _old_check(f)]
-    if not chosen:
+    lacking = unmeasured(decision)
+    if not chosen and not lacking:
         return Part(title, why="the policy names no guardrail, and this comparison needed no check of its data")
     order = {False: 0, None: 1, True: 2}
     items = "".join(_light(f, decision) for f in sorted(chosen, key=lambda f: order[f.passed]))
+    items += "".join(_dark(guard) for guard in lacking)
     return Part(title, f'<ul class="lights">{items}</ul>')
 
 
@@ -224,6 +227,16 @@ def _light(finding: Finding, decision: Decision) -> str:
         f'<li class="{kind}"><span class="lamp {kind}" aria-hidden="true">{mark}</span><div>'
         f'<b>{named(label_of(finding))}: <span class="{kind}">{said}</span></b>'
         f"<br/>{html(_explained(finding, decision))}{repair}</div></li>"
+    )
+
+
+def _dark(guard: Guardrail) -> str:
+    """A guardrail that this comparison could not look at."""
+    where = " It is measured live." if guard.metric in _LIVE_ONLY else ""
+    return (
+        '<li><span class="lamp soft" aria-hidden="true">&#8211;</span><div>'
+        f"<b>{named(measure_of(guard.metric).title)}: not measured here</b><br/>"
+        f"The policy tolerates {_tolerated(guard)}.{where}</div></li>"
     )
 
 

@@ -71,6 +71,7 @@ svg text.soft { fill: var(--soft) }
 line.bar { stroke-width: 4 } .arrow { fill: none; stroke-width: 3 }
 line.good, .arrow.good { stroke: var(--good) } line.bad, .arrow.bad { stroke: var(--bad) }
 line.open, .arrow.open { stroke: var(--mark) }
+.phone { display: none }
 circle.good { fill: var(--good) } circle.bad { fill: var(--bad) } circle.open { fill: var(--mark) }
 .meter .trough { fill: var(--line) } .meter .full { fill: var(--mark) }
 .meter .margin { stroke: var(--ink) }
@@ -80,7 +81,7 @@ _PHONE = """
 @media screen and (max-width: 44rem) {
   main { padding: 1rem .9rem 3rem } h1 { font-size: 1.3rem } .verdict { padding: .8rem .9rem }
   .verdict strong { font-size: 1.12rem }
-  .forest thead { display: none }
+  .forest thead { display: none } .phone { display: inline }
   .forest tr { display: grid; grid-template-columns: 1fr auto; border-bottom: 1px solid var(--line); padding: .5rem 0 }
   .forest tr.ruler { display: block; border: 0; padding: 0 0 .6rem } .forest tr.head { display: block; border: 0 }
   .forest th, .forest td { border: 0; padding: 0 } .forest td.bar { grid-column: 1 / -1; width: auto; display: block }

@@ -1,5 +1,6 @@
 """Realistic decisions with their evidence: what a manager would be shown."""
 
+import functools
 import math
 from datetime import UTC, datetime
 
@@ -68,6 +69,7 @@ def right(labels, scores):
     return ((scores >= 0.5) == (labels == 1)).astype(float)
 
 
+@functools.cache
 def holdout(n=12_000):
     """Better on the same rows, guardrails held."""
     y, ours, theirs, times, regions = binary_rows(n)
@@ -106,7 +108,6 @@ def holdout(n=12_000):
                 "accuracy", "segment", mcnemar(a[at], b[at]), float(a[at].mean()), float(b[at].mean()), None, name=name
             )
         )
-    primary = findings[0]
     decision = Decision(
         id="leads-0007-v1.4.0",
         model="leads",
@@ -136,11 +137,11 @@ def holdout(n=12_000):
         report="leads/leads-0007-v1.4.0.html",
         created_at=AT,
     )
-    assert primary.low > 0
     arms = {"champion": Arm(y, ours, times), "challenger": Arm(y, theirs, times)}
     return decision, Evidence("binary", True, arms)
 
 
+@functools.cache
 def shadow(n=2_600):
     """Still open: a little better so far."""
     y, ours, theirs, times, _ = binary_rows(40_000, seed=3)
@@ -221,6 +222,7 @@ def shadow(n=2_600):
     return decision, Evidence("binary", True, arms, tuple(trace), "accuracy")
 
 
+@functools.cache
 def split_rejected():
     """Better revenue, but too slow."""
     findings = (
@@ -338,6 +340,7 @@ def split_rejected():
     return decision, Evidence("binary", False, {}, trace, "revenue")
 
 
+@functools.cache
 def split_invalid():
     """The callers were not dealt as planned."""
     decision, _ = split_rejected()
@@ -363,6 +366,7 @@ def split_invalid():
     ), None
 
 
+@functools.cache
 def regression(n=5_000):
     """Errors are surely smaller, but not by enough to promote by itself."""
     rng = np.random.default_rng(11)
