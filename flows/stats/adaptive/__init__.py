@@ -1,0 +1,1 @@
+"""Bandits: weights that follow the evidence, and estimates that stay honest under them."""
