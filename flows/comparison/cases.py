@@ -172,7 +172,7 @@ def _frame(case: Case) -> pl.DataFrame | None:
             for arm, values in zip(("champion", "challenger"), pair, strict=True)
         }
         return pl.DataFrame(columns | kpis | _shared(rows))
-    if isinstance(case, GroupCase):
+    if case.arms is not None:
         frames = [_group_frame(arm, rows) for arm, rows in case.arms.items()]
         return pl.concat(frames, how="diagonal")
     return None

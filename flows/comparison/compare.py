@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.client import RouterClient
-from flows.comparison.identities import identities
+from flows.comparison.identities import digest_of, identities
 from flows.comparison.keep import keep
 from flows.comparison.policy import policy_of
 from flows.comparison.rows import HoldoutCase, paired_rows
@@ -97,7 +97,7 @@ def judge(
         decision_id=f"compare-{champion.version}-{challenger.version}-{now:%Y%m%d%H%M%S}",
         at=now,
         rows=paired_rows(config.task, labels, scores[0], scores[1], times=times, keys=frame["_key"].to_list()),
-        identities=identities(champion, challenger, policy, (labels, times, *scores)),
+        identities=identities(champion, challenger, policy, digest_of((labels, times, *scores))),
     )
     return keep(settings, case)
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from flows.comparison.groups import GroupCase
+from flows.comparison.groups import GroupCase, GroupRows
 from flows.comparison.rows import HoldoutCase
 from flows.comparison.running import band, paired_trace, rowwise, split_trace
 from flows.reports.evidence import Arm, ArmName, Evidence
@@ -41,11 +41,40 @@ def live_evidence(rollout: Rollout, frame: pl.DataFrame, task: Task) -> Evidence
         frame: `live_frame` of its phase, with the shadow's scores in `_shadow`.
         task: What the loss is.
     """
-    labelled = frame.filter(pl.col("_label").is_not_null() & pl.col("_score").is_not_null())
+    labelled = frame.filter(pl.col("_label").is_not_null(), pl.col("_score").is_not_null())
     phase = f"{rollout.id}.{rollout.step}"
     if rollout.steps[rollout.step].share == 0:
         return _shadow(labelled, task, rollout.policy.alpha, phase)
-    return _split(labelled, task, rollout.policy.alpha, phase)
+    return _split(taking_part(labelled), task, rollout.policy.alpha, phase)
+
+
+def live_arms(frame: pl.DataFrame, metric: str) -> dict[str, GroupRows]:
+    """
+    Rows of a split by arm, in the order of time: those that have a label, or a value of the KPI.
+
+    Args:
+        frame: `live_frame` of one phase.
+        metric: The primary metric; a KPI by its name.
+    """
+    kpi = f"_kpi_{metric}"
+    wanted = pl.col(kpi).is_not_null() if kpi in frame.columns else pl.col("_label").is_not_null()
+    seen = taking_part(frame).filter(wanted)
+    return {arm: _rows(seen.filter(pl.col("_assigned") == arm), metric) for arm in ("champion", "challenger")}
+
+
+def taking_part(frame: pl.DataFrame) -> pl.DataFrame:
+    """Requests that count: dealt by the plan, not forced."""
+    return frame.filter(pl.col("_enrolled") & (pl.col("_reason") != "forced"))
+
+
+def _rows(part: pl.DataFrame, metric: str) -> GroupRows:
+    kpi = f"_kpi_{metric}"
+    # A request without a key is a unit of its own.
+    named = part.select(pl.coalesce(pl.col("_key"), pl.format("\0{}", pl.col("_sequence"))).alias("key"))["key"]
+    times = part["_time"].to_numpy()
+    if kpi in part.columns:
+        return GroupRows(keys=tuple(named), times=times, kpis={metric: part[kpi].to_numpy()})
+    return GroupRows(keys=tuple(named), times=times, labels=part["_label"].to_numpy(), scores=part["_score"].to_numpy())
 
 
 def _shadow(frame: pl.DataFrame, task: Task, alpha: float, phase: str) -> Evidence:

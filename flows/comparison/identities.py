@@ -11,12 +11,10 @@ from registry.records.policy import PromotionPolicy
 from registry.records.version import ModelVersion
 
 
-def identities(
-    champion: ModelVersion, challenger: ModelVersion, policy: PromotionPolicy, data: Iterable[NDArray[np.float64]]
-) -> dict[str, str]:
-    """Digests of data, models and policy, and the version of this code."""
+def identities(champion: ModelVersion, challenger: ModelVersion, policy: PromotionPolicy, data: str) -> dict[str, str]:
+    """Digests of data (given), models and policy, and the version of this code."""
     return {
-        "data": digest_of(data),
+        "data": data,
         "champion": f"{champion.version} {champion.artifact_digest}",
         "challenger": f"{challenger.version} {challenger.artifact_digest}",
         "policy": policy.digest(),

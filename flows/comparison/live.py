@@ -8,6 +8,7 @@ import msgspec
 
 from flows.comparison.decide import Amount, Ruling, decide
 from flows.comparison.findings import plain
+from flows.comparison.groups import GroupRows
 from flows.comparison.integrity import coverage, live_integrity
 from flows.comparison.live_tests import Question, shadow_question, split_question
 from flows.comparison.outlook import more_needed
@@ -29,6 +30,7 @@ class LiveCase:
 
     Attributes:
         phases: Of this rollout, newest last; the last one is judged.
+        arms: Rows of the split, if its policy plans looks; an always-valid one does without.
     """
 
     model: str
@@ -37,6 +39,7 @@ class LiveCase:
     task: Task
     decision_id: str
     at: datetime
+    arms: Mapping[str, GroupRows] | None = None
     identities: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -48,10 +51,20 @@ def live_case(
     task: Task,
     decision_id: str,
     at: datetime,
+    arms: Mapping[str, GroupRows] | None = None,
     identities: Mapping[str, str] | None = None,
 ) -> LiveCase:
     """
     Put together what speaks about the current step of a rollout.
+
+    Args:
+        rollout: In one of its steps.
+        metrics: What the router reports.
+        task: What the loss is.
+        decision_id: Names the decision.
+        at: On the model's clock.
+        arms: Rows of a split whose policy plans its looks, as of `live_arms`.
+        identities: Digests and versions of what is compared.
 
     Raises:
         NotEnoughData: If the step has no traffic yet.
@@ -71,6 +84,7 @@ def live_case(
         task=task,
         decision_id=decision_id,
         at=at,
+        arms=arms,
         identities=dict(identities or {}),
     )
 
@@ -98,9 +112,12 @@ def decide_live(case: LiveCase) -> Decision:
     """Judge what `live_case` put together; the same case gives the same decision, byte for byte."""
     rollout, phase = case.rollout, case.phases[-1]
     shadow = rollout.steps[rollout.step].share == 0
-    ask, question = shadow_question if shadow else split_question, None
+    question: Question | None = None
     try:
-        question = ask(rollout, phase, case.task)
+        if shadow:
+            question = shadow_question(rollout, phase, case.task)
+        else:
+            question = split_question(rollout, phase, case.task, case.arms)
         ruling = _in_shadow(case, question) if shadow else _in_split(case, question)
     except ValueError as refused:  # numbers that no statistic can be made of
         ruling = Ruling("invalid", str(refused), (plain("numbers", False, str(refused), role="integrity"),))

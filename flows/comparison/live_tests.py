@@ -1,9 +1,11 @@
 """Which always-valid test belongs to which metric, in shadow and in a split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from flows.comparison.findings import About, finding, missing
+from flows.comparison.group_tests import group_test
+from flows.comparison.groups import GroupRows
 from flows.comparison.metrics import loss_scale
 from flows.stats.moments import CoMoments
 from flows.stats.results import AlwaysValid
@@ -50,8 +52,15 @@ def shadow_question(rollout: Rollout, phase: PhaseMetrics, task: Task) -> Questi
     return Question(findings, seen.pairs)
 
 
-def split_question(rollout: Rollout, phase: PhaseMetrics, task: Task) -> Question | None:
-    """Different callers; None while one side has no traffic."""
+def split_question(
+    rollout: Rollout, phase: PhaseMetrics, task: Task, arms: Mapping[str, GroupRows] | None = None
+) -> Question | None:
+    """
+    Different callers; None while one side has no traffic.
+
+    With *arms* the primary metric is tested at the looks that the policy plans; everything
+    else is watched all the time, as harm must be.
+    """
     champion, challenger = phase.variants.get(CHAMPION), phase.variants.get(CHALLENGER)
     if champion is None or challenger is None:
         return None
@@ -59,6 +68,8 @@ def split_question(rollout: Rollout, phase: PhaseMetrics, task: Task) -> Questio
     tuned = max(policy.min_labelled, rollout.steps[rollout.step].min_labelled, 200)
     metric = live_metric(policy.metric, task)
     primary = _split(champion, challenger, metric, "primary", policy, tuned)
+    if arms is not None:
+        primary = _planned(arms, metric, policy, task) or primary
     goals = [_split(champion, challenger, live_metric(goal, task), "goal", policy, tuned) for goal in policy.goals]
     guards = [_guarded(champion, challenger, one, task, policy, tuned) for one in policy.guardrails]
     named = {f.metric for f in (primary, *goals, *guards)}
@@ -96,6 +107,15 @@ def _split(
         metric, role, _mean(ours), _mean(theirs), None if role == "context" else _margin(role, metric, policy, ours)
     )
     return finding(about, _difference(ours, theirs, sign, policy.alpha, tuned))
+
+
+def _planned(arms: Mapping[str, GroupRows], metric: str, policy: PromotionPolicy, task: Task) -> Finding | None:
+    rowwise = {"binary": "brier", "regression": "mae"}[task] if metric == "loss" else metric
+    measured = group_test(task, arms, rowwise, policy, direction=policy.direction)
+    if measured is None:
+        return None
+    margin = policy.margin * loss_scale(metric, measured.champion) if policy.rule == "non_inferiority" else 0.0
+    return finding(About(metric, "primary", measured.champion, measured.challenger, -margin), measured.effect)
 
 
 def _guarded(

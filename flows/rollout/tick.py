@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
@@ -9,14 +10,20 @@ from typing import NamedTuple
 import msgspec
 
 from flows.client import RouterClient
+from flows.comparison.evidence import live_arms
+from flows.comparison.groups import GroupRows
+from flows.comparison.identities import identities
 from flows.comparison.live import LiveCase, decide_live, live_case
 from flows.config.model import ModelConfig
+from flows.data.live import live_frame
 from flows.errors import NotEnoughData, Unreachable
 from flows.rollout.approval import approval_digest, is_approved
 from flows.rollout.machine import Evidence, Move, next_move
-from flows.rollout.observe import evidence_of
+from flows.rollout.observe import evidence_of, phase_of
 from flows.rollout.plans import promotion_plan, rollback_plan, stage_of, step_plan
+from registry.assignment import TOTAL
 from registry.errors import InvalidRecord, NotFound, PlanConflict
+from registry.records.live import ModelMetrics
 from registry.records.plan import TrafficPlan
 from registry.records.rollout import Rollout
 from registry.records.verdict import Decision
@@ -62,7 +69,7 @@ def tick(
     if stored is None or plan is None:
         return Move(kind="none", step=-1, said=f"{model} has no active rollout")
     rollout = _as_held(stored, plan)
-    seen = _observe(rollout, client, config, now)
+    seen = _observe(registry, rollout, client, config, now)
     move = next_move(rollout, seen.decision, now, evidence=seen.evidence, approved=_approved(registry, rollout))
     if not move.moves:
         return dataclasses.replace(move, said=seen.trouble) if seen.trouble else move
@@ -78,11 +85,12 @@ def _as_held(stored: Rollout, plan: TrafficPlan) -> Rollout:
     return msgspec.structs.replace(stored, status="paused") if held else stored
 
 
-def _observe(rollout: Rollout, client: RouterClient, config: ModelConfig, now: datetime) -> _Seen:
+def _observe(registry: Registry, rollout: Rollout, client: RouterClient, config: ModelConfig, now: datetime) -> _Seen:
     if rollout.step < 0:
         return _Seen()
     try:
         metrics = client.metrics(rollout.model)
+        arms = _rows_of(rollout, client, config)
     except Unreachable as error:
         return _Seen(trouble=str(error))
     evidence = evidence_of(rollout, metrics)
@@ -94,10 +102,24 @@ def _observe(rollout: Rollout, client: RouterClient, config: ModelConfig, now: d
             task=config.task,
             decision_id=f"{rollout.id}.{rollout.step}-{rollout.revision}",
             at=now,
+            arms=arms,
+            identities=_identities(registry, rollout, metrics),
         )
     except NotEnoughData:
         return _Seen(evidence=evidence)
     return _Seen(case, decide_live(case), evidence)
+
+
+def _rows_of(rollout: Rollout, client: RouterClient, config: ModelConfig) -> dict[str, GroupRows] | None:
+    """Rows of a split whose looks are planned; an always-valid one is judged by sums alone."""
+    if rollout.policy.method == "always_valid" or not 0 < rollout.steps[rollout.step].share < TOTAL:
+        return None
+    return live_arms(live_frame(client, config, phase=phase_of(rollout)), rollout.policy.metric)
+
+
+def _identities(registry: Registry, rollout: Rollout, metrics: ModelMetrics) -> dict[str, str]:
+    champion, challenger = (registry.version(rollout.model, v) for v in (rollout.champion, rollout.challenger))
+    return identities(champion, challenger, rollout.policy, hashlib.sha256(metrics.to_json()).hexdigest())
 
 
 def _approved(registry: Registry, rollout: Rollout) -> bool:

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.comparison.identities import identities
+from flows.comparison.identities import digest_of, identities
 from flows.comparison.keep import keep
 from flows.comparison.rows import HoldoutCase, paired_rows
 from flows.notify.messages import approval_wanted
@@ -51,7 +51,7 @@ def judge(shop: Shop, event: RetrainingEvent, candidate: Candidate, version: Mod
 
 def _identities(shop: Shop, version: ModelVersion, *data: NDArray[np.float64]) -> dict[str, str]:
     champion = shop.registry.version(shop.model, version.parent or "")
-    return identities(champion, version, configured_policy(shop.config), data)
+    return identities(champion, version, configured_policy(shop.config), digest_of(data))
 
 
 def decision_id(event: RetrainingEvent, version: str) -> str:

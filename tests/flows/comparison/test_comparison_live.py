@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 
 import msgspec
+import numpy as np
 import pytest
 
-from flows.comparison.live import compare_live
+from flows.comparison.groups import GroupRows
+from flows.comparison.live import compare_live, decide_live, live_case
 from flows.errors import NotEnoughData
 from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, UnitMoments, VariantMetrics
 from registry.records.policy import PromotionPolicy
@@ -171,3 +173,32 @@ def test_phases_that_add_up_to_another_story_are_told():
 
     assert told.passed is None
     assert "every phase is judged by itself" in told.said
+
+
+def rows(n: int, right: float, *, seed: int) -> GroupRows:
+    dice = np.random.default_rng(seed)
+    labels = (dice.random(n) < 0.5).astype(float)
+    scores = np.where(dice.random(n) < right, labels, 1 - labels)
+    return GroupRows(labels=labels, scores=scores, times=np.sort(dice.random(n)))
+
+
+def test_a_split_with_planned_looks_is_judged_at_these_however_often_it_is_asked():
+    plan = rollout(500_000, method="group_sequential", horizon=4000, looks=4, spending="pocock", min_improvement=0.01)
+    phase = PhaseMetrics(
+        phase="r-0001.0",
+        first_epoch=2,
+        last_epoch=2,
+        variants={"champion": arm(700, 0.2), "challenger": arm(700, 0.1)},
+        weights={"champion": 500_000, "challenger": 500_000},
+    )
+    metrics = ModelMetrics(model="m", epoch=2, phases=(phase,))
+    seen = {"model": "m", "rollout": plan, "metrics": metrics, "task": "binary", "decision_id": "d", "at": AT}
+
+    def at(n: int):
+        arms = {"champion": rows(n, 0.8, seed=1), "challenger": rows(n, 0.9, seed=2)}
+        return decide_live(live_case(**seen, arms=arms))
+
+    assert at(700).outcome == "promote"
+    assert "look 1 of 4" in at(700).findings[0].said
+    assert at(400).outcome == "continue"
+    assert "the first look is planned at 1000 rows; there are 800" in at(400).findings[0].said
