@@ -13,7 +13,7 @@ from flows.reports.publish import publish_decision
 from flows.reports.quality import quality
 from flows.reports.running import running
 from flows.reports.sections import checks, flow, identities, numbers, policy, power, small_print
-from flows.reports.text import counted, html, named, percent, sentence, short
+from flows.reports.text import chance, counted, html, named, sentence, short
 from flows.reports.verdict import (
     COLOURS,
     TITLES,
@@ -100,7 +100,7 @@ def _glance(decision: Decision) -> str:
         (f"{label_of(primary)}, relative", effect_text(lift)) if primary and lift and sound else None,
         ("Guardrails surely held", f"{held} of {named_there}") if named_there else None,
         ("Data", _amount(decision, primary.n)) if primary and primary.n else None,
-        ("Power reached", percent(decision.power)) if decision.power is not None else None,
+        ("Power reached", chance(decision.power)) if decision.power is not None else None,
     ]
     cells = "".join(f"<div><dt>{html(name)}</dt><dd>{html(value)}</dd></div>" for name, value in filter(None, tiles))
     return f'<dl class="glance">{cells}</dl>' if cells else ""
@@ -162,7 +162,11 @@ def _section(part: Part) -> str:
 
 
 def _left_out(parts: list[Part]) -> str:
-    items = "".join(f"<li>{html(part.title)}: {html(part.why)}.</li>" for part in parts if not part.body and part.why)
+    items = "".join(
+        f"<li><b>{html(part.title.rstrip('?'))}</b>: {html(part.why)}.</li>"
+        for part in parts
+        if not part.body and part.why
+    )
     return f"<section><h2>Left out of this report</h2><ul>{items}</ul></section>" if items else ""
 
 

@@ -21,7 +21,7 @@ def running(evidence: Evidence | None, decision: Decision) -> Part:
     """Draw estimate and band over time, with the phases marked."""
     points = [p for p in evidence.trace if math.isfinite(p.at) and math.isfinite(p.estimate)] if evidence else []
     if len(points) < 2:
-        return Part(_TITLE, why=_why(evidence, len(points)))
+        return Part(_TITLE, why=_why(decision, len(points)))
     name = (evidence.trace_metric if evidence else "") or decision.policy.metric
     ratio = any(metric_of(f) == name and tested_as_ratio(f) for f in decision.findings if f.estimate is not None)
     unit = PERCENT if ratio else measure_of(name).unit
@@ -36,9 +36,11 @@ def _axis_title(unit: str) -> str:
     return "difference" if not unit else f"difference in {'percent' if unit == PERCENT else unit.strip()}"
 
 
-def _why(evidence: Evidence | None, looks: int) -> str:
-    if evidence is None or not evidence.trace:
-        return "there were no earlier looks: everything was judged at once"
+def _why(decision: Decision, looks: int) -> str:
+    if decision.kind == "holdout":
+        return "all rows were judged at once, so there were no earlier looks"
+    if looks == 0:
+        return "no earlier look with an estimate was handed to the report"
     return f"there is only {counted(looks, 'look')} with an estimate so far"
 
 
@@ -85,7 +87,7 @@ def _said(points: Sequence[TracePoint], unit: str, y: Axis) -> str:
     side = _side(last, unit)
     return (
         f"After {last.n:,} labelled requests the estimate is {signed(last.estimate)}{unit}; the band {side}. "
-        f"It holds at all times at once, so looking often does no harm.{more}"
+        f"It holds at all times at once, so looking often does no harm. Line: the estimate; band: its interval.{more}"
     )
 
 

@@ -7,7 +7,19 @@ from flows.reports.effects import label_of, shown_of, unmeasured
 from flows.reports.measures import less_is_better, measure_of
 from flows.reports.page import table
 from flows.reports.part import Part
-from flows.reports.text import DASH, counted, html, named, p_value, percent, plain_number, sentence, signed, words
+from flows.reports.text import (
+    DASH,
+    chance,
+    counted,
+    html,
+    named,
+    p_value,
+    percent,
+    plain_number,
+    sentence,
+    signed,
+    words,
+)
 from registry.records.plan import CHAMPION
 from registry.records.policy import Guardrail, PromotionPolicy
 from registry.records.verdict import Decision, Finding
@@ -92,11 +104,17 @@ def power(decision: Decision) -> Part:
     if chosen.rule == "non_inferiority":
         wanted = "no difference at all"
     meaning = (
-        f"Power reached: <b>{percent(reached)}</b>, planned {percent(chosen.power)}. If there truly were {wanted}, "
-        f"so much data would have shown it in {round(100 * reached)} of 100 comparisons."
+        f"Power reached: <b>{chance(reached)}</b>, planned {percent(chosen.power)}. If there truly were {wanted}, "
+        f"so much data would have shown it in {_of_hundred(reached)} of 100 comparisons."
     )
     enough = "That is as planned." if reached >= chosen.power else "Less than planned: no effect seen may still be one."
     return Part(title, f"<p>{meaning} {enough}</p>{_meter(reached, chosen.power)}")
+
+
+def _of_hundred(share: float) -> str:
+    if share >= 0.995:
+        return "all" if share == 1 else "more than 99"
+    return str(round(100 * share)) if share >= 0.005 else "fewer than 1"
 
 
 def identities(decision: Decision) -> Part:
@@ -276,7 +294,7 @@ def _meter(reached: float, planned: float) -> str:
     axis: Axis = linear(0.0, 1.0)
     full, mark = 100 * axis.share(reached), 100 * axis.share(planned)
     return (
-        f'<svg class="meter" width="100%" height="16" role="img" aria-label="Power {percent(reached)}, planned '
+        f'<svg class="meter" width="100%" height="16" role="img" aria-label="Power {chance(reached)}, planned '
         f'{percent(planned)}"><rect class="trough" width="100%" height="16" rx="3"/>'
         f'<rect class="full" width="{full:.1f}%" height="16" rx="3"/>'
         f'<line class="margin" x1="{mark:.1f}%" x2="{mark:.1f}%" y1="0" y2="16"/></svg>'

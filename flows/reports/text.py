@@ -100,6 +100,19 @@ def percent(share: float | None, digits: int = 3) -> str:
     return f"{plain_number(100 * share, digits)}%"
 
 
+def chance(share: float | None) -> str:
+    """
+    A probability as a percentage; a small doubt is not rounded away.
+
+    Example:
+        >>> chance(0.986), chance(0.99999), chance(1.0), chance(0.0001)
+        ('98.6%', 'over 99.9%', '100%', 'below 0.1%')
+    """
+    if share is not None and 0.9995 <= share < 1:
+        return "over 99.9%"
+    return "below 0.1%" if share is not None and 0 < share < 0.0005 else percent(share)
+
+
 def p_value(log_p: float | None, value: float | None) -> str:
     """
     A p-value that is never 0, from its logarithm where that is known.

@@ -206,7 +206,7 @@ def test_what_is_missing_is_left_out_with_its_reason():
     text = " ".join("".join(page.itertext()).split())
 
     assert "Left out of this report" in text
-    assert "How the evidence grew: there were no earlier looks" in text
+    assert "How the evidence grew: no earlier look with an estimate was handed to the report." in text
     assert "How good both models are: the labelled rows were not handed to the report." in text
     assert "Where the requests went: the numbers of requests per stage were not recorded." in text
     assert not list(page.iter("figure"))
