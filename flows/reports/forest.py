@@ -143,7 +143,8 @@ def _line(decision: Decision, row: _Row, axis: Axis, last: str) -> str:
 def _said(finding: Finding, shown: Shown) -> str:
     own = absolute(finding) if shown.unit == PERCENT else None
     other = f'<br/><span class="soft">{html(effect_text(own))}</span>' if own is not None and own.unit else ""
-    return f"<b>{html(difference(shown.estimate) + shown.unit)}</b> <span class="interval">{html(interval_text(shown))}</span>{other}"
+    interval = f'<span class="interval">{html(interval_text(shown))}</span>'
+    return f"<b>{html(difference(shown.estimate) + shown.unit)}</b> {interval}{other}"
 
 
 def _verdict(finding: Finding) -> str:

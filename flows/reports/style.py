@@ -63,7 +63,8 @@ svg text.soft { fill: var(--soft) }
 .rule.phase { stroke: var(--wait); stroke-width: 1.2; stroke-dasharray: 3 3 }
 .forest td, .forest th { vertical-align: middle; padding: .25rem .5rem } .forest td.bar { width: 32%; padding: 0 }
 .forest tr.head th { padding-top: 1.1rem; color: var(--soft); font-weight: 600 }
-.forest td.effect { font-size: .87rem; min-width: 11.5rem } .interval { display: inline-block } .forest td:last-child { white-space: nowrap }
+.forest td.effect { font-size: .87rem; min-width: 11.5rem } .interval { display: inline-block }
+.forest td:last-child { white-space: nowrap }
 .forest tbody th[scope=row] { min-width: 6.5rem; font-weight: 600 } .forest thead th { border-bottom-width: 2px }
 .forest .ruler td { border-bottom: 0 } .forest .zero { stroke: var(--ink); stroke-width: 1 }
 .forest .tick { stroke: var(--soft); stroke-width: 1 } .forest text { font-size: 11.5px }
