@@ -11,6 +11,7 @@ from scipy.special import betainc, betaln
 from flows.stats.checks import counts, finite, same_length, share
 from flows.stats.results import AlwaysValid, probability
 from flows.stats.sequential.discrete import Tally, interval
+from flows.stats.sequential.mixture import tuning
 
 Side = Literal["both", "better", "worse"]
 _SIGNS: dict[Side, int] = {"both": 0, "better": 1, "worse": -1}
@@ -49,6 +50,24 @@ def discordant_log_e(lost: int, won: int, a: float = 1.0, side: Side = "both") -
         return both
     ahead = betainc(a + lost, a + won, 0.5) if side == "better" else betainc(a + won, a + lost, 0.5)
     return both + math.log(2 * max(float(ahead), _TINY))
+
+
+def prior_for(discordant: float, *, alpha: float = 0.05) -> float:
+    """
+    Parameter of the Beta mixture that decides soonest around so many discordant pairs.
+
+    Args:
+        discordant: Number of discordant pairs by which you expect to decide, e.g. 6 % of 6,000 requests.
+        alpha: Error rate over all looks together.
+
+    Source:
+        arXiv 2103.06476, eq. 161, for the normal limit of the mixture.
+
+    Example:
+        >>> f"{prior_for(360):.2f}"
+        '22.68'
+    """
+    return 0.5 / tuning(alpha, discordant)
 
 
 def discordant_trace(
@@ -116,7 +135,7 @@ def discordant_pairs(
         lost, won: Discordant pairs that only the champion, only the challenger got right.
         pairs: All labelled pairs, concordant ones included.
         alpha: Error rate over all looks together.
-        a: As in `discordant_log_e`.
+        a: As in `discordant_log_e`; 1 suits large differences, `prior_for` small ones.
         side: "better" asks only whether the challenger is better, "worse" only whether it is worse; the
             interval is then open to the other side.
         highest_log_e: Highest log e-value at earlier looks; the p-value then never rises.
