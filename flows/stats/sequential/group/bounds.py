@@ -15,7 +15,7 @@ from flows.stats.sequential.group.walk import OPEN, Floats, Layer, Region, bound
 
 MAX_BOUND = 100.0
 MIN_GAIN = 1e-5
-_KEPT = 64
+_KEPT = 16
 
 
 class Walked(NamedTuple):

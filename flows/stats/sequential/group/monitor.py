@@ -60,6 +60,7 @@ class GroupLook:
         bound: Of z at this look, above and (two-sided) below.
         futility: Bound of z for futility; None when there is none here.
         observed: The plain estimate.
+        error: Its standard error; that which goes with z, where degrees of freedom were given.
         nominal_p: As if this look had been the only one; not to be judged by.
         spent: Share of alpha used up so far.
         next_bounds: Fraction of the horizon and bound at each planned look still to come.
@@ -81,6 +82,7 @@ class GroupLook:
     bound: float
     futility: float | None
     observed: float
+    error: float
     nominal_p: float
     spent: float
     next_bounds: tuple[tuple[float, float], ...]
@@ -179,6 +181,7 @@ def _report(design: GroupDesign, seen: _Seen, note: str) -> GroupLook:
         bound=taken.high[-1],
         futility=seen.futility,
         observed=look.estimate,
+        error=_error(look, z),
         nominal_p=probability(log_nominal(z, design.sided)),
         spent=min(design.alpha, design.sided * math.exp(taken.log_spent[-1])),
         next_bounds=() if finished else _next_bounds(design, taken.times, seen.spent_at),
@@ -316,6 +319,7 @@ def _nothing_yet(design: GroupDesign, looks: int) -> GroupLook:
         bound=math.inf,
         futility=None,
         observed=0.0,
+        error=math.inf,
         nominal_p=1.0,
         spent=0.0,
         next_bounds=tuple(zip(design.fractions, planned(design).high, strict=True)),

@@ -94,29 +94,33 @@ def test_looks_at_random_times_keep_alpha(spending):
 
 @pytest.mark.long
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("spending", [obrien_fleming(), pocock()])
 @pytest.mark.parametrize(
-    ("kind", "share", "n"),
+    ("kind", "share", "late", "early"),
     [
-        ("normal", 0.5, 2_000),
-        ("exponential", 0.5, 2_000),
-        ("bernoulli .5", 0.5, 2_000),
-        ("bernoulli .01", 0.5, 20_000),
-        ("bernoulli .002", 0.5, 100_000),
-        ("normal", 0.05, 4_000),
-        ("exponential", 0.05, 20_000),
-        ("bernoulli .5", 0.05, 20_000),
-        ("bernoulli .01", 0.05, 200_000),
-        ("bernoulli .002", 0.05, 1_000_000),
+        ("normal", 0.5, 2_000, 2_000),
+        ("exponential", 0.5, 2_000, 2_000),
+        ("bernoulli .5", 0.5, 2_000, 2_000),
+        ("bernoulli .01", 0.5, 20_000, 20_000),
+        ("bernoulli .002", 0.5, 100_000, 100_000),
+        ("normal", 0.05, 4_000, 4_000),
+        ("bernoulli .5", 0.05, 20_000, 20_000),
+        # Welch's normal approximation is the limit at 95/5, not the bounds: with 10 events in the small
+        # group at the first look Pocock's reaches .073, with 100 at the horizon O'Brien-Fleming's .0565.
+        ("exponential", 0.05, 20_000, 60_000),
+        ("bernoulli .01", 0.05, 400_000, 2_000_000),
+        ("bernoulli .002", 0.05, 2_000_000, 10_000_000),
     ],
 )
-def test_type_one_error_of_a_welch_test_on_real_data(kind, share, n, spending):
+@pytest.mark.parametrize("spending", [obrien_fleming(), pocock()])
+def test_type_one_error_of_a_welch_test_on_real_data(kind, share, late, early, spending):
+    n = early if spending == pocock() else late
     rng = np.random.default_rng(11)
     sizes = np.round(equal(10) * n).astype(int)
     bounds = efficacy_bounds(equal(10), spending=spending)
-    z = np.concatenate([welch(rng, kind, share, sizes, 500) for _ in range(40)])
+    z = np.concatenate([welch(rng, kind, share, sizes, 100) for _ in range(200)])
     found = crossed(z, bounds)
-    print(f"\n{kind} {share:.0%} n {n} {spending.family}: {found:.4f} of {z.shape[0]}")
+    once = crossed(z[:, -1:], stats.norm.isf(0.025))
+    print(f"\n{kind} {share:.0%} n {n} {spending.family}: {found:.4f} of {z.shape[0]} (one look {once:.4f})")
 
     assert found == pytest.approx(0.05, abs=0.006)
 
