@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from flows.reports.text import plain_number, signed
 
 SPAN = 1000  # a picture's inner units, from edge to edge
-_MOST = 1e300  # differences beyond would overflow
+_LEAST, _MOST = 1e-200, 1e300  # differences beyond would underflow or overflow
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _STEPS = (
     *(1, 5, 15, 30),
@@ -94,10 +94,10 @@ def spread(values: Iterable[float | None], *, pad: float = 0.06) -> tuple[float,
 def _opened(low: float, high: float) -> tuple[float, float]:
     """A range that is not empty: where all values are equal, some air around them."""
     low, high = max(low, -_MOST), min(high, _MOST)
-    least = 1e-9 * max(abs(low), abs(high), 1e-290)
+    least = max(1e-9 * max(abs(low), abs(high)), _LEAST)
     if high - low > least:
         return low, high
-    air = 0.5 * (abs(low) or 1.0)
+    air = 0.5 * abs(low) if abs(low) > _LEAST else 0.5
     return low - air, high + air
 
 

@@ -20,6 +20,7 @@ _TITLE, _MOST = "How the evidence grew", 300
 def running(evidence: Evidence | None, decision: Decision) -> Part:
     """Draw estimate and band over time, with the phases marked."""
     points = [p for p in evidence.trace if math.isfinite(p.at) and math.isfinite(p.estimate)] if evidence else []
+    points.sort(key=lambda p: p.at)
     if len(points) < 2:
         return Part(_TITLE, why=_why(decision, len(points)))
     name = (evidence.trace_metric if evidence else "") or decision.policy.metric
@@ -27,7 +28,7 @@ def running(evidence: Evidence | None, decision: Decision) -> Part:
     unit = PERCENT if ratio else measure_of(name).unit
     scale = 100.0 if unit in (PERCENT, POINTS) else 1.0
     kept = [_scaled(points[i], scale) for i in svg.thinned(len(points), _MOST)]
-    x = clock(kept[0].at, max(kept[-1].at, kept[0].at), most=5)
+    x = clock(kept[0].at, kept[-1].at, most=5)
     y = linear(*_range(kept), _axis_title(unit), signs=True, most=6)
     return Part(_TITLE, svg.figure(_heading(name), _picture(name, kept, x, y), _said(kept, unit, y), wide=True))
 

@@ -61,9 +61,10 @@ svg text.soft { fill: var(--soft) }
 .grid { stroke: var(--line); stroke-width: 1; opacity: .7 } .frame, .rule.zero { stroke: var(--soft); stroke-width: 1 }
 .rule.zero { stroke-width: 1.5; stroke: var(--ink) }
 .rule.phase { stroke: var(--wait); stroke-width: 1.2; stroke-dasharray: 3 3 }
-.forest td, .forest th { vertical-align: middle; padding: .25rem .5rem } .forest td.bar { width: 32%; padding: 0 }
+.forest td, .forest th { vertical-align: middle; padding: .25rem .5rem } .forest td.bar { width: 30%; padding: 0 }
 .forest tr.head th { padding-top: 1.1rem; color: var(--soft); font-weight: 600 }
-.forest td.effect { font-size: .87rem; min-width: 11.5rem } .interval { display: inline-block }
+.forest td.effect { font-size: .86rem; min-width: 13.2rem }
+.interval { display: inline-block }
 .forest td:last-child { white-space: nowrap }
 .forest tbody th[scope=row] { min-width: 6.5rem; font-weight: 600 } .forest thead th { border-bottom-width: 2px }
 .forest .ruler td { border-bottom: 0 } .forest .zero { stroke: var(--ink); stroke-width: 1 }
@@ -79,13 +80,14 @@ circle.good { fill: var(--good) } circle.bad { fill: var(--bad) } circle.open { 
 """
 
 _PHONE = """
-@media screen and (max-width: 44rem) {
+@media screen and (max-width: 50rem) {
   main { padding: 1rem .9rem 3rem } h1 { font-size: 1.3rem } .verdict { padding: .8rem .9rem }
   .verdict strong { font-size: 1.12rem }
   .forest thead { display: none } .phone { display: inline }
   .forest tr { display: grid; grid-template-columns: 1fr auto; border-bottom: 1px solid var(--line); padding: .5rem 0 }
   .forest tr.ruler { display: block; border: 0; padding: 0 0 .6rem } .forest tr.head { display: block; border: 0 }
-  .forest th, .forest td { border: 0; padding: 0 } .forest td.bar { grid-column: 1 / -1; width: auto; display: block }
+  .forest th, .forest td, .forest td.effect { border: 0; padding: 0; min-width: 0 }
+  .forest td.bar { grid-column: 1 / -1; width: auto; display: block }
   .forest th[scope=row] { order: -2; font-weight: 600 } .forest td:last-child { order: -1 }
   .forest td.number { text-align: left; font-size: .85rem; color: var(--soft); white-space: normal }
   .forest td.number::before { content: attr(data-head) " " } .forest td.effect { grid-column: 1 / -1 }

@@ -18,6 +18,7 @@ from reports_making import SAMPLES, binary_rows, holdout, regression, shadow, sp
 
 from flows.reports.decision import decision_markdown, decision_report
 from flows.reports.evidence import Arm, Evidence, TracePoint
+from flows.reports.style import STYLE
 from registry.records.verdict import Finding
 
 HOSTILE = {
@@ -275,3 +276,20 @@ def test_every_decision_has_a_page(findings, outcome, kind, trace):
     )
     parsed(html)
     decision_markdown(decision)
+
+
+def luminance(colour):
+    digits = colour if len(colour) == 6 else "".join(2 * c for c in colour)
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("behind", ["paper", "wash"])
+@pytest.mark.parametrize("letters", ["ink", "soft", "good", "bad", "wait", "mark"])
+def test_letters_stand_out_as_wcag_asks(scheme, behind, letters):
+    colours = dict(re.findall(r"--(\w+): #(\w+)", re.findall(r":root \{([^}]*)\}", STYLE)[scheme]))
+    dark, light = sorted(luminance(colours[name]) for name in (behind, letters))
+
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
