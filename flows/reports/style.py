@@ -100,6 +100,9 @@ _PAPER = """
   @page { size: A4; margin: 14mm }
   body { font-size: 10.5pt } main { max-width: none; padding: 0 } h2 { margin-top: 1.4rem; break-after: avoid }
   section.verdict, .glance, tr, li, figure { break-inside: avoid } thead { display: table-header-group }
+  table { font-size: 9pt } .forest { font-size: 8.5pt } .forest th, .forest td { padding: .1rem .3rem }
+  .forest td.effect, .forest tbody th[scope=row] { min-width: 0 } .forest td.effect { font-size: 8pt }
+  .forest td.bar { width: 33% } .scroll td, .scroll th { min-width: 4.6em; padding: .2rem .35rem }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact } .scroll { overflow: visible }
 }
 """
