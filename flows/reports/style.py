@@ -102,7 +102,7 @@ _PAPER = """
   section.verdict, .glance, tr, li, figure { break-inside: avoid } thead { display: table-header-group }
   table { font-size: 9pt } .forest { font-size: 8.5pt } .forest th, .forest td { padding: .1rem .3rem }
   .forest td.effect, .forest tbody th[scope=row] { min-width: 0 } .forest td.effect { font-size: 8pt }
-  .forest td.bar { width: 33% } .scroll td, .scroll th { min-width: 4.6em; padding: .2rem .35rem }
+  .forest td.bar { width: 33% } .scroll td, .scroll th { min-width: 5.9em; padding: .2rem .35rem }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact } .scroll { overflow: visible }
 }
 """
