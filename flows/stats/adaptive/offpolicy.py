@@ -140,15 +140,13 @@ def arm_difference(
         self_normalised, clip, confidence: As of `policy_value`.
 
     Returns:
-        `terms` are a martingale difference sequence around the difference: give their
-        moments to `flows.stats.sequential.asymptotic.paired_sequence` to look at any time.
+        For one look. To look at any time, see `sequences.bounded_difference_sequence`.
 
     Raises:
         ValueError: As `policy_value`.
 
     Source:
-        As `policy_value`. Any time: Waudby-Smith, Wu, Ramdas, Karampatziakis, Mineiro (2022),
-        arXiv 2210.10768, section 4.
+        As `policy_value`.
 
     Example:
         >>> seen = arm_difference([1, 0, 1, 1], [1, 0, 0, 1], [0.5, 0.5, 0.5, 0.25])

@@ -135,7 +135,7 @@ def _integrated(champion: Belief, challenger: Belief, threshold: float, relative
                 lambda d, tail=tail: _above(champion, challenger, shift=d) - tail,
                 estimate - 40 * spread,
                 estimate + 40 * spread,
-                xtol=1e-14 * spread + 1e-300,
+                xtol=1e-10 * spread + 1e-300,
             )
         )
         for tail in ((1 + confidence) / 2, (1 - confidence) / 2)
