@@ -1,47 +1,200 @@
-"""`understudy compare`: two registered versions on the newest labelled rows."""
+"""`understudy compare`: two versions live or on a table, or two files of predictions."""
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from flows.cli.office import opened_registry, run_flow, version_of
-from flows.cli.options import AsOf, Json, Model, example, moment
+from flows.cli.office import config_of, opened_registry, run_flow, settings, version_of
+from flows.cli.options import AsOf, Json, example, moment
 from flows.cli.screen import print_json
 from flows.errors import ConfigError
 
 if TYPE_CHECKING:
+    from flows.comparison.cases import Case
+    from registry.records.verdict import Decision
+    from registry.records.version import ModelVersion
     from registry.store.registry import Registry
 
 FINDING = 1
+_WHAT = "Nothing was compared."
+Names = tuple[str, str | None, str | None]  # model, champion, challenger
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=example("understudy compare churn --challenger v1.2.0"))(compare)
+    app.command(
+        epilog=example(
+            "understudy compare --champion old.parquet --challenger new.parquet --key customer --label left",
+            "understudy compare --champion a.csv --challenger b.csv --unpaired --metric revenue --covariate spent",
+            "understudy compare churn --challenger v1.2.0",
+            "understudy compare churn --champion v1.0.0 --challenger v1.1.0 --data newest.csv",
+        )
+    )(compare)
 
 
 def compare(
-    model: Model,
+    model: Annotated[
+        str | None, typer.Argument(help="Name of the model; not needed for files.", metavar="MODEL", show_default=False)
+    ] = None,
     *,
-    challenger: Annotated[str | None, typer.Option(help="The newest other version if absent.")] = None,
-    champion: Annotated[str | None, typer.Option(help="The version in production if absent.")] = None,
+    champion: Annotated[
+        str | None, typer.Option(help="A version, or a file of its predictions; the one in production if absent.")
+    ] = None,
+    challenger: Annotated[
+        str | None, typer.Option(help="A version, or a file of its predictions; the newest other one if absent.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Table whose rows both versions score, without any server.")] = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all-rows", help="With --data: also rows as old as those they learned from.")
+    ] = False,
+    label: Annotated[str | None, typer.Option(help="Files: column of the label.")] = None,
+    score: Annotated[str | None, typer.Option(help="Files: column of the score, or predicted value.")] = None,
+    key: Annotated[str | None, typer.Option(help="Files: column that says whom a row is about.")] = None,
+    time: Annotated[str | None, typer.Option(help="Files: column of the time.")] = None,
+    segment: Annotated[list[str] | None, typer.Option(help="Files: column whose levels are shown; repeatable.")] = None,
+    kpi: Annotated[list[str] | None, typer.Option(help="Files: column of a KPI to show; repeatable.")] = None,
+    covariate: Annotated[str | None, typer.Option(help="Files: column known before the test (CUPED).")] = None,
+    unpaired: Annotated[bool, typer.Option("--unpaired", help="Files: different callers, as in an A/B test.")] = False,
+    shared: Annotated[bool, typer.Option("--shared", help="Files: compare only keys that are in both.")] = False,
+    share: Annotated[
+        float | None, typer.Option(help="Files: planned share of the challenger; checks the split.")
+    ] = None,
+    task: Annotated[
+        Literal["binary", "regression"] | None, typer.Option(help="Files: seen by the labels if absent.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Files: primary metric or KPI column; auc or rmse if absent.")
+    ] = None,
+    direction: Annotated[
+        Literal["higher", "lower"] | None, typer.Option(help="Files: which way a KPI is better; higher if absent.")
+    ] = None,
+    goal: Annotated[list[str] | None, typer.Option(help="Files: another metric to win by; repeatable.")] = None,
+    guardrail: Annotated[
+        list[str] | None,
+        typer.Option(help="Files: METRIC:MARGIN that must not be lost, or METRIC:MARGIN:absolute; repeatable."),
+    ] = None,
+    rule: Annotated[
+        Literal["superiority", "non_inferiority"] | None, typer.Option(help="Files: better, or not worse by --margin.")
+    ] = None,
+    margin: Annotated[float | None, typer.Option(help="Files: tolerated share of the loss; 0.02 if absent.")] = None,
+    min_improvement: Annotated[
+        float | None, typer.Option(help="Files: smallest relative gain that needs no people; 2 % of AUC, else 5 %.")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="Files: error rate; 0.05 if absent.")] = None,
+    method: Annotated[
+        Literal["fixed", "always_valid", "group_sequential"] | None,
+        typer.Option(help="Files, unpaired: looked at once (default), at any time, or --looks times until --horizon."),
+    ] = None,
+    looks: Annotated[int | None, typer.Option(help="Files: planned looks.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Files: planned rows of both together.")] = None,
+    min_rows: Annotated[int | None, typer.Option(help="Files: fewer rows promote nothing; 200, unpaired 100.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the HTML report there.")] = None,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """Test two versions on the same newest labelled rows; exit code 1 unless the challenger should be promoted."""
+    """
+    Which model is better? Exit code 1 unless the challenger should be promoted.
+
+    Two files of predictions (CSV or Parquet) need no server, no registry and no configuration: rows are matched by
+    key, or taken as different callers when no key is in both. Two versions are compared on the newest labelled live
+    rows, or on the table given by --data.
+    """
+    from flows.cli.comparing import Words
+
+    words = Words(**{name: value for name, value in locals().items() if name in Words.__dataclass_fields__})
+    at = moment(as_of) if as_of else None
+    if words.means_files():
+        found = _files(words, at)
+    else:
+        words.refuse_file_options()
+        if model is None:
+            raise ConfigError(_WHAT, "Neither MODEL nor two files were given.", "See `understudy compare --help`.")
+        names = (model, champion, challenger)
+        found = _table(names, data, report, at, all_rows=all_rows) if data else _live(names, report, at)
+    _answer(found, as_json=as_json)
+
+
+def _answer(found: "Decision", *, as_json: bool) -> None:
+    from flows.cli.verdict import show_verdict
+
+    print_json(found) if as_json else show_verdict(found)
+    if found.outcome != "promote":
+        raise typer.Exit(FINDING)
+
+
+def _files(words: Any, at: datetime | None) -> "Decision":
+    from flows.comparison.cases import judge_case
+    from flows.comparison.predictions import case_of_files, without_probabilities
+
+    made = case_of_files(words.ask(at))
+    found = judge_case(made.case)
+    if made.ranks_only:
+        found = without_probabilities(found)
+    _write(words.report, found, None if made.ranks_only else made.case)
+    return found
+
+
+def _table(names: Names, data: Path, report: Path | None, at: datetime | None, *, all_rows: bool) -> "Decision":
+    from flows.comparison.cases import judge_case
+    from flows.comparison.tables import case_of_table
+    from flows.data import read_table
+    from flows.rollout.begin import configured_policy
+    from registry.artifacts import ArtifactStore
+
+    table, (model, champion, challenger) = read_table(data), names
+    with opened_registry(model) as registry:
+        _refuse_impossible(registry, model, challenger, champion)
+        ours, theirs = _versions(registry, model, champion, challenger)
+    artifacts = ArtifactStore(settings().models_dir)
+    config = config_of(model)
+    case = case_of_table(config, table, ours, theirs, artifacts, configured_policy(config), at=at, all_rows=all_rows)
+    found = judge_case(case)
+    _write(report, found, case)
+    return found
+
+
+def _live(names: Names, report: Path | None, at: datetime | None) -> "Decision":
     import msgspec
 
-    from flows.cli.decision import show_decision
     from registry.records.verdict import Decision
 
-    at = moment(as_of) if as_of else None
+    model, champion, challenger = names
     with opened_registry(model) as registry:
         _refuse_impossible(registry, model, challenger, champion)
     done = run_flow("flows.comparison.compare.compare", model=model, challenger=challenger, champion=champion, as_of=at)
     found = msgspec.convert(done, Decision)
-    print_json(found) if as_json else show_decision(found)
-    if found.outcome != "promote":
-        raise typer.Exit(FINDING)
+    _write(report, found, None)
+    return found
+
+
+def _write(path: Path | None, found: "Decision", case: "Case | None") -> None:
+    """The report, whole or not at all."""
+    if path is None:
+        return
+    from flows.comparison.evidence import group_evidence, holdout_evidence
+    from flows.comparison.groups import GroupCase
+    from flows.comparison.rows import HoldoutCase
+    from flows.reports.decision import decision_report
+
+    evidence = holdout_evidence(case) if isinstance(case, HoldoutCase) and case.rows.n else None
+    page = decision_report(found, group_evidence(case) if isinstance(case, GroupCase) else evidence)
+    draft = path.with_name(f".{path.name}.tmp")
+    draft.write_text(page, encoding="utf-8")
+    draft.replace(path)
+
+
+def _versions(
+    registry: "Registry", model: str, champion: str | None, challenger: str | None
+) -> "tuple[ModelVersion, ModelVersion]":
+    """As named; else the one in production, and the newest other one."""
+    installed = registry.champion(model)
+    ours = version_of(registry, model, champion) if champion else installed
+    assert ours is not None
+    if challenger:
+        return ours, version_of(registry, model, challenger)
+    return ours, next(one for one in registry.versions(model) if one.stage != "production")
 
 
 def _refuse_impossible(registry: "Registry", model: str, challenger: str | None, champion: str | None) -> None:
@@ -50,13 +203,13 @@ def _refuse_impossible(registry: "Registry", model: str, challenger: str | None,
 
     for version in filter(None, (challenger, champion)):
         version_of(registry, model, version)
-    what, versions, installed = "Nothing was compared.", registry.versions(model), registry.champion(model)
+    versions, installed = registry.versions(model), registry.champion(model)
     if installed is None and champion is None:
-        raise NotFound(what, f"{model} has no champion.", f"Train one: `understudy train {model}`.")
+        raise NotFound(_WHAT, f"{model} has no champion.", f"Train one: `understudy train {model}`.")
     if challenger is None and all(one.stage == "production" for one in versions):
-        raise NotFound(what, f"{model} has no version but its champion.", f"Train one: `understudy train {model}`.")
+        raise NotFound(_WHAT, f"{model} has no version but its champion.", f"Train one: `understudy train {model}`.")
     ours = champion or (installed.version if installed else None)
     if challenger is not None and challenger == ours:
         others = ", ".join(one.version for one in versions if one.version != ours) or "none"
         why = f"{challenger} is the champion and the challenger; other versions of {model}: {others}."
-        raise ConfigError(what, why, "Name two versions, by --challenger and --champion.")
+        raise ConfigError(_WHAT, why, "Name two versions, by --challenger and --champion.")

@@ -192,7 +192,7 @@ def group_design(q: Question) -> "GroupDesign":
     makers: dict[str, Callable[[], spending.Spending]] = {
         "obrien_fleming": spending.obrien_fleming,
         "pocock": spending.pocock,
-        "power": lambda: spending.power_family(3.0),
+        "power": lambda: spending.power_family(2.0),
         "hwang_shih_decani": lambda: spending.hwang_shih_decani(-4.0),
     }
     alpha, sides = _sided(q)

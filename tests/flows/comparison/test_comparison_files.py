@@ -1,0 +1,285 @@
+"""Two files of predictions: columns found, rows matched, and every mistake told with column, count and mend."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from flows.comparison.cases import judge_case
+from flows.comparison.files import Wanted, is_file
+from flows.comparison.groups import GroupCase
+from flows.comparison.predictions import Ask, case_of_files, without_probabilities
+from flows.comparison.rows import HoldoutCase
+from flows.errors import DataError
+from registry.records.policy import Guardrail
+
+N = 400
+RNG = np.random.default_rng(11)
+SIGNAL = RNG.normal(size=N)
+LABELS = (RNG.random(N) < 1 / (1 + np.exp(-SIGNAL))).astype(int)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def table(noise, **changes):
+    rng = np.random.default_rng(int(noise * 100) + 1)
+    columns = {
+        "id": [f"k{i}" for i in range(N)],
+        "label": LABELS,
+        "score": sigmoid(SIGNAL + noise * rng.normal(size=N)),
+        "country": np.where(np.arange(N) % 2, "de", "fr"),
+        "revenue": rng.gamma(2.0, 10.0, N),
+    }
+    return pl.DataFrame(columns | changes)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(name, frame):
+        path = tmp_path / name
+        frame.write_csv(path) if name.endswith(".csv") else frame.write_parquet(path)
+        return str(path)
+
+    return written
+
+
+@pytest.fixture
+def asked(write):
+    """The case of two tables."""
+
+    def ask(ours, theirs, **more):
+        return case_of_files(Ask(champion=write("a.parquet", ours), challenger=write("b.csv", theirs), **more))
+
+    return ask
+
+
+def said(ask, *args, **more):
+    with pytest.raises(DataError) as caught:
+        ask(*args, **more)
+    return str(caught.value)
+
+
+def test_rows_are_matched_by_key_whatever_their_order(asked):
+    straight = judge_case(asked(table(2), table(0)).case)
+    made = asked(table(2), table(0).sample(fraction=1.0, shuffle=True, seed=5))
+    mixed = judge_case(made.case)
+
+    assert isinstance(made.case, HoldoutCase)
+    assert made.match.how == "the same rows, matched by id"
+    assert mixed.findings == straight.findings
+    assert mixed.outcome == "promote"
+
+
+def test_without_a_key_the_same_order_and_labels_are_the_same_rows(asked):
+    made = asked(table(2).drop("id"), table(0).drop("id"))
+
+    assert made.match.how == "the same rows, in the same order"
+    assert judge_case(made.case).outcome == "promote"
+
+
+def test_keys_that_have_nothing_in_common_are_different_callers(asked):
+    made = asked(table(2), table(0, id=[f"other{i}" for i in range(N)]), metric="revenue", share=0.5)
+    found = judge_case(made.case)
+    primary = next(f for f in found.findings if f.role == "primary")
+    theirs = stats.ttest_ind(table(0)["revenue"], table(2)["revenue"], equal_var=False)
+
+    assert isinstance(made.case, GroupCase)
+    assert found.kind == "split"
+    assert primary.p_value == pytest.approx(theirs.pvalue, rel=1e-9)
+    assert any(f.name.startswith("sample ratio") and f.p_value is not None for f in found.findings)
+
+
+def test_different_callers_need_no_label_for_a_kpi(asked):
+    ours, theirs = (pl.DataFrame({"spent": RNG.gamma(2, 10, n), "before": RNG.gamma(2, 10, n)}) for n in (300, 350))
+    found = judge_case(asked(ours, theirs, metric="spent", pairing="unpaired", columns=Wanted(covariate="before")).case)
+
+    assert found.findings[0].metric == "spent"
+    assert "CUPED" in found.findings[0].method
+
+
+def test_keys_in_part_of_both_files_name_column_count_and_mend(asked):
+    theirs = table(0, id=[f"k{i}" for i in range(100, N + 100)])
+    told = said(asked, table(2), theirs)
+
+    assert "column id: 300 keys are in both files, 100 only in a.parquet and 100 only in b.csv" in told
+    assert "--shared" in told
+    assert "--unpaired" in told
+    made = asked(
+        table(2), table(0, id=[f"k{i}" for i in range(100, N + 100)], label=np.roll(LABELS, -100)), pairing="shared"
+    )
+    assert made.match.left_out == (100, 100)
+    assert made.case.rows.n == 300
+    assert "left out: 100 of a.parquet, 100 of b.csv" in made.case.identities["rows"]
+
+
+def test_one_key_in_both_arms_of_a_split_is_refused(asked):
+    theirs = table(0, id=["k7", *(f"other{i}" for i in range(1, N))])
+
+    assert "column id: 1 keys are in both a.parquet and b.csv (k7)" in said(asked, table(2), theirs, pairing="unpaired")
+
+
+def test_a_row_has_one_label(asked):
+    other = LABELS.copy()
+    other[:7] = 1 - other[:7]
+    told = said(asked, table(2), table(0, label=other))
+
+    assert "column label: 7 of 400 rows have another label in b.csv than in a.parquet, e.g. id k0" in told
+
+
+def test_all_mistakes_of_both_files_are_told_at_once(asked):
+    score = table(0)["score"].to_numpy().copy()
+    score[:3] = np.nan
+    labels = LABELS.astype(float)
+    labels[:5] = 2
+    told = said(
+        asked,
+        table(2, score=np.where(np.arange(N) == 9, np.inf, 0.5)),
+        table(0, score=score, label=labels),
+        kpis=("profit",),
+        columns=Wanted(segments=("city",)),
+    )
+
+    assert "column score of a.parquet: 1 of 400 values is missing, NaN or infinite" in told
+    assert "column score of b.csv: 3 of 400 values are missing, NaN or infinite" in told
+    assert "column label of b.csv: 5 of 400 values are neither 0 nor 1" in told
+    assert "a.parquet has no column 'profit' for --kpi (it has id, label, score, country, revenue)" in told
+    assert "b.csv has no column 'city' for --segment" in told
+    assert "column label: 5 of 400 rows have another label" in told or "neither 0 nor 1" in told
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "mistake"),
+    [
+        (lambda t: t.drop("label"), lambda t: t.drop("label"), "no column that looks like a label"),
+        (lambda t: t.drop("score"), lambda t: t, "a.parquet has no column that looks like a score (it has id, label,"),
+        (lambda t: t.drop("id"), lambda t: t, "b.csv has the key id, a.parquet has none"),
+        (lambda t: t.drop("id"), lambda t: t.drop("id").head(90), "a.parquet has 400 rows, b.csv 90, and no key"),
+        (lambda t: t, lambda t: pl.concat([t, t.head(3)]), "column id: 3 keys come more than once in b.csv"),
+        (
+            lambda t: t.with_columns(label=pl.lit("yes")),
+            lambda t: t,
+            "column label of a.parquet holds text ('yes'), not numbers",
+        ),
+        (
+            lambda t: t.with_columns(id=pl.when(pl.int_range(pl.len()) > 3).then("id")),
+            lambda t: t,
+            "column id of a.parquet: 4 of 400 values are without a key",
+        ),
+        (
+            lambda t: t.with_columns(time=pl.lit("soon")),
+            lambda t: t,
+            "column time of a.parquet: 400 of 400 values are no time",
+        ),
+        (
+            lambda t: t.drop("id"),
+            lambda t: t.drop("id").sample(fraction=1.0, shuffle=True, seed=1),
+            "are they the same rows? name a --key, or --unpaired",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_a_mend(asked, ours, theirs, mistake):
+    assert mistake in said(asked, ours(table(2)), theirs(table(0)))
+
+
+@pytest.mark.parametrize(
+    ("more", "mistake"),
+    [
+        ({"metric": "rmse", "task": "binary"}, "metric rmse does not belong to binary labels"),
+        ({"metric": "profit"}, "no column 'profit' for --metric (known without a column: auc, accuracy"),
+        ({"goals": ("profit",)}, "no column 'profit' for --goal"),
+        ({"guardrails": (Guardrail(metric="profit", margin=0.1),)}, "no column 'profit' for --guardrail"),
+        ({"guardrails": (Guardrail(metric="brier", margin=-1),)}, "margin -1"),
+        ({"policy": {"alpha": 2}}, "alpha 2 is not between 0 and 0.5"),
+        ({"columns": Wanted(covariate="revenue")}, "--covariate takes variance out of KPIs of different callers"),
+        ({"share": 0.5}, "--share is the planned split of different callers"),
+        ({"columns": Wanted(label="y")}, "a.parquet has no column 'y' for --label"),
+    ],
+)
+def test_what_was_asked_wrongly_is_told(asked, more, mistake):
+    assert mistake in said(asked, table(2), table(0), **more)
+
+
+def test_columns_are_found_by_their_usual_names(asked):
+    names = {"label": "y_true", "score": "Prediction", "id": "customer_id"}
+    made = asked(table(2).rename(names), table(0).rename(names))
+
+    assert judge_case(made.case).outcome == "promote"
+
+
+def test_the_label_may_be_in_one_file_alone(asked):
+    made = asked(table(2), table(0).drop("label"))
+
+    assert judge_case(made.case).outcome == "promote"
+
+
+def test_rows_of_one_key_are_matched_by_time_or_order_and_count_once(asked):
+    keys = [f"k{i // 4}" for i in range(N)]
+    ours, theirs = (table(noise, id=keys).with_columns(time=pl.int_range(pl.len()) * 1.0) for noise in (2, 0))
+    by_time = asked(ours, theirs.sample(fraction=1.0, shuffle=True, seed=2))
+    by_order = asked(ours.drop("time"), theirs.drop("time"))
+
+    assert judge_case(by_time.case).findings[0] == judge_case(by_order.case).findings[0]
+    assert by_time.case.rows.repeated
+
+
+def test_regression_is_seen_by_its_labels(asked):
+    y = RNG.normal(20, 5, N)
+    ours, theirs = (table(noise, label=y, score=y + noise * RNG.normal(size=N)) for noise in (2, 1))
+    found = judge_case(asked(ours, theirs).case)
+
+    assert found.policy.metric == "rmse"
+    assert found.outcome == "promote"
+
+
+def test_scores_that_are_no_probabilities_are_ranked_only(asked):
+    ours, theirs = (table(noise, score=SIGNAL + noise * np.random.default_rng(4).normal(size=N)) for noise in (2, 0))
+    made = asked(ours, theirs)
+    found = without_probabilities(judge_case(made.case))
+
+    assert made.ranks_only
+    assert found.outcome == "promote"
+    assert {f.metric for f in found.findings if f.estimate is not None} == {"auc"}
+    assert set(found.metrics["champion"]) == {"auc"}
+    assert "has values outside 0 to 1, but brier needs probabilities" in said(asked, ours, theirs, metric="brier")
+
+
+def test_the_same_files_give_the_same_bytes_and_other_ones_another_id(asked):
+    first, second = (judge_case(asked(table(2), table(0)).case) for _ in range(2))
+    third = judge_case(asked(table(2), table(0, revenue=1.0)).case)
+
+    assert first.to_json() == second.to_json()
+    assert third.id != first.id
+    assert first.identities["policy"] == first.policy.digest()
+
+
+def test_what_means_a_file_and_what_a_version(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain").write_text("x")
+
+    assert [is_file(name) for name in ("a.csv", "b.PARQUET", "plain", "v1.0.0", None)] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_swapping_the_files_turns_the_effect_around(tmp_path_factory, seed):
+    folder = tmp_path_factory.mktemp("swap")
+    rng = np.random.default_rng(seed)
+    paths = []
+    for name in "ab":
+        paths.append(str(folder / f"{name}.parquet"))
+        table(1, score=rng.random(N)).write_parquet(paths[-1])
+    there = judge_case(case_of_files(Ask(champion=paths[0], challenger=paths[1])).case).findings[0]
+    back = judge_case(case_of_files(Ask(champion=paths[1], challenger=paths[0])).case).findings[0]
+
+    assert there.estimate == pytest.approx(-back.estimate, abs=1e-12)
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=1e-12)
