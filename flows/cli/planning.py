@@ -294,7 +294,7 @@ def _title(asked: Asked) -> str:
 
 
 def _asked(asked: Asked) -> dict[str, object]:
-    from flows.stats.planning.adjusting import guardrail_power
+    from flows.stats.multiplicity import guardrail_power
 
     sign = -1 if asked.lower_is_better else 1
     found: dict[str, object] = {asked.metric: asked.baseline}

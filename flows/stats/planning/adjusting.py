@@ -1,7 +1,5 @@
 """What makes a sample worth more or less than its number of rows."""
 
-from flows.stats.checks import share
-
 
 def design_effect(size: float, icc: float, *, variation: float = 0.0) -> float:
     """
@@ -46,27 +44,3 @@ def covariate_factor(correlation: float) -> float:
     if not -1 < correlation < 1:
         raise ValueError(f"correlation is {correlation}; it must lie strictly between -1 and 1")
     return 1 - correlation**2
-
-
-def guardrail_power(power: float, guardrails: int) -> float:
-    """
-    Power that each metric needs so that all of them pass together with *power*.
-
-    Guardrails need no smaller alpha: a challenger is promoted only if every one passes.
-
-    Args:
-        power: Wanted of the whole decision.
-        guardrails: How many metrics must not become worse, besides the primary one.
-
-    Source:
-        Schultzberg, Ankargren, Franberg (2024), arXiv 2402.11609, section 4; as
-        spotify-confidence's `add_adjusted_power`.
-
-    Example:
-        >>> f"{guardrail_power(0.8, 3):.2f}"
-        '0.95'
-    """
-    share("power", power)
-    if guardrails < 0 or guardrails != int(guardrails):
-        raise ValueError(f"guardrails is {guardrails}; it is a count")
-    return 1 - (1 - power) / (guardrails + 1)

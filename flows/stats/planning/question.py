@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from flows.stats.planning.adjusting import guardrail_power
+from flows.stats.multiplicity import guardrail_power
 
 Kind = Literal["rate", "mean", "area"]
 SpendingName = Literal["obrien_fleming", "pocock", "power", "hwang_shih_decani"]

@@ -10,7 +10,8 @@ from scipy import stats
 from statsmodels.stats.power import GofChisquarePower, TTestIndPower, TTestPower
 from statsmodels.stats.proportion import power_proportions_2indep, samplesize_proportions_2indep_onetail
 
-from flows.stats.planning.adjusting import covariate_factor, design_effect, guardrail_power
+from flows.stats.multiplicity import guardrail_power
+from flows.stats.planning.adjusting import covariate_factor, design_effect
 from flows.stats.planning.areas import area_n, area_power, area_variance, two_areas_n, two_areas_power
 from flows.stats.planning.discordant import discordant_n, discordant_power, independent_discordance
 from flows.stats.planning.means import (
