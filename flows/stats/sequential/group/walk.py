@@ -46,17 +46,11 @@ class Layer(NamedTuple):
         time: Information so far.
         nodes: Points of the region.
         mass: Weights times the chance of not having left before, given the node.
-        edge: Lowest point of the quadrature; what an open region has below it counts as not left.
-        is_open: Whether the region reaches down to -inf.
-        smooth: Distance over which the chance of not having left may change.
     """
 
     time: float
     nodes: Floats
     mass: Floats
-    edge: float
-    is_open: bool
-    smooth: float
 
 
 def enter(before: Layer | None, region: Region, next_time: float, *, reach: float = OPEN) -> Layer:
@@ -67,20 +61,19 @@ def enter(before: Layer | None, region: Region, next_time: float, *, reach: floa
         before: Layer of the look before; None at the first.
         region: Of this look.
         next_time: Of the look after; decides how fine the quadrature must be.
-        reach: Standard deviations below 0 at which the quadrature of an open region begins.
+        reach: Standard deviations below 0 at which the quadrature of an open region begins; what is
+            below has no weight under drifts near 0.
 
     Source:
         Jennison and Turnbull (2000), Group Sequential Methods, ch. 19.2, with Gauss-Legendre
         panels in place of Simpson's rule and a bridge in place of the increment.
     """
     time = region.time
-    is_open = math.isinf(region.low)
-    edge = min(region.high, 0.0) - reach * math.sqrt(time) if is_open else region.low
-    smooth = math.inf if before is None else math.sqrt(time / before.time * (time - before.time))
+    low = min(region.high, 0.0) - reach * math.sqrt(time) if math.isinf(region.low) else region.low
     step = math.sqrt(time / next_time * (next_time - time))
-    nodes, weights = _panels(edge, region.high, min(step, smooth))
+    nodes, weights = _panels(low, region.high, step if before is None else min(step, _spread(before, time)))
     mass = weights if before is None else weights * _stayed(before, time, nodes)
-    return Layer(time, nodes, mass, edge, is_open, smooth)
+    return Layer(time, nodes, mass)
 
 
 def log_above(before: Layer | None, time: float, bound: float, drift: float = 0.0) -> float:
@@ -125,17 +118,16 @@ def _panels(low: float, high: float, scale: float) -> tuple[Floats, Floats]:
 
 def _stayed(before: Layer, time: float, points: Floats) -> Floats:
     """Chance of not having left before, given the point at *time*: a bridge from the layer before."""
-    spread = math.sqrt(before.time / time * (time - before.time))
+    spread = _spread(before, time)
     centres = points * (before.time / time)
     if points.size * before.nodes.size <= _SMALL:
-        stayed = _bridge(before.nodes, before.mass, centres, spread)
-    else:
-        stayed = np.concatenate(
-            [_near(before, centres[i : i + POINTS], spread) for i in range(0, centres.size, POINTS)]
-        )
-    if before.is_open:
-        stayed += special.ndtr((before.edge - centres) / spread)
-    return stayed
+        return _bridge(before.nodes, before.mass, centres, spread)
+    return np.concatenate([_near(before, centres[i : i + POINTS], spread) for i in range(0, centres.size, POINTS)])
+
+
+def _spread(before: Layer, time: float) -> float:
+    """Standard deviation of the point at the look before, given the one at *time*."""
+    return math.sqrt(before.time / time * (time - before.time))
 
 
 def _near(before: Layer, centres: Floats, spread: float) -> Floats:

@@ -184,6 +184,15 @@ def test_thirty_looks_agree_with_the_slow_recursion_within_1e_9(sided):
     assert spent == pytest.approx(0.05 / sided * equal(30) ** 2, abs=1e-9)
 
 
+def test_a_long_gap_after_looks_close_together_is_as_exact():
+    times = np.array([0.2, 0.2003, 0.2009, 1.0])
+
+    bounds = efficacy_bounds(times, spending=pocock())
+
+    spent = np.cumsum(simpson_crossing(times, bounds, sided=2, steps=1000))
+    assert spent == pytest.approx(0.025 * np.log(1 + (math.e - 1) * times), abs=1e-9)
+
+
 # ------------------------------------------------------------------ tiny error rates
 
 
@@ -307,6 +316,7 @@ def test_a_thousand_looks_are_finite_and_a_little_above_a_hundred():
 def test_looks_very_close_together_keep_the_error_rate():
     times = (0.5, 0.50001, 0.6, 0.600013, 1.0)
 
+    assert np.all(np.isfinite(efficacy_bounds(times, spending=pocock())))
     looks = walked(times, times, math.log(0.025), 2, pocock())
 
     assert math.fsum(up for up, _ in exits(looks)) == pytest.approx(0.025, rel=1e-10)

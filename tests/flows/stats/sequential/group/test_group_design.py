@@ -24,7 +24,9 @@ from flows.stats.sequential.group.design import (
     drift_needed,
     inflation,
     operating,
+    planned,
 )
+from flows.stats.sequential.group.futility import with_futility
 from flows.stats.sequential.group.spending import hwang_shih_decani, obrien_fleming, pocock, power_family
 
 
@@ -200,6 +202,20 @@ def test_futility_does_not_raise_the_type_one_error_and_saves_when_there_is_no_e
     assert operating(hopeful, 0.0).power < 0.025
     assert operating(hopeful, 0.0).expected < operating(plain, 0.0).expected
     assert drift_needed(hopeful) > drift_needed(plain)
+
+
+def test_futility_is_never_below_harm_nor_above_efficacy():
+    design = GroupDesign(horizon=1, spending=pocock(), futility=obrien_fleming(), fractions=equal(10))
+    plan = boundaries(design)
+
+    # O'Brien-Fleming type futility hardly spends at the first look, where Pocock's harm already stops.
+    assert plan.futility[0] == -plan.efficacy[0]
+    assert all(-up <= low <= up for low, up in zip(plan.futility, plan.efficacy, strict=True))
+
+    looks = planned(design)
+    overpowered = with_futility(looks, looks.times, math.log(0.2), 12.0, pocock())
+    assert overpowered.low[-1] == overpowered.high[-1]
+    assert len(overpowered.low) < 10
 
 
 @settings(max_examples=15, deadline=None)

@@ -47,6 +47,31 @@ def test_a_look_that_reaches_its_bound_stops_for_efficacy_and_its_mirror_image_f
     assert better.low > 0
 
 
+def test_a_bound_is_reached_at_its_value_and_not_below():
+    bound = monitor(PLAN, [look(400, 0.0)]).bound
+
+    assert monitor(PLAN, [Look(400, bound, 1.0)]).crossed == "efficacy"
+    assert monitor(PLAN, [Look(400, bound * (1 - 1e-9), 1.0)]).crossed is None
+
+
+@pytest.mark.parametrize("sided", [1, 2])
+def test_at_its_bound_the_interval_begins_at_zero(sided):
+    # At the first look p is the nominal one; at the last with nothing before, alpha itself.
+    design = GroupDesign(horizon=1000, sided=sided, alpha=0.04)
+
+    seen = monitor(design, [look(1000, stats.norm.isf(0.04 / sided) + 1e-9)])
+
+    assert seen.crossed == "efficacy"
+    assert seen.low == pytest.approx(0.0, abs=1e-8)
+    assert seen.p_value == pytest.approx(0.04, rel=1e-6)
+
+
+def test_at_the_horizon_there_is_no_futility():
+    seen = monitor(GroupDesign(horizon=1000, futility=power_family(2)), [look(500, 1.5), look(1000, -0.5)])
+
+    assert (seen.crossed, seen.futility, seen.finished) == (None, None, True)
+
+
 def test_a_one_sided_design_never_stops_for_harm():
     seen = monitor(GroupDesign(horizon=1000, sided=1), [look(400, -9.0)])
 
