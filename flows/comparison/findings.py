@@ -41,7 +41,7 @@ def p_text(log_p: float) -> str:
     """A p-value that never prints as 0."""
     if log_p >= math.log(1e-4):
         return f"p = {math.exp(log_p):.4f}"
-    return "p = 0 (no variance)" if math.isinf(log_p) else f"p = 10^{log_p / math.log(10):.1f}"
+    return "p beyond any number" if math.isinf(log_p) else f"p = 10^{log_p / math.log(10):.1f}"
 
 
 def seen(f: Finding) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from flows.comparison.findings import plain
+from flows.comparison.findings import p_text, plain
 from flows.stats.integrity.labels import missing_labels
 from flows.stats.integrity.simpson import simpson_check
 from flows.stats.integrity.srm import sample_ratio
@@ -49,11 +49,12 @@ def dealt(counts: Mapping[str, int], weights: Mapping[str, float]) -> Finding:
         weights: Planned weights in any unit.
     """
     seen = sample_ratio(counts, weights)
-    said = f"split of {seen.n} deviates by {seen.deviation:.2%} from the plan (always-valid p = {seen.p_value:.3g})"
+    said = f"split of {seen.n} deviates by {seen.deviation:.2%} from the plan (always-valid {p_text(seen.log_p)})"
+    said += f"; {seen.note}" if seen.note else ""
     passed = seen.p_value >= SRM_ALPHA
     repair = "" if passed else "a split that deals as planned: find out who is missing, and begin a new phase"
     found = plain("sample ratio", passed, said, seen.n, role="integrity", repair=repair)
-    return msgspec.structs.replace(found, p_value=seen.p_value, always_valid=True)
+    return msgspec.structs.replace(found, p_value=seen.p_value, log_p=seen.log_p, always_valid=True)
 
 
 def labels(phase: PhaseMetrics) -> list[Finding]:
@@ -67,7 +68,7 @@ def labels(phase: PhaseMetrics) -> list[Finding]:
     if seen.labelled == 0 or len(phase.variants) < 2:
         return []
     rates = ", ".join(f"{one.arm} {one.rate:.1%}" for one in seen.arms)
-    said = f"share of requests with a label: {rates} (always-valid p = {seen.p_value:.3g})"
+    said = f"share of requests with a label: {rates} (always-valid {p_text(seen.log_p)})"
     passed = True if seen.p_value >= SRM_ALPHA else None
     repair = "" if passed else "labels that arrive equally often in both arms: find out whose are missing"
     found = plain("label rates", passed, said, seen.n, role="integrity", repair=repair)
