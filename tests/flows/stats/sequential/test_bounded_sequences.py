@@ -126,18 +126,3 @@ def test_values_out_of_bounds_are_refused():
         betting_sequence([0.5], low=1, high=0)
     with pytest.raises(ValueError, match="against is 1"):
         betting_sequence([0.5], against=1.0)
-
-
-def alarms_of_equal_arms(runs: int, seed: int) -> dict[str, float]:
-    """Share of A/A runs that ever reject, looking after every value from the first."""
-    rng = np.random.default_rng(seed)
-    found = dict.fromkeys(("paired", "arms"), 0)
-    for _ in range(runs):
-        ours, theirs = rng.beta(0.5, 1.5, (2, 120))
-        found["paired"] += any(paired_betting_sequence(ours[:k], theirs[:k]).p_value <= 0.05 for k in range(1, 121))
-        found["arms"] += any(two_arm_betting_sequence(ours[:k], theirs[:k]).p_value <= 0.05 for k in range(20, 121, 50))
-    return {name: count / runs for name, count in found.items()}
-
-
-def test_equal_bounded_outcomes_are_rarely_told_apart():
-    assert max(alarms_of_equal_arms(30, 5).values()) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 30)
