@@ -28,7 +28,7 @@ def sized(question):
 def told(name, power, expected, design):
     print(f"{name}: planned {design.labels:,} ({design.expected:,}); power {power:.3f}, on average {expected:,.0f}")
     assert power == pytest.approx(0.8, abs=0.025)
-    assert expected == pytest.approx(design.expected, rel=0.03)
+    assert expected == pytest.approx(design.expected, rel=0.035)
 
 
 def test_one_look_at_discordant_rows_has_its_power():
