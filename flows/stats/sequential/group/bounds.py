@@ -124,7 +124,10 @@ def fixed_bounds(times: ArrayLike, low: ArrayLike, high: ArrayLike) -> Walked:
 
     Args:
         times: Shape (k,). Information at each look, increasing.
-        low, high: Shape (k,). Bounds of z; low may be -inf at every look.
+        low, high: Shape (k,). Bounds of z, low not above high; low may be -inf at every look.
+
+    Raises:
+        ValueError: If times do not increase, or bounds are missing, no numbers, or swapped.
 
     Example:
         Pocock's constant 2.413 for five looks (Jennison and Turnbull, table 2.1):
@@ -134,12 +137,21 @@ def fixed_bounds(times: ArrayLike, low: ArrayLike, high: ArrayLike) -> Walked:
         '0.0500'
     """
     when = increasing("times", times)
-    lower, upper = tuple(map(float, np.asarray(low))), tuple(map(float, np.asarray(high)))
+    lower, upper = _paired_bounds(len(when), np.asarray(low, dtype=np.float64), finite("high", high))
     layers = layers_between(when, lower, upper)
     spent = np.logaddexp.accumulate(
         [log_above(a, t, z * math.sqrt(t)) for a, t, z in zip(layers, when, upper, strict=True)]
     )
     return Walked(when, upper, lower, layers, tuple(map(float, spent)))
+
+
+def _paired_bounds(looks: int, low: Floats, high: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if not low.shape == high.shape == (looks,):
+        raise ValueError(f"{looks} looks have {low.size} low and {high.size} high bounds; give one of each per look")
+    bad = int(np.count_nonzero(~(low <= high)))
+    if bad:
+        raise ValueError(f"low is above high, or no number, at {bad} of {looks} looks; swap or fill them")
+    return tuple(map(float, low)), tuple(map(float, high))
 
 
 def layers_between(
@@ -206,6 +218,7 @@ def constant_shape(times: Sequence[float], *, shape: float, alpha: float = 0.05,
 
     Args:
         times: Fractions of the horizon, ending at 1.
+        shape: Delta of Wang and Tsiatis.
 
     Source:
         Wang and Tsiatis (1987), Biometrics 43:193-199; Jennison and Turnbull (2000), ch. 2.
@@ -218,7 +231,7 @@ def constant_shape(times: Sequence[float], *, shape: float, alpha: float = 0.05,
     """
     from scipy.optimize import brentq
 
-    form = np.asarray(times, dtype=np.float64) ** (shape - 0.5)
+    form = np.array(increasing("times", times)) ** (shape - 0.5)
     log_level = math.log(share("alpha", alpha)) - math.log(sides(sided))
 
     def excess(constant: float) -> float:
@@ -228,7 +241,8 @@ def constant_shape(times: Sequence[float], *, shape: float, alpha: float = 0.05,
 
     single = -float(special.ndtri_exp(log_level))
     most = -float(special.ndtri_exp(log_level - math.log(form.size)))
-    constant: float = brentq(excess, single * 0.999 / max(1.0, float(form.max())), most * 1.001, xtol=1e-12, rtol=1e-14)
+    ends = 0.999 * single / float(form.max()), 1.001 * most / float(form.min())
+    constant: float = brentq(excess, *ends, xtol=1e-12, rtol=1e-14)
     return constant * form
 
 

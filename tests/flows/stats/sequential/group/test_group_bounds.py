@@ -336,6 +336,28 @@ def test_times_that_are_no_numbers_are_refused():
         efficacy_bounds([0.5, math.nan], spending=pocock())
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "message"),
+    [
+        ([-2.0], [2.0, 2.0], "2 looks have 1 low and 2 high bounds"),
+        ([-2.0, 3.0], [2.0, 2.0], "low is above high, or no number, at 1 of 2 looks"),
+        ([-2.0, math.nan], [2.0, 2.0], "low is above high, or no number, at 1 of 2 looks"),
+        ([-2.0, -2.0], [2.0, math.inf], "high has 1 of 2 values that are NaN or infinite"),
+    ],
+)
+def test_bounds_that_make_no_region_are_refused(low, high, message):
+    with pytest.raises(ValueError, match=message):
+        fixed_bounds([0.5, 1.0], low, high)
+
+
+def test_wang_tsiatis_shapes_above_pocock_and_times_of_nothing():
+    high = constant_shape(equal(4), shape=0.8)
+
+    assert fixed_bounds(equal(4), -high, high).log_spent[-1] == pytest.approx(math.log(0.025), abs=1e-10)
+    with pytest.raises(ValueError, match="times: 1 of 2 looks"):
+        constant_shape([0.0, 1.0], shape=0.0)
+
+
 @pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, math.nan])
 def test_an_alpha_out_of_range_is_refused(alpha):
     with pytest.raises(ValueError, match="alpha is"):

@@ -104,6 +104,10 @@ def test_looks_at_other_times_get_the_bounds_of_those_times():
     assert [fraction for fraction, _ in seen.next_bounds] == [0.8, 1.0]
 
 
+def test_a_planned_look_that_is_practically_here_is_not_still_to_come():
+    assert [fraction for fraction, _ in monitor(PLAN, [look(399.9999, 0.5)]).next_bounds] == [0.6, 0.8, 1.0]
+
+
 def test_over_running_spends_what_is_left_with_the_information_really_there():
     n = np.array([205.0, 285.0, 393.0])
     design = GroupDesign(horizon=387, alpha=0.025, sided=1, spending=pocock(), fractions=(0.4, 0.7, 1.0))
