@@ -43,7 +43,7 @@ class Moments(NamedTuple):
             values: Shape (n,), finite.
 
         Raises:
-            ValueError: If a value is NaN or infinite.
+            ValueError: If a value is NaN or infinite, or too large to square.
 
         Source:
             Corrected two-pass algorithm: Chan, Golub, LeVeque (1983), Am. Stat. 37:242-247, eq. 1.7.
@@ -277,4 +277,10 @@ def _centred(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, flo
     mean_x, mean_y = float(x.mean()), float(y.mean())
     off_x, off_y = x - mean_x, y - mean_y
     slip = float(off_x.sum())
-    return mean_x + slip / x.size, float((off_x * off_y).sum()) - slip * float(off_y.sum()) / x.size
+    with np.errstate(over="ignore"):
+        products = float((off_x * off_y).sum())
+    if not math.isfinite(products):
+        raise ValueError(
+            f"values up to {max(np.abs(x).max(), np.abs(y).max()):.3g} are too large to square; rescale them"
+        )
+    return mean_x + slip / x.size, products - slip * float(off_y.sum()) / x.size

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 _TERMS = 20_000
 _FRACTIONS = 500
@@ -85,7 +85,7 @@ def log_two_sided_z(z: float) -> float:
         >>> f"{log_two_sided_z(1.959964):.4f} {log_two_sided_z(60.0):.1f}"
         '-2.9957 -1804.3'
     """
-    return min(0.0, math.log(2) + float(stats.norm.logsf(abs(z))))
+    return min(0.0, math.log(2) + float(special.log_ndtr(-abs(z))))
 
 
 def log_binomial_tail(few: int, n: int) -> float:
@@ -99,6 +99,8 @@ def log_binomial_tail(few: int, n: int) -> float:
     plain = float(special.bdtr(few, n, 0.5))
     if plain > 1e-290:
         return math.log(plain)
+    from scipy import stats
+
     # Terms fall at least as fast as those of a geometric series, so the last thousands are enough.
     return float(special.logsumexp(stats.binom.logpmf(np.arange(max(0, few - _TERMS), few + 1), n, 0.5)))
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from flows.stats.checks import counts, share
 from flows.stats.moments import Moments
@@ -285,6 +285,8 @@ def _score(champion: Share, challenger: Share, confidence: float, *, factor: boo
 
 def _end(beyond: Callable[[float], float], estimate: float, edge: float) -> float:
     """Where the statistic reaches its limit, from the estimate towards -1 or 1; there if it never does."""
+    from scipy import optimize
+
     last = edge * (1 - _EDGE)
     if (abs(estimate) >= abs(last) and estimate * edge > 0) or beyond(last) <= 0:
         return edge

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
+from scipy import special
 
 from flows.stats.checks import finite, same_length, share
 from flows.stats.moments import CoMoments
@@ -167,6 +167,8 @@ def _logit_ends(area: float, variance: float, limit: float) -> tuple[float, floa
 
 
 def _newcombe_ends(area: float, n1: int, n2: int, limit: float) -> tuple[float, float]:
+    from scipy import optimize
+
     size = (n1 + n2) / 2 - 1
 
     def beyond(true: float) -> float:
