@@ -7,7 +7,9 @@ import pytest
 
 from registry.store.registry import Registry
 from router.admin import admin_app
+from router.events import Observed, Predicted
 from router.keeper import Keeper
+from router.segments import SegmentWriter
 
 TOKEN = "Bearer secret"
 SAID = {"actor": "ann", "reason": "holiday"}
@@ -135,6 +137,41 @@ def test_a_rollback_to_what_is_no_version_changes_nothing(admin, registry, to):
 def test_a_body_that_is_no_json_changes_nothing(admin, registry, verb, body):
     assert admin.post(f"/v1/models/m/{verb}", content=body).status_code == 422
     assert len(registry.plans("m")) == 1
+
+
+def test_rows_and_metrics_are_those_asked_for(settings, admin):
+    row = {"model": "m", "features": {"x": 1.0}, "served": "champion", "assigned": "champion", "epoch": 1}
+    row |= {"assigned_version": "v1.0.0", "version": "v1.0.0", "enrolled": True, "reason": "bucket", "weight": 10**6}
+    row |= {"score": 0.5, "prediction": 1, "latency_ms": 1.0}
+    SegmentWriter(settings.events_dir, "worker").append(
+        [
+            Predicted(**row, id="p", key="a", time=0.0, phase="r-0001.0"),
+            Predicted(**row, id="q", key="a", time=100.0, phase="r-0001.1"),
+            *(Observed(model="m", id=f"o{i}", prediction_id=i, metric="label", value=1.0, time=100.0) for i in "pq"),
+        ]
+    )
+
+    def labelled(answer):
+        document = answer.json()
+        assert document["clock"] == 100.0
+        return [phase["variants"]["champion"]["units"].get("loss", {"n": 0})["n"] for phase in document["phases"]]
+
+    assert labelled(admin.post("/v1/models/m/sync")) == [1, 1]
+    assert labelled(admin.post("/v1/models/m/sync", params={"min_label_age": "0.5"})) == [1, 0]
+    assert labelled(admin.get("/v1/models/m/metrics", params={"min_label_age": "100.5"})) == [0, 0]
+    assert labelled(admin.get("/v1/models/m/metrics")) == [1, 1]
+    [line] = admin.get("/v1/models/m/rows", params={"phase": "r-0001.1"}).text.splitlines()
+    assert '"prediction_id":"q"' in line
+    assert '"weight":1000000' in line
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "1d", ""])
+@pytest.mark.parametrize(("method", "path"), [("GET", "metrics"), ("POST", "sync")])
+def test_the_least_age_of_a_label_is_in_seconds(admin, method, path, value):
+    answer = admin.request(method, f"/v1/models/m/{path}", params={"min_label_age": value})
+
+    assert answer.status_code == 422
+    assert answer.json()["why"].startswith(f"min_label_age is '{value}', expected")
 
 
 def test_everything_can_be_read_before_the_first_request(admin):

@@ -1,6 +1,7 @@
 """Whatever a challenger does, its caller gets the champion's answer in the same request."""
 
 import asyncio
+import dataclasses
 import itertools
 import threading
 import time
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from router_making import Constant, Raises, Scoring, snapshot_of
+from router_making import Constant, Raises, Scoring, plan_of, snapshot_of
 
 from router.decode import Row
 from router.predict import answer
@@ -182,3 +183,16 @@ def test_only_callers_of_the_champion_are_copied_to_shadows():
     copied = {event.id for event in events if event.shadows}
     assert copied == {event.id for event in events if event.served == "champion" and event.reason != "forced"}
     assert not {"p0", "p1"} & copied
+
+
+def test_the_propensity_of_a_variant_is_logged_where_it_was_drawn_also_if_another_one_served():
+    seen = snapshot_of(Raises(0.9))
+    plan = plan_of(share=300_000, forced={"challenger": ("k1",)}, enrolment=50)
+    events = ask(
+        dataclasses.replace(seen, plan=plan), [*ROWS, Row(key=None, features={"x": 0.0}, id="nobody", time=0.0)]
+    )
+
+    drawn = {(event.assigned, event.weight) for event in events if event.enrolled}
+    assert drawn == {("champion", 700_000), ("challenger", 300_000)}
+    assert {event.weight for event in events if not event.enrolled} == {None}
+    assert {event.reason for event in events if not event.enrolled} == {"forced", "holdout", "missing_key"}

@@ -54,10 +54,10 @@ class Index:
         self.ingest.catch_up()
         return self
 
-    def metrics(self, model: str = "m") -> ModelMetrics:
+    def metrics(self, model: str = "m", *, min_label_age: float = 0.0) -> ModelMetrics:
         self.reader.forget(self.ingest.dirty)
         self.ingest.dirty.clear()
-        return self.reader.model(model, 1)
+        return self.reader.model(model, 1, min_label_age=min_label_age)
 
     def joined(self, model: str = "m") -> list[tuple[str, str, float]]:
         query = "SELECT prediction_id, metric, value FROM outcomes WHERE model = ? ORDER BY 1, 2"

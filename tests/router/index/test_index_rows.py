@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from index_making import Index, observed, predicted, shadowed
 
 from registry.records.live import JoinedRow
-from router.index.rows import RowQuery, ndjson
+from router.index.rows import RowQuery, _sql, ndjson
 from router.index.schema import open_readonly
 
 
@@ -57,6 +57,42 @@ def test_rows_of_another_model_stay_apart_even_with_the_same_id(read):
     [row] = read("n")
 
     assert (row.prediction_id, row.outcomes, row.shadows) == ("p0", {}, {})
+
+
+def test_rows_of_one_phase_are_found_whatever_else_is_asked(tmp_path):
+    index = Index(tmp_path)
+    for number in range(12):
+        index.take(predicted(f"p{number}", time=float(number), phase=f"r.{number % 3}"))
+    index.take(
+        predicted("q", model="n", phase="r.1"), observed("o", prediction_id="p4"), observed("o1", prediction_id="p1")
+    )
+
+    def ids(**query):
+        lines = b"".join(ndjson(open_readonly(tmp_path / "index.sqlite"), "m", RowQuery(phase="r.1", **query)))
+        return [msgspec.json.decode(line)["prediction_id"] for line in lines.splitlines()]
+
+    assert ids() == ["p1", "p4", "p7", "p10"]
+    assert (ids(newest=2), ids(limit=1), ids(after=5)) == (["p7", "p10"], ["p1"], ["p7", "p10"])
+    assert (ids(labelled=True), ids(labelled=False, since=8.0)) == (["p1", "p4"], ["p10"])
+    assert [ids(since=4.0, until=10.0), ids(until=1.0)] == [["p4", "p7"], []]
+
+
+def test_rows_of_one_phase_need_no_sorting(tmp_path):
+    index = Index(tmp_path).take(predicted("p"))
+
+    plan = index.db.execute("EXPLAIN QUERY PLAN " + _sql("m", RowQuery(phase="first"))[0], ("m", "first", 0)).fetchall()
+
+    assert [step[3] for step in plan] == [
+        "SEARCH predictions USING INDEX predictions_by_phase (model=? AND phase=? AND rowid>?)"
+    ]
+
+
+def test_a_row_carries_the_propensity_of_its_variant_if_it_was_drawn(tmp_path):
+    Index(tmp_path).take(predicted("p", weight=900_000), predicted("q", reason="forced", enrolled=False))
+
+    lines = b"".join(ndjson(open_readonly(tmp_path / "index.sqlite"), "m", RowQuery())).splitlines()
+
+    assert [msgspec.json.decode(line, type=JoinedRow).weight for line in lines] == [900_000, None]
 
 
 def test_reading_on_from_the_last_sequence_leaves_nothing_out_and_repeats_nothing(read):
