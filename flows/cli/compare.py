@@ -113,13 +113,14 @@ def compare(
             raise ConfigError(_WHAT, "Neither MODEL nor two files were given.", "See `understudy compare --help`.")
         names = (model, champion, challenger)
         found = _table(names, data, report, at, all_rows=all_rows) if data else _live(names, report, at)
-    _answer(found, as_json=as_json)
+    _answer(found, report, as_json=as_json)
 
 
-def _answer(found: "Decision", *, as_json: bool) -> None:
+def _answer(found: "Decision", report: Path | None, *, as_json: bool) -> None:
     from flows.cli.verdict import show_verdict
 
-    print_json(found) if as_json else show_verdict(found)
+    kept = settings().reports_dir / found.report if found.report else None
+    print_json(found) if as_json else show_verdict(found, report or kept)
     if found.outcome != "promote":
         raise typer.Exit(FINDING)
 

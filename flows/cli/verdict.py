@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from flows.cli.screen import console, facts, say, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from registry.records.verdict import Decision, Finding
 
 _WIDE = 96
@@ -17,9 +19,15 @@ _SAYS = {
 }
 
 
-def show_verdict(found: "Decision") -> None:
-    """Verdict in a sentence, findings, sample flow, and what would change it."""
-    say(facts(_SAYS[found.outcome], _head(found)))
+def show_verdict(found: "Decision", report: "Path | None" = None) -> None:
+    """
+    Verdict in a sentence, findings, sample flow, and what would change it.
+
+    Args:
+        found: What was concluded.
+        report: Where its report is, if there is one.
+    """
+    say(facts(_SAYS[found.outcome], _head(found) | ({"report": report} if report else {})))
     measured = [f for f in found.findings if f.estimate is not None]
     if measured:
         wide = console().width >= _WIDE
@@ -43,7 +51,6 @@ def _head(found: "Decision") -> dict[str, object]:
         "compared": f"{found.challenger} against {found.champion}, on {rows or how}",
         "more rows needed": None if found.more_needed is None else f"about {found.more_needed:,}",
         "power": None if found.power is None else f"{found.power:.0%} for the improvement that the policy asks for",
-        "report": found.report,
         "decision": found.id,
     }
     return {name: value for name, value in known.items() if value is not None}
