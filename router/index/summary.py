@@ -193,9 +193,11 @@ def _quantiles(values: Floats) -> dict[str, float]:
 
 
 def _centred(values: Floats) -> tuple[float, Floats]:
+    """Mean, and deviations from it; from the first value on, so that equal ones deviate by nothing at all."""
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = float(values.mean())
-        return mean, values - mean
+        beyond = values - values[0]
+        mean = beyond.mean()
+        return float(values[0] + mean), beyond - mean
 
 
 def _sum(x: Floats, y: Floats) -> float:

@@ -1,7 +1,9 @@
 """Statistics by key, and of ripe labels, are what one gets by hand from the rows."""
 
 import math
+import re
 from collections import defaultdict
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_making import Index, observed, predicted, shadowed
 
-from registry.records.live import ModelMetrics, UnitMoments
+from registry.records.live import ModelMetrics, Moments, UnitMoments
 from router.index import schema
 from router.index.columns import units
 from router.index.metrics import MetricsReader
@@ -274,6 +276,15 @@ def test_an_offset_of_a_hundred_million_keeps_the_spread():
     assert moments(values + 1e8).m2 == pytest.approx(moments(values).m2, rel=1e-5)
 
 
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e8 + 0.1, -0.7])
+@pytest.mark.parametrize("n", [1, 3, 7, 100, 9999])
+def test_equal_values_have_no_variance_at_all(n, value):
+    found = unit_moments(np.arange(n), np.full(n, value))
+
+    assert moments(np.full(n, value)) == Moments(n=n, mean=value)
+    assert (found.mean_y, found.m2_y, found.co) == (value, 0.0, 0.0)
+
+
 @pytest.mark.parametrize("value", [1.7e308, -1.7e308, 1e200, 5e-324])
 def test_values_at_the_edge_of_numbers_still_make_a_document(index, value):
     index.take(
@@ -396,6 +407,22 @@ def test_what_is_kept_in_memory_never_changes_what_is_said(tmp_path_factory, ste
         assert index.reader._blocks._bytes <= most_bytes
         kept = index.reader._blocks._phases.values()
         assert index.reader._blocks._bytes == sum(block.size for phase in kept for block in phase.values())
+
+
+def test_the_document_shown_in_the_pages_is_a_real_one(index):
+    page = (Path(__file__).parents[3] / "docs" / "http-api.md").read_text()
+    [shown] = re.findall(r"```json\n(\{\"version\".*?)```", page, re.DOTALL)
+    index.take(
+        predicted("p", key="lead-17", time=0.0, score=0.5, latency_ms=0.25),
+        predicted("q", key="lead-17", time=1800.0, score=1.0, latency_ms=0.25),
+        predicted("r", key="lead-18", time=5400.0, score=0.75, latency_ms=0.25),
+        observed("1", prediction_id="p", value=1.0),
+        observed("2", prediction_id="q", value=0.0),
+        observed("3", prediction_id="q", metric="revenue", value=12.5),
+        observed("4", prediction_id="r", metric="revenue", value=7.5),
+    )
+
+    assert msgspec.json.decode(shown) == champion(index).to_dict()
 
 
 def test_a_document_of_an_older_router_is_still_read():
