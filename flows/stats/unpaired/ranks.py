@@ -111,8 +111,9 @@ def quantile_difference(
 
     Source:
         Deng, Knoblich, Lu (2018), KDD, section 4.2: variance of the share below, by key
-        with the delta method; the density from the order statistics at its limits.
-        Without keys: Price and Bonett (2002), J. Stat. Comput. Simul. 72:119-124.
+        with the delta method, or q (1 - q) / n without keys; the density from the order
+        statistics at its limits, as of medians in Price and Bonett (2002), J. Stat.
+        Comput. Simul. 72:119-124.
 
     Example:
         >>> fast, slow = np.arange(1.0, 1001.0), np.arange(1.0, 1001.0) + 20

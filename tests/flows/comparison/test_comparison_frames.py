@@ -8,7 +8,8 @@ import pytest
 
 from flows.comparison.frames import compare_frame
 from flows.errors import DataError
-from flows.stats.moments import Moments
+from flows.stats.moments import CoMoments, Moments
+from flows.stats.sequential.asymptotic import unit_sequence
 from flows.stats.unpaired.means import welch
 from flows.stats.unpaired.ratios import key_moments, ratio_moments
 
@@ -49,11 +50,25 @@ def test_requests_of_a_key_are_compared_by_key():
     sums = np.bincount(owner, weights=values("champion", "gain"))
 
     assert found.champion[0] == pytest.approx(key_moments(counts[counts > 0], sums[counts > 0]), rel=1e-9)
-    assert found.results.n.tolist() == [147, 147] or found.results.n[0] < 151
+    assert found.results.n[0] == min(arm["customer"].n_unique() for arm in TABLE.partition_by("arm"))
     rows = compare_frame(TABLE, variant="arm", metrics=["gain"], key=None)
     assert found.champion[0].mean == pytest.approx(rows.champion[0].mean, rel=1e-12)
     assert found.champion[0].error > 1.5 * rows.champion[0].error
     assert found.champion[1].error == pytest.approx(1 / math.sqrt(1000), rel=0.2)
+
+
+def test_the_always_valid_interval_is_that_of_the_sequence_by_key():
+    found = compare_frame(TABLE, variant="arm", metrics=["gain"], key="customer").results
+    arms = []
+    for arm in ("champion", "challenger"):
+        owner = TABLE.filter(pl.col("arm") == arm)["customer"].to_numpy()
+        counts, sums = np.bincount(owner), np.bincount(owner, weights=values(arm, "gain"))
+        arms.append(CoMoments.of(counts[counts > 0], sums[counts > 0]))
+    always = unit_sequence(*arms)
+
+    assert (found.always_low[0], found.always_high[0], found.always_log_p[0]) == pytest.approx(
+        (always.low, always.high, always.log_p), rel=1e-6
+    )
 
 
 def test_ratios_of_columns():

@@ -65,8 +65,8 @@ def test_degenerate_ranks_are_stated():
     assert (same.estimate, same.p_value, same.note) == (0.0, 1.0, "all values are the same")
 
 
-def test_a_difference_of_medians_agrees_with_price_and_bonett():
-    # Their standard error of a median of 200 normal values is near 1.2533 / sqrt(200).
+def test_a_difference_of_medians_has_the_standard_error_of_the_textbook():
+    # Of normal values: sqrt(pi / 2 / n) for each median.
     rng = np.random.default_rng(0)
     widths = []
     for _ in range(50):
