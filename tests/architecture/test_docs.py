@@ -14,8 +14,8 @@ from router.app import PAGES
 from router.index.rows import RowQuery
 
 ROOT = Path(__file__).parents[2]
-PAGES_OF_DOCS = sorted((ROOT / "docs").glob("*.md"))
-TEXTS = {page.name: page.read_text() for page in PAGES_OF_DOCS}
+PAGES_OF_DOCS = sorted((ROOT / "docs").rglob("*.md"))
+TEXTS = {str(page.relative_to(ROOT / "docs")): page.read_text() for page in PAGES_OF_DOCS}
 API = TEXTS["http-api.md"]
 BLOCKS = [block for text in TEXTS.values() for block in re.findall(r"```(?:bash|console)\n(.*?)```", text, re.DOTALL)]
 LINES = [line.removeprefix("$ ").strip() for block in BLOCKS for line in block.splitlines()]
@@ -28,13 +28,28 @@ def anchors(text):
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
-@pytest.mark.parametrize("page", PAGES_OF_DOCS, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES_OF_DOCS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
         file, _, anchor = target.partition("#")
         linked = page.parent / file if file else page
         assert linked.exists(), target
         assert not anchor or anchor in anchors(linked.read_text()), target
+
+
+IMPORTS = [
+    (name, line)
+    for name, text in TEXTS.items()
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    for line in re.findall(
+        r"^(?:from (?:flows|registry|router)\S* import .*|import (?:flows|registry|router)\S*)$", block, re.MULTILINE
+    )
+]
+
+
+@pytest.mark.parametrize(("page", "line"), IMPORTS, ids=lambda text: text[-60:])
+def test_every_import_of_an_example_works(page, line):
+    exec(line.replace("(", "").rstrip(), {})
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
