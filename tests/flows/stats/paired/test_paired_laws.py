@@ -113,6 +113,19 @@ def test_the_interval_of_an_auc_stays_within_0_and_1_and_flips_with_the_scores(r
             assert (up.low, up.high) == pytest.approx((1 - down.high, 1 - down.low), abs=1e-7)
 
 
+@given(st.integers(2, 30), st.integers(2, 30), st.integers(0, 2**20))
+def test_newcombes_interval_of_an_auc_inverts_the_variance_of_hanley_and_mcneil(ones, zeros, seed):
+    rng = np.random.default_rng(seed)
+    found = auc_interval(np.repeat([1, 0], [ones, zeros]), rng.normal(size=ones + zeros).round(1), method="newcombe")
+
+    half = (ones + zeros) / 2 - 1
+    for bound in (found.low, found.high):
+        if 0 < bound < 1:
+            q1, q2 = bound / (2 - bound), 2 * bound**2 / (1 + bound)
+            spread = bound * (1 - bound) + half * (q1 + q2 - 2 * bound**2)
+            assert abs(found.estimate - bound) == pytest.approx(1.959963984540054 * math.sqrt(spread / ones / zeros))
+
+
 # --- Shift and scale
 
 
@@ -420,6 +433,7 @@ def test_refusals_name_the_argument_the_count_and_the_mend():
         (lambda: tango(1, 2, 0), "there must be a pair"),
         (lambda: clustered_mean(ones, ones, ["a"]), r"clusters has 1 values for 2 rows"),
         (lambda: clustered_mean(ones, ones, ["a", None]), r"clusters has 1 of 2 values that are missing"),
+        (lambda: clustered_mean(ones, ones, [math.nan, 1.0]), r"clusters has 1 of 2 values that are missing"),
         (lambda: brier(y, [0.2, 1.2]), r"probabilities has 1 of 2 values outside 0 to 1"),
         (lambda: diebold_mariano(ones, ones, horizon=0), r"horizon is 0"),
         (lambda: diebold_mariano(ones, ones, power=-1), r"power is -1"),

@@ -83,6 +83,32 @@ def test_intervals_of_paired_proportions_are_those_of_fagerland():
     assert newcombe_paired(16, 6, 161, both=59) == pytest.approx((-0.1186, -0.0046), abs=5e-5)
 
 
+@pytest.mark.parametrize(
+    ("both", "won", "lost", "neither", "expected", "digits"),
+    [  # R ratesci, tests/testthat
+        (53, 16, 8, 9, (-0.020, 0.207), 3),  # Agresti and Min (2005)
+        (8, 3, 1, 2, (-0.1670, 0.4327), 4),  # Tang et al. (2010)
+        (7, 25, 2, 68, (0.139, 0.321), 3),  # Chang et al. (2024)
+    ],
+)
+def test_tangos_interval_is_that_of_r_ratesci(both, won, lost, neither, expected, digits):
+    assert tango(lost, won, both + won + lost + neither) == pytest.approx(expected, abs=0.51 * 10**-digits)
+
+
+@pytest.mark.parametrize(
+    ("both", "won", "lost", "neither", "expected", "digits"),
+    [  # R ratesci, tests/testthat
+        (20, 12, 2, 16, (0.0562, 0.3292), 4),  # Newcombe (1998), method 10
+        (8, 3, 1, 2, (-0.1574, 0.4136), 4),  # Tang et al. (2010)
+        (7, 25, 2, 68, (0.133, 0.318), 3),  # Chang et al. (2024)
+    ],
+)
+def test_newcombes_interval_is_that_of_r_ratesci(both, won, lost, neither, expected, digits):
+    found = newcombe_paired(lost, won, both + won + lost + neither, both=both)
+
+    assert found == pytest.approx(expected, abs=0.51 * 10**-digits)
+
+
 def test_tangos_interval_is_that_of_r_propcis():
     def bisected(b, c, n, z=1.959963984540054):
         """The bisection of R PropCIs::scoreci.mp, upper limit only."""

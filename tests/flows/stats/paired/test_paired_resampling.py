@@ -68,9 +68,10 @@ def test_a_percentage_of_zero_is_refused_by_count():
 # --- Bootstrap
 
 
-def test_the_bca_interval_is_that_of_scipy_on_the_same_replicates():
+@pytest.mark.parametrize("digits", [0, 9])
+def test_the_bca_interval_is_that_of_scipy_on_the_same_replicates(digits):
     rng = np.random.default_rng(2)
-    gains = rng.exponential(size=40) - 0.8
+    gains = (rng.exponential(size=40) - 0.8).round(digits)
     drawn = resampled_sums(mean_rows(gains), np.random.default_rng(3), 3000)[:, 0] / 40
     left_out = (gains.sum() - gains) / 39
 
@@ -195,6 +196,13 @@ def test_few_rows_that_differ_cannot_be_significant():
 
     assert effect.p_value >= 2**-3
     assert effect.low <= 0 < effect.high
+    clustered = bootstrap_mean(a, b, seed=1, clusters=np.minimum(np.arange(1000), 600))
+    assert clustered.p_value >= 2**-3
+    assert clustered.n == 601
+
+
+def test_the_p_of_replicates_all_on_one_side_is_not_0():
+    assert math.exp(log_p_of_zero(np.arange(1.0, 1000.0), PERCENTILE)) == pytest.approx(2 / 1000)
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -299,6 +307,27 @@ def test_random_flips_are_close_to_all_of_them_and_never_0():
     assert "9999 random flips" in effect.method
     assert effect.p_value == pytest.approx(reference.p_value, abs=0.005)
     assert sign_flip_mean(np.zeros(400), np.abs(gains), seed=1).p_value == pytest.approx(1e-4)
+
+
+def test_random_flips_of_many_rows_of_few_sizes_are_drawn_fairly():
+    rng = np.random.default_rng(10)
+    gains = rng.integers(1, 12, 3000) * rng.choice([-1.0, 1.0], 3000, p=[0.485, 0.515])
+
+    effect, reference = sign_flip_mean(np.zeros(3000), gains, seed=1), paired_mean(np.zeros(3000), gains)
+
+    assert "random flips" in effect.method
+    assert effect.p_value == pytest.approx(reference.p_value, abs=0.015)
+
+
+def test_a_flip_without_a_value_counts_as_extreme():
+    def broken(sums):
+        return np.where(sums[..., 0] > 2.5, np.nan, sums[..., 0])
+
+    # Swapping either row alone lifts one of the models beyond 2.5.
+    effect = sign_flip_sums(mean_rows([0.0, 1.0]), mean_rows([2.0, 0.0]), broken, seed=0)
+
+    assert effect.estimate == 1.0
+    assert effect.p_value == pytest.approx(1.0)
 
 
 def test_random_flips_of_sums_and_of_calls_agree():
