@@ -92,9 +92,10 @@ def case_of_files(ask: Ask) -> FileCase:
     mistakes += [one for file in (ours, theirs) if task == "binary" for one in binary_mistakes(file)]
     found = match(ours, theirs, ask.pairing, mistakes)
     mistakes += label_mistakes(ours, theirs, found)
-    mistakes += _asked_wrongly(ask, task, metric, (ours, theirs), found)
+    mistakes += [*_asked_wrongly(ask, task, metric, (ours, theirs)), *_unfit(ask, metric, (ours, theirs), found)]
     ranks_only = task == "binary" and not (probabilities(ours) and probabilities(theirs))
-    policy = _policy(ask, metric, ours.rows + theirs.rows, mistakes)
+    rows = found.champion.size if found.paired else ours.rows + theirs.rows
+    policy = _policy(ask, metric, rows, mistakes)
     refuse(mistakes)
     assert policy is not None
     case = (_paired if found.paired else _groups)(ask, task, policy, ours, theirs, found)
@@ -124,9 +125,7 @@ def _wanted(ask: Ask) -> Wanted:
     return replace(ask.columns, kpis=names, scored=scored)
 
 
-def _asked_wrongly(
-    ask: Ask, task: Task, metric: str, files: tuple[Predictions, Predictions], found: Match
-) -> Iterable[str]:
+def _asked_wrongly(ask: Ask, task: Task, metric: str, files: tuple[Predictions, Predictions]) -> Iterable[str]:
     named = (metric, *ask.goals, *(guard.metric for guard in ask.guardrails))
     for name in dict.fromkeys(named):
         if name in KNOWN and name not in METRICS[task]:
@@ -138,11 +137,23 @@ def _asked_wrongly(
                 f"column {file.columns['score']} of {file.path.name} has values outside 0 to 1, but {needed[0]} needs "
                 "probabilities (only auc goes by the order alone)"
             )
-    if found.paired and (files[0].labels is None or files[1].scores is None) and metric not in KNOWN:
+
+
+def _unfit(ask: Ask, metric: str, files: tuple[Predictions, Predictions], found: Match) -> Iterable[str]:
+    """What does not fit the way in which the rows belong together."""
+    method = ask.policy.get("method", "fixed")
+    if not found.paired:
+        named = (metric, *ask.goals, *(guard.metric for guard in ask.guardrails))
+        if method != "fixed" and "auc" in named:
+            yield f"auc of different callers has no test for --method {method} (take brier or accuracy, or one look)"
+        return
+    if method != "fixed":
+        yield f"--method {method} is for different callers; the same rows are looked at once (leave it out)"
+    if (files[0].labels is None or files[1].scores is None) and metric not in KNOWN:
         yield "labels and scores, by which the same rows are compared, are missing (different callers: --unpaired)"
-    if found.paired and ask.columns.covariate is not None:
+    if ask.columns.covariate is not None:
         yield "--covariate takes variance out of KPIs of different callers; the same rows need none (leave it out)"
-    if found.paired and ask.share is not None:
+    if ask.share is not None:
         yield "--share is the planned split of different callers; these are the same rows (leave it out)"
 
 

@@ -93,6 +93,17 @@ def test_keys_that_have_nothing_in_common_are_different_callers(asked):
     assert any(f.name.startswith("sample ratio") and f.p_value is not None for f in found.findings)
 
 
+def test_an_area_is_not_peeked_at(asked):
+    theirs = table(0, id=[f"other{i}" for i in range(N)])
+
+    assert "auc of different callers has no test for --method always_valid" in said(
+        asked, table(2), theirs, policy={"method": "always_valid"}
+    )
+    assert (
+        judge_case(asked(table(2), theirs, policy={"method": "always_valid"}, metric="brier").case).outcome == "promote"
+    )
+
+
 def test_different_callers_need_no_label_for_a_kpi(asked):
     ours, theirs = (pl.DataFrame({"spent": RNG.gamma(2, 10, n), "before": RNG.gamma(2, 10, n)}) for n in (300, 350))
     found = judge_case(asked(ours, theirs, metric="spent", pairing="unpaired", columns=Wanted(covariate="before")).case)
@@ -195,6 +206,7 @@ def test_what_is_wrong_is_named_with_a_mend(asked, ours, theirs, mistake):
         ({"guardrails": (Guardrail(metric="brier", margin=-1),)}, "margin -1"),
         ({"policy": {"alpha": 2}}, "alpha 2 is not between 0 and 0.5"),
         ({"columns": Wanted(covariate="revenue")}, "--covariate takes variance out of KPIs of different callers"),
+        ({"policy": {"method": "always_valid"}}, "--method always_valid is for different callers"),
         ({"share": 0.5}, "--share is the planned split of different callers"),
         ({"columns": Wanted(label="y")}, "a.parquet has no column 'y' for --label"),
     ],
