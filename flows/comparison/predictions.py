@@ -149,7 +149,8 @@ def _unfit(ask: Ask, metric: str, files: tuple[Predictions, Predictions], found:
         return
     if method != "fixed":
         yield f"--method {method} is for different callers; the same rows are looked at once (leave it out)"
-    if (files[0].labels is None or files[1].scores is None) and metric not in KNOWN:
+    unlabelled, unscored = all(f.labels is None for f in files), any(f.scores is None for f in files)
+    if (unlabelled or unscored) and metric not in KNOWN:
         yield "labels and scores, by which the same rows are compared, are missing (different callers: --unpaired)"
     if ask.columns.covariate is not None:
         yield "--covariate takes variance out of KPIs of different callers; the same rows need none (leave it out)"
