@@ -74,7 +74,9 @@ def log_wealth(tally: Tally, mean: float, concentration: float, side: int = 0) -
     # Beyond the window the density falls exponentially, at the rates of its least and greatest place.
     falls = (a + _count(tally, 1.0), b + _count(tally, 0.0))
     tails = [0.0 if side == closed else 1 / fall for closed, fall in zip((1, -1), falls, strict=True)]
-    total = float(special.logsumexp(log_density(u), b=np.concatenate((weights * (high - low) / 2, tails))))
+    found = log_density(u)
+    peak = float(found.max())
+    total = peak + math.log(float(np.exp(found - peak) @ np.concatenate((weights * (high - low) / 2, tails))))
     share = special.betainc(b, a, 1 - mean) if side > 0 else special.betainc(a, b, mean) if side < 0 else 1.0
     return total - float(special.betaln(a, b)) - math.log(float(share))
 
@@ -121,21 +123,22 @@ def _crossing(beyond: Callable[[float], float], middle: float, edge: float, pivo
             near = pivot
     if beyond(near) >= 0:
         return near
-    return edge if beyond(far) < 0 else float(brentq(beyond, near, far, xtol=1e-14, rtol=1e-12))
+    return edge if beyond(far) < 0 else float(brentq(beyond, near, far, xtol=1e-11, rtol=1e-10))
 
 
 def _log_density(tally: Tally, mean: float, a: float, b: float) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """Prior times wealth as a function of the logit of the stake's place."""
-    seen = [(t, n) for t, n in zip(tally.places, tally.counts, strict=True) if n]
+    top, bottom = _count(tally, 1.0), _count(tally, 0.0)
+    between = [(t, n) for t, n in zip(tally.places, tally.counts, strict=True) if n and 0 < t < 1]
     log_mean, log_rest = math.log(mean), math.log1p(-mean)
+    known = -top * log_mean - bottom * log_rest
 
     def density(u: NDArray[np.float64]) -> NDArray[np.float64]:
         log_s, log_r = -np.logaddexp(0, -u), -np.logaddexp(0, u)
-        total = a * log_s + b * log_r
-        for place, count in seen:
-            up = math.log(place) + log_s - log_mean if place > 0 else np.full_like(u, -np.inf)
-            down = math.log1p(-place) + log_r - log_rest if place < 1 else np.full_like(u, -np.inf)
-            total = total + count * np.logaddexp(up, down)
+        total = (a + top) * log_s + (b + bottom) * log_r + known
+        for place, count in between:
+            up, down = math.log(place) - log_mean, math.log1p(-place) - log_rest
+            total += count * np.logaddexp(up + log_s, down + log_r)
         return np.asarray(total, dtype=np.float64)
 
     return density

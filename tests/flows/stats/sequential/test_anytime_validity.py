@@ -181,6 +181,21 @@ def test_a_thousand_runs_of_peeking_stay_within_alpha(kind, horizon, split):
             assert alarm(rates(ours, theirs, 1 / (1 + split), 50)) <= bound(1000)
 
 
+def ramped(kind: str, runs: int, rng: np.random.Generator) -> tuple[Seen, Seen]:
+    """A canary of 5, 10, 25 and 50 % in turn, 25 looks each, 1,000 values a look."""
+    shares = np.repeat((0.05, 0.1, 0.25, 0.5), 25)
+    theirs = np.cumsum(np.round(1000 * shares)).astype(np.int64)
+    return draw(kind, 1000 * np.arange(1, 101) - theirs, runs, rng), draw(kind, theirs, runs, rng)
+
+
+@pytest.mark.parametrize("kind", ["normal + 1", "0.5", "0.01", "0.002"])
+def test_a_ramp_from_five_to_fifty_percent_stays_within_alpha(kind):
+    ours, theirs = ramped(kind, 2000, np.random.default_rng(14))
+    for tuned_to in (100, 5000):
+        assert alarm(absolute(ours, theirs, tuned_to)) <= bound(2000)
+        assert alarm(relative(ours, theirs, tuned_to)) <= bound(2000)
+
+
 def test_without_the_pooled_error_a_small_arm_would_alarm_far_too_often():
     ns = np.unique(np.geomspace(30, 6000, 60)).astype(np.int64)
     rng = np.random.default_rng(12)

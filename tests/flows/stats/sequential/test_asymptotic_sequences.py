@@ -242,3 +242,18 @@ def test_nonsense_is_refused_in_words():
         msprt(0.1, 0.0, prior=1.0)
     with pytest.raises(ValueError, match="estimate is nan"):
         msprt(math.nan, 1.0, prior=1.0)
+
+
+def test_at_an_even_split_the_interval_is_the_one_of_gbstats():
+    # gbstats 0.8.0, frequentist/utils.py (halfwidth, rho), n = both arms together; its test's sums at n = 3000 each.
+    n, tuning_parameter, alpha = 3000, 1000, 0.05
+    arms_seen = [
+        (n, total / n, squares - total**2 / n) for total, squares in ((1396.87, 52377.9767), (2422.7, 134698.29))
+    ]
+    s2 = 2 * n * sum(m2 / (n - 1) / n for _, _, m2 in arms_seen)
+    rho = math.sqrt((-2 * math.log(alpha) + math.log(-2 * math.log(alpha) + 1)) / tuning_parameter)
+    grown = 2 * n * rho**2
+    half = math.sqrt(s2) * math.sqrt(2 * (grown + 1) * math.log(math.sqrt(grown + 1) / alpha) / ((2 * n) ** 2 * rho**2))
+    seen = two_sample_sequence(*arms_seen, alpha=alpha, tuned_to=tuning_parameter / 2)
+
+    assert seen.high - seen.estimate == pytest.approx(half, rel=1e-12)
