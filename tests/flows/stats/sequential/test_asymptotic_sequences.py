@@ -244,16 +244,23 @@ def test_nonsense_is_refused_in_words():
         msprt(math.nan, 1.0, prior=1.0)
 
 
-def test_at_an_even_split_the_interval_is_the_one_of_gbstats():
-    # gbstats 0.8.0, frequentist/utils.py (halfwidth, rho), n = both arms together; its test's sums at n = 3000 each.
-    n, tuning_parameter, alpha = 3000, 1000, 0.05
-    arms_seen = [
-        (n, total / n, squares - total**2 / n) for total, squares in ((1396.87, 52377.9767), (2422.7, 134698.29))
-    ]
-    s2 = 2 * n * sum(m2 / (n - 1) / n for _, _, m2 in arms_seen)
-    rho = math.sqrt((-2 * math.log(alpha) + math.log(-2 * math.log(alpha) + 1)) / tuning_parameter)
-    grown = 2 * n * rho**2
-    half = math.sqrt(s2) * math.sqrt(2 * (grown + 1) * math.log(math.sqrt(grown + 1) / alpha) / ((2 * n) ** 2 * rho**2))
-    seen = two_sample_sequence(*arms_seen, alpha=alpha, tuned_to=tuning_parameter / 2)
+def moments(n: int, total: float, squares: float) -> tuple[int, float, float]:
+    return n, total / n, squares - total**2 / n
 
-    assert seen.high - seen.estimate == pytest.approx(half, rel=1e-12)
+
+def test_the_answer_is_the_one_of_gbstats():
+    # gbstats 0.8.0, SequentialTwoSidedTTest, absolute, tuning parameter 1000; it counts both arms, so twice ours.
+    seen = two_sample_sequence(
+        moments(3000, 1396.87, 52377.9767), moments(3000, 2422.7, 134698.29), alpha=0.05, tuned_to=500
+    )
+
+    assert (seen.low, seen.high) == pytest.approx((-0.11273522706142353, 0.7966218937280902), rel=1e-9)
+    assert seen.p_value == pytest.approx(0.42710613359565497, rel=1e-9)
+
+
+def test_at_a_nearly_even_split_it_differs_from_gbstats_by_the_information_time_only():
+    # As above, ProportionStatistic, tuning parameter 5000.
+    seen = two_sample_sequence(moments(3000, 1396, 1396), moments(3461, 2422, 2422), tuned_to=2500)
+
+    assert (seen.low, seen.high) == pytest.approx((0.19804879693925878, 0.2708800290262618), abs=3e-6)
+    assert seen.log_p == pytest.approx(math.log(6.300128463364954e-76), rel=2e-3)
