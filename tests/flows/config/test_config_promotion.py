@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.cli.init import TEMPLATE
+from flows.comparison.policy import configured_policy
 from flows.config.load import parse_config, register_config, registered_config
 from flows.config.mistakes import mistakes_of
 from flows.config.model import ModelConfig
 from flows.config.promotion import GOALS, GUARDED, TAKEN, Promotion, default_guardrails
-from flows.rollout.begin import configured_policy
 from registry.home import Settings
 from registry.records.policy import Guardrail, PromotionPolicy
 
@@ -249,6 +249,7 @@ guardrail = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(
     st.fixed_dictionaries(
         {},
