@@ -42,7 +42,7 @@ class MetricsReader:
     Args:
         task_of: Task of a model, so that loss and correctness are defined.
         weights_of: Parts per million per variant of a phase's newest plan.
-        most_bytes: So much is kept in memory, of the phases last asked for.
+        most_bytes: So much is kept in memory, of the phases last read.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ def _ageless(phase: PhaseMetrics) -> PhaseMetrics:
 
 
 class _Blocks:
-    """Blocks of phases, up to a number of bytes; the phase that was not asked for longest goes first."""
+    """Blocks of phases, up to a number of bytes; the phase that was read longest ago goes first."""
 
     def __init__(self, most: int) -> None:
         self._most, self._bytes = most, 0
