@@ -139,9 +139,9 @@ def _files(words: Any, at: datetime | None) -> "Decision":
 
 def _table(names: Names, data: Path, report: Path | None, at: datetime | None, *, all_rows: bool) -> "Decision":
     from flows.comparison.cases import judge_case
+    from flows.comparison.policy import configured_policy
     from flows.comparison.tables import case_of_table
     from flows.data import read_table
-    from flows.rollout.begin import configured_policy
     from registry.artifacts import ArtifactStore
 
     table, (model, champion, challenger) = read_table(data), names

@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 from flows.client import RouterClient
 from flows.comparison.identities import digest_of, identities
 from flows.comparison.keep import keep
-from flows.comparison.policy import policy_of
+from flows.comparison.policy import configured_policy
 from flows.comparison.rows import HoldoutCase, paired_rows
 from flows.config.load import registered_config
 from flows.config.model import ModelConfig
@@ -87,7 +87,7 @@ def judge(
         for v in (champion, challenger)
     ]
     labels, times = frame["_label"].to_numpy(), frame["_time"].to_numpy()
-    policy = policy_of(config)
+    policy = configured_policy(config)
     case = HoldoutCase(
         model=config.model,
         champion=champion.version,

@@ -1,6 +1,5 @@
 """Which test belongs to which metric, when each model answered callers of its own."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,14 +8,11 @@ import numpy as np
 
 from flows.comparison.metrics import Floats, gains, in_units, metrics_of
 from flows.comparison.paired_tests import Measured
-from flows.comparison.planned import Arm, per_key, planned_test, repeated
+from flows.comparison.planned import Arm, Arms, any_time_test, planned_test, repeated
 from flows.stats.checks import binary, finite
 from flows.stats.moments import CoMoments
-from flows.stats.paired.ranking import auc_interval
 from flows.stats.results import AlwaysValid, Effect
-from flows.stats.sequential.asymptotic import unit_sequence
 from flows.stats.unpaired.cuped import cuped
-from flows.stats.wald import undecided, wald
 from registry.records.policy import Direction, PromotionPolicy, direction_of
 from registry.records.version import Task
 
@@ -38,8 +34,8 @@ def group_test(
     """
     Test one metric on different callers; None if a group does not have it.
 
-    AUC, calibration and R2 are no means over rows; of these only AUC is tested (Hanley and McNeil's
-    interval by the variance of DeLong for each group), and at one look only.
+    AUC, calibration and R2 are no means over rows; of these only AUC is tested, with DeLong's
+    standard error of each group.
     """
     ours, theirs = arms["champion"], arms["challenger"]
     if metric in ours.kpis and metric in theirs.kpis:
@@ -56,7 +52,8 @@ def group_test(
     if values[0] is None or values[1] is None:
         return None
     if metric == "auc":
-        return Measured(_auc(y1, s1, y2, s2, policy), values[0], values[1])
+        arms_of_areas = (Arm(s1, ours.keys, ours.times, y1), Arm(s2, theirs.keys, theirs.times, y2))
+        return Measured(_tested(arms_of_areas, policy), values[0], values[1])
     if metric not in _ROWWISE:
         return None
     a, b = gains(metric, y1, s1), gains(metric, y2, s2)
@@ -83,22 +80,14 @@ def _kpi(ours: "GroupRows", theirs: "GroupRows", metric: str, sign: float, polic
 
 
 def _means(a: Floats, b: Floats, ours: "GroupRows", theirs: "GroupRows", policy: PromotionPolicy) -> Answer:
-    """Difference of means, as the policy's method looks at it; keys are the unit where they come more than once."""
-    if policy.method != "always_valid" and policy.horizon is not None:
-        arms = (Arm(a, ours.keys, ours.times), Arm(b, theirs.keys, theirs.times))
-        return planned_test(arms, policy, policy.horizon)
-    one, other = per_key(a, ours.keys), per_key(b, theirs.keys)
-    return unit_sequence(one, other, alpha=policy.alpha, tuned_to=max(200, min(one.n, other.n)))
+    return _tested((Arm(a, ours.keys, ours.times), Arm(b, theirs.keys, theirs.times)), policy)
 
 
-def _auc(y1: Floats, s1: Floats, y2: Floats, s2: Floats, policy: PromotionPolicy) -> Effect:
-    """Two independent AUCs, each with DeLong's variance."""
-    ours, theirs = auc_interval(y1, s1), auc_interval(y2, s2)
-    error = math.hypot(ours.error, theirs.error)
-    estimate, n = theirs.estimate - ours.estimate, min(y1.size, y2.size)
-    if error == 0 or not math.isfinite(error):
-        return undecided("DeLong, two groups", n, "no variance, or a class with a single row", estimate)
-    return wald(estimate, error, n=n, method="DeLong, two groups", confidence=1 - policy.alpha)
+def _tested(arms: Arms, policy: PromotionPolicy) -> Answer:
+    """As the policy's method looks at it; keys are the unit where they come more than once."""
+    if policy.method == "always_valid" or policy.horizon is None:
+        return any_time_test(arms, policy)
+    return planned_test(arms, policy, policy.horizon)
 
 
 def _root(effect: Answer, champion: float) -> Answer:

@@ -7,16 +7,17 @@ import numpy as np
 
 from flows.comparison.metrics import Floats, gains, in_units, metrics_of
 from flows.comparison.rows import PairedRows
+from flows.stats.paired.area_rows import delong_clustered
 from flows.stats.paired.binary import mcnemar
-from flows.stats.paired.bootstrap import bootstrap, bootstrap_sums
+from flows.stats.paired.bootstrap import bootstrap_sums
 from flows.stats.paired.losses import paired_mean
-from flows.stats.paired.ranking import auc, delong
+from flows.stats.paired.ranking import delong
 from flows.stats.paired.sums import calibration_of, calibration_rows
 from flows.stats.results import AlwaysValid, Effect
 from registry.records.policy import Direction, direction_of
 from registry.records.version import Task
 
-_SEED, _REPLICATES = 20_261_121, 400
+_SEED = 20_261_121
 _MEANS = ("accuracy", "brier", "log_loss", "mae", "rmse", "r2")
 
 
@@ -35,7 +36,7 @@ def paired_test(
     Test one metric on the same rows; None if these rows do not have it.
 
     Rows of one key are not independent: then whole keys are the unit, by the delta method
-    for means and by resampling keys for the rest.
+    and by resampling keys for calibration.
     """
     if metric in rows.kpis:
         return _kpi(rows, metric, confidence, direction_of(metric, direction))
@@ -59,34 +60,29 @@ def mean_test(champion: Floats, challenger: Floats, keys: tuple[str, ...] | None
 
 
 def _effect(rows: PairedRows, metric: str, confidence: float) -> Effect:
-    if metric == "auc" and not rows.repeated:
-        return delong(rows.labels, rows.champion, rows.challenger, confidence=confidence)
-    if metric in ("auc", "calibration"):
-        return _resampled(rows, metric, confidence)
+    if metric == "calibration":
+        return _calibration(rows, confidence)
+    if metric == "auc":
+        return _area(rows, confidence)
     ours, theirs = gains(metric, rows.labels, rows.champion), gains(metric, rows.labels, rows.challenger)
     if metric == "accuracy" and not rows.repeated:
         return mcnemar(ours, theirs, confidence=confidence)
     return mean_test(ours, theirs, rows.keys if rows.repeated else None, confidence)
 
 
-def _resampled(rows: PairedRows, metric: str, confidence: float) -> Effect:
-    """What is no mean over rows: resampled, by key if keys come more than once."""
-    keys = np.asarray(rows.keys) if rows.repeated else None
-    if metric == "calibration":
-        ours, theirs = (
-            calibration_rows(rows.labels, np.clip(scores, 0.0, 1.0)) for scores in (rows.champion, rows.challenger)
+def _area(rows: PairedRows, confidence: float) -> Effect:
+    if rows.repeated:
+        return delong_clustered(
+            rows.labels, rows.champion, rows.challenger, np.asarray(rows.keys), confidence=confidence
         )
-        return bootstrap_sums(ours, theirs, calibration_of, seed=_SEED, clusters=keys, confidence=confidence)
-    return bootstrap(
-        rows.labels,
-        rows.champion,
-        rows.challenger,
-        auc,
-        seed=_SEED,
-        replicates=_REPLICATES,
-        clusters=keys,
-        confidence=confidence,
-    )
+    return delong(rows.labels, rows.champion, rows.challenger, confidence=confidence)
+
+
+def _calibration(rows: PairedRows, confidence: float) -> Effect:
+    """No mean over rows: resampled, by key if keys come more than once."""
+    keys = np.asarray(rows.keys) if rows.repeated else None
+    ours, theirs = (calibration_rows(rows.labels, np.clip(s, 0.0, 1.0)) for s in (rows.champion, rows.challenger))
+    return bootstrap_sums(ours, theirs, calibration_of, seed=_SEED, clusters=keys, confidence=confidence)
 
 
 def _kpi(rows: PairedRows, metric: str, confidence: float, direction: Direction) -> Measured:

@@ -1,21 +1,26 @@
-"""Looks that were planned beforehand: once at the horizon, or a few times on the way to it."""
+"""When a difference between two groups of callers is looked at: any time, at planned looks, or once."""
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from flows.comparison.metrics import Floats
 from flows.comparison.rows import Texts
-from flows.stats.moments import CoMoments
-from flows.stats.results import Effect
+from flows.stats.moments import CoMoments, Moments
+from flows.stats.paired.area_rows import area_moments
+from flows.stats.results import AlwaysValid, Effect
+from flows.stats.sequential.asymptotic import two_sample_sequence, unit_sequence
 from flows.stats.sequential.group import spending
 from flows.stats.sequential.group.design import GroupDesign
 from flows.stats.sequential.group.monitor import Look, monitor
-from flows.stats.unpaired.ratios import ratio_difference, ratio_moments
+from flows.stats.unpaired.means import welch
+from flows.stats.unpaired.ratios import ratio_moments
 from flows.stats.wald import undecided
 from registry.records.policy import PromotionPolicy
 
+LEAST_OF_CLASS = 30
 _SPENDING = {
     "obrien_fleming": spending.obrien_fleming(),
     "pocock": spending.pocock(),
@@ -25,16 +30,28 @@ _SPENDING = {
 
 
 class Arm(NamedTuple):
-    """Values of one arm, to whom they belong, and when they came."""
+    """
+    Rows of one arm.
+
+    Attributes:
+        values: What is averaged; of an area, the scores.
+        keys: To whom rows belong.
+        times: When they came.
+        labels: Of an area only.
+    """
 
     values: Floats
     keys: Texts | None = None
     times: Floats | None = None
+    labels: Floats | None = None
 
 
-def planned_test(arms: tuple[Arm, Arm], policy: PromotionPolicy, horizon: int) -> Effect:
+Arms = tuple[Arm, Arm]
+
+
+def planned_test(arms: Arms, policy: PromotionPolicy, horizon: int) -> Effect:
     """
-    Difference of means at the looks that the policy plans, and at no others.
+    Difference of means, or of areas, at the looks that the policy plans, and at no others.
 
     Rows are taken in the order of their times, so that what is looked at is what was there
     when a planned number of rows had come, however often this is called. Without times the
@@ -44,9 +61,9 @@ def planned_test(arms: tuple[Arm, Arm], policy: PromotionPolicy, horizon: int) -
     if policy.method == "fixed":
         if total < horizon:
             note = f"the plan looks once, at {horizon} rows; there are {total}"
-            return undecided("fixed horizon", total, note, _plain(arms))
-        ours, theirs = (units(arm) for arm in _first(arms, horizon))
-        return ratio_difference(ours, theirs, confidence=1 - policy.alpha)
+            return undecided("fixed horizon", total, note)
+        ours, theirs = (summary(arm) for arm in _first(arms, horizon))
+        return welch(ours, theirs, confidence=1 - policy.alpha)
     fractions = tuple((k + 1) / policy.looks for k in range(policy.looks))
     design = GroupDesign(
         horizon=horizon,
@@ -60,7 +77,7 @@ def planned_test(arms: tuple[Arm, Arm], policy: PromotionPolicy, horizon: int) -
         sizes = [total] if sizes else []
     if not sizes:
         note = f"the first look is planned at {math.ceil(horizon / policy.looks)} rows; there are {total}"
-        return undecided("group sequential", total, note, _plain(arms))
+        return undecided("group sequential", total, note)
     seen = monitor(design, [_look(_first(arms, n)) for n in sizes])
     return Effect(
         method=seen.method,
@@ -74,9 +91,27 @@ def planned_test(arms: tuple[Arm, Arm], policy: PromotionPolicy, horizon: int) -
     )
 
 
-def units(arm: Arm) -> CoMoments:
-    """Co-moments over keys of (number of values, sum of values)."""
-    return per_key(arm.values, arm.keys)
+def any_time_test(arms: Arms, policy: PromotionPolicy) -> AlwaysValid:
+    """Difference of means, or of areas, at any number of looks."""
+    tuned = max(200, min(arm.values.size for arm in arms))
+    if arms[0].labels is None:
+        ours, theirs = (per_key(arm.values, arm.keys) for arm in arms)
+        return unit_sequence(ours, theirs, alpha=policy.alpha, tuned_to=tuned)
+    few = any(_rarer(arm) < LEAST_OF_CLASS for arm in arms)
+    parts = [Moments.empty() if few else summary(arm) for arm in arms]
+    found = two_sample_sequence(*parts, alpha=policy.alpha, tuned_to=tuned)
+    if few:
+        return replace(found, note=f"fewer than {LEAST_OF_CLASS} rows of a class in a group, too few for an area")
+    return replace(found, method="asymptotic confidence sequence of areas, DeLong's error")
+
+
+def summary(arm: Arm) -> Moments:
+    """Mean over rows, or area, of one arm; keys are the unit where they come more than once."""
+    if arm.labels is None:
+        return ratio_moments(per_key(arm.values, arm.keys))
+    if _rarer(arm) < 2:
+        return Moments.empty()
+    return area_moments(arm.labels, arm.values, arm.keys if repeated(arm.keys) else None)
 
 
 def per_key(values: Floats, keys: Texts | None) -> CoMoments:
@@ -92,17 +127,24 @@ def repeated(keys: Texts | None) -> bool:
     return keys is not None and len(set(keys)) < len(keys)
 
 
-def _look(arms: tuple[Arm, Arm]) -> Look:
+def _look(arms: Arms) -> Look:
     total = sum(arm.values.size for arm in arms)
     if any(not arm.values.size for arm in arms):
         return Look(total, 0.0, 0.0)
-    ours, theirs = (ratio_moments(units(arm)) for arm in arms)
-    error = math.sqrt(sum(m.m2 / (m.n - 1) / m.n for m in (ours, theirs) if m.n > 1))
-    few = min(ours.n, theirs.n) < 2
-    return Look(total, theirs.mean - ours.mean, 0.0 if few else error)
+    ours, theirs = (summary(arm) for arm in arms)
+    if min(ours.n, theirs.n) < 2:
+        return Look(total, 0.0, 0.0)
+    return Look(total, theirs.mean - ours.mean, math.hypot(ours.error, theirs.error))
 
 
-def _first(arms: tuple[Arm, Arm], n: int) -> tuple[Arm, Arm]:
+def _rarer(arm: Arm) -> int:
+    """Rows of the rarer class."""
+    assert arm.labels is not None
+    ones = int(arm.labels.sum())
+    return min(ones, arm.labels.size - ones)
+
+
+def _first(arms: Arms, n: int) -> Arms:
     """The first *n* rows of both arms together, in the order of time."""
     times = [arm.times for arm in arms]
     if times[0] is None or times[1] is None:
@@ -114,10 +156,4 @@ def _first(arms: tuple[Arm, Arm], n: int) -> tuple[Arm, Arm]:
 
 def _only(arm: Arm, chosen: np.ndarray) -> Arm:
     keys = None if arm.keys is None else tuple(arm.keys[i] for i in chosen)
-    return Arm(arm.values[chosen], keys, None)
-
-
-def _plain(arms: tuple[Arm, Arm]) -> float:
-    if any(not arm.values.size for arm in arms):
-        return 0.0
-    return float(np.mean(arms[1].values) - np.mean(arms[0].values))
+    return Arm(arm.values[chosen], keys, None, None if arm.labels is None else arm.labels[chosen])

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from flows.comparison.policy import configured_policy
 from flows.config.model import GuardsConfig, ModelConfig, StepConfig
-from flows.config.promotion import default_guardrails
 from flows.rollout.errors import RolloutRefused
 from registry.assignment import TOTAL
 from registry.errors import StageConflict
 from registry.records.plan import Guards
-from registry.records.policy import Guardrail, PromotionPolicy, default_improvement
+from registry.records.policy import PromotionPolicy
 from registry.records.rollout import Rollout, RolloutStatus, Step
 from registry.records.verdict import Decision
 from registry.records.version import ModelVersion
@@ -111,33 +111,6 @@ def configured_steps(config: ModelConfig) -> tuple[Step, ...]:
 def configured_guards(guards: GuardsConfig) -> Guards:
     """Turn the configured guards into the record."""
     return Guards(**guards.model_dump())
-
-
-def configured_policy(config: ModelConfig) -> PromotionPolicy:
-    """Turn the configured policy into the record; what is not configured has its default here."""
-    promotion = config.promotion
-    metric, least = promotion.primary(config.task), promotion.min_improvement
-    return PromotionPolicy(
-        metric=metric,
-        min_improvement=default_improvement(metric) if least is None else least,
-        guardrails=configured_guardrails(config),
-        min_label_age_s=promotion.min_label_age.total_seconds(),
-        **promotion.model_dump(exclude={"metric", "min_improvement", "guardrails", "min_label_age"}),
-    )
-
-
-def configured_guardrails(config: ModelConfig) -> tuple[Guardrail, ...]:
-    """Those configured; else the margins of the router's guards, for every KPI."""
-    given, guards = config.promotion.guardrails, config.guards
-    if given is not None:
-        return tuple(one.record() for one in given)
-    return default_guardrails(
-        config.promotion,
-        config.data.kpis,
-        latency_increase=guards.latency_increase,
-        error_rate=guards.error_rate,
-        kpi_drop=guards.kpi_drop,
-    )
 
 
 def _step(one: StepConfig) -> Step:

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from flows.comparison.policy import configured_policy
 from flows.config.model import ModelConfig
 from flows.data import feature_rows
 from flows.errors import DataError
-from flows.rollout.begin import configured_policy
 from flows.training.card import Facts, card
 from flows.training.contest import Contest, Entry, decide, families_of
 from flows.training.family import Budget, Setting, fit

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from flows.comparison.identities import digest_of, identities
 from flows.comparison.keep import keep
+from flows.comparison.policy import configured_policy
 from flows.comparison.rows import HoldoutCase, paired_rows
 from flows.notify.messages import approval_wanted
-from flows.rollout.begin import begin_rollout, configured_guards, configured_policy
+from flows.rollout.begin import begin_rollout, configured_guards
 from flows.training.candidate import Candidate
 from flows.training.shop import Shop
 from registry.records.retraining import RetrainingEvent

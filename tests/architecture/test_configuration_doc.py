@@ -9,12 +9,12 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from flows.comparison.policy import configured_guardrails
 from flows.config.conditions import METRICS
 from flows.config.durations import text
 from flows.config.load import parse_config
 from flows.config.model import Detection, ModelConfig, RolloutConfig, Rule, StepConfig
 from flows.config.promotion import GUARDED, GuardrailConfig
-from flows.rollout.begin import configured_guardrails
 from registry.home import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()

@@ -102,7 +102,7 @@ def auc_interval(
     share("confidence", confidence)
     name = choice("method", method, _AUC_METHODS)
     ones, zeros = _classes(y)
-    above, below = _placements(y == 1, s[None, :])
+    above, below = placements(y == 1, s[None, :])
     estimate, error = float(above[0].mean()), _error(above[0], below[0])
     note = ""
     if method != "newcombe" and not 0 < error < math.inf:
@@ -152,7 +152,7 @@ def delong(labels: ArrayLike, champion: ArrayLike, challenger: ArrayLike, *, con
     n = same_length(labels=y, champion=a, challenger=b)
     share("confidence", confidence)
     ones, zeros = _classes(y)
-    above, below = _placements(y == 1, np.vstack([a, b]))
+    above, below = placements(y == 1, np.vstack([a, b]))
     gain10, gain01 = above[1] - above[0], below[1] - below[0]
     estimate = float(gain10.mean())
     if ones < 2 or zeros < 2:
@@ -214,7 +214,7 @@ def _both_extreme(area: float, ones: int, zeros: int, confidence: float) -> Effe
     )
 
 
-def _placements(
+def placements(
     positive: NDArray[np.bool_], scores: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """

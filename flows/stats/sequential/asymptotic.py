@@ -146,7 +146,7 @@ def unit_sequence(
         ValueError: As `paired_sequence`.
 
     Source:
-        Deng, Knoblich, Lu (2018), KDD, eq. 3 (delta method); `two_sample_sequence`.
+        Deng, Knoblich, Lu (2018), KDD (delta method); `two_sample_sequence`.
 
     Example:
         >>> ours = CoMoments(n=500, mean_x=1.0, mean_y=0.0, m2_x=0.0, m2_y=499.0, co=0.0)
@@ -204,7 +204,7 @@ def unit_paired_sequence(keys: CoMoments, *, alpha: float = 0.05, tuned_to: floa
         ValueError: As `paired_sequence`.
 
     Source:
-        Deng, Knoblich, Lu (2018), KDD, eq. 3 (delta method); `paired_sequence`.
+        Deng, Knoblich, Lu (2018), KDD (delta method); `paired_sequence`.
 
     Example:
         >>> seen = unit_paired_sequence(CoMoments(n=500, mean_x=1.0, mean_y=0.1, m2_x=0.0, m2_y=499.0, co=0.0))

@@ -38,7 +38,7 @@ def unit(name: str, keys: CoMoments) -> Unit:
         ValueError: If the co-moments are of no sample.
 
     Source:
-        Deng, Knoblich, Lu (2018), KDD, eq. 3.
+        Deng, Knoblich, Lu (2018), KDD.
 
     Example:
         >>> found = unit("champion", CoMoments(n=40, mean_x=2.0, mean_y=1.0, m2_x=10.0, m2_y=20.0, co=5.0))

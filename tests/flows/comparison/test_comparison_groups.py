@@ -152,3 +152,27 @@ def test_swapping_the_groups_flips_the_effect():
 
     assert (there.estimate, there.low, there.high) == pytest.approx((-back.estimate, -back.high, -back.low))
     assert there.log_p == pytest.approx(back.log_p)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"method": "always_valid"},
+        {"method": "fixed", "horizon": 8000},
+        {"method": "group_sequential", "horizon": 8000, "looks": 4},
+    ],
+    ids=lambda policy: policy["method"],
+)
+def test_areas_are_tested_by_every_method(policy):
+    better = judged(arm("a", 4000, 0.70), arm("b", 4000, 0.85, seed=1), metric="auc", **policy)
+    same = judged(arm("a", 4000, 0.70), arm("b", 4000, 0.70, seed=1), metric="auc", **policy)
+
+    assert (better.outcome, same.outcome) == ("promote", "continue")
+    assert finding(better, "auc").always_valid is (policy["method"] == "always_valid")
+
+
+def test_areas_of_a_few_rows_of_a_class_are_not_judged_yet():
+    found = finding(judged(arm("a", 50, 0.7), arm("b", 50, 0.9, seed=1), metric="auc"), "auc")
+
+    assert "fewer than 30 rows of a class" in found.said
+    assert (found.low, found.high) == (None, None)
