@@ -14,6 +14,7 @@ for name, value in {
     "MPLBACKEND": "agg",
 }.items():
     os.environ.setdefault(name, value)
+collect_ignore_glob = ["*conftest.py"]  # of several, only one could be imported in search of examples
 os.environ.pop("PYTHONUNBUFFERED", None)  # users have buffers
 
 

@@ -204,7 +204,7 @@ def _guarded(case: GroupCase, guard: Guardrail) -> Finding:
     measured = group_test(case.task, case.arms, guard.metric, case.policy, direction=guard.direction)
     if measured is None:
         return missing(About(guard.metric), "is not in these tables; it is measured live")
-    margin = guard.margin * (abs(measured.champion) if guard.relative else 1.0)
+    margin = guard.margin * (abs(measured.champion) if guard.relative else 1.0) + guard.slack
     about = About(guard.metric, "guardrail", measured.champion, measured.challenger, -margin)
     return finding(about, measured.effect)
 

@@ -140,7 +140,7 @@ def _guarded(case: HoldoutCase, guard: Guardrail) -> Finding:
     if measured is None:
         why = "is measured live" if guard.metric in _LIVE_ONLY else "is not in these rows; it is measured live"
         return missing(About(guard.metric), why)
-    margin = guard.margin * (abs(measured.champion) if guard.relative else 1.0)
+    margin = guard.margin * (abs(measured.champion) if guard.relative else 1.0) + guard.slack
     about = About(guard.metric, "guardrail", measured.champion, measured.challenger, -margin)
     return finding(about, measured.effect)
 

@@ -11,7 +11,7 @@ from flows.stats.moments import CoMoments
 from flows.stats.results import AlwaysValid
 from flows.stats.sequential.asymptotic import paired_sequence, two_sample_sequence, unit_paired_sequence, unit_sequence
 from flows.stats.sequential.pairs import discordant_pairs
-from flows.stats.sequential.rates import two_rates_sequence
+from flows.stats.sequential.rare_rates import rare_rates_sequence
 from registry.records.live import Moments, PhaseMetrics, ShadowMetrics, UnitMoments, VariantMetrics
 from registry.records.plan import CHAMPION
 from registry.records.policy import Guardrail, PromotionPolicy, direction_of
@@ -136,7 +136,7 @@ def _guarded(
         metric = live_metric(guard.metric, task)
         ours, theirs = numbers(champion, metric), numbers(challenger, metric)
     sign = 1.0 if direction_of(guard.metric, guard.direction) == "higher" else -1.0
-    margin = guard.margin * (abs(_mean(ours) or 0.0) if guard.relative else 1.0)
+    margin = guard.margin * (abs(_mean(ours) or 0.0) if guard.relative else 1.0) + guard.slack
     about = About(guard.metric, "guardrail", _mean(ours), _mean(theirs), -margin)
     if not ours.requests.n or not theirs.requests.n:
         return missing(about, "no values yet", f"values of {guard.metric} from both arms")
@@ -147,11 +147,10 @@ def _error_rate(champion: VariantMetrics, challenger: VariantMetrics, guard: Gua
     failed = [sum(one.fallbacks.values()) + sum(one.errors.values()) for one in (champion, challenger)]
     asked = [one.assigned for one in (champion, challenger)]
     rates = [f / a if a else None for f, a in zip(failed, asked, strict=True)]
-    margin = guard.margin * ((rates[0] or 0.0) if guard.relative else 1.0)
+    margin = guard.margin * ((rates[0] or 0.0) if guard.relative else 1.0) + guard.slack
     about = About("error_rate", "guardrail", rates[0], rates[1], -margin)
-    # A success is an answer, so that more is better.
-    good = [(a - f, a) for f, a in zip(failed, asked, strict=True)]
-    return finding(about, two_rates_sequence(good[0], good[1], alpha=alpha))
+    # Champion's failures minus challenger's: more is better.
+    return finding(about, rare_rates_sequence((failed[1], asked[1]), (failed[0], asked[0]), alpha=alpha))
 
 
 def _difference(ours: Numbers, theirs: Numbers, sign: float, alpha: float, tuned: int) -> AlwaysValid:

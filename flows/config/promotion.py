@@ -35,6 +35,7 @@ GUARDED: dict[Task, tuple[str, ...]] = {
 TAKEN = HIGHER_IS_BETTER | LOWER_IS_BETTER | {"label", "correct"}
 """Names that no KPI may have: reports and statistics would mix them up."""
 LATENCY, ERROR_RATE = "latency_ms", "error_rate"
+LATENCY_SLACK_MS = 10.0  # as the router's guard
 
 
 class GuardrailConfig(Section):
@@ -44,11 +45,16 @@ class GuardrailConfig(Section):
     margin: Annotated[float, Field(ge=0)]
     relative: bool | None = Field(default=None, description="Share of the champion's value; error_rate: not")
     direction: Direction | None = None
+    slack: Annotated[float, Field(ge=0)] | None = Field(default=None, description="Tolerated beyond the margin")
 
     def record(self) -> Guardrail:
         """As the policy has it."""
         relative = self.metric != ERROR_RATE if self.relative is None else self.relative
-        return Guardrail(metric=self.metric, margin=self.margin, relative=relative, direction=self.direction)
+        usual = LATENCY_SLACK_MS if self.metric == LATENCY and relative else 0.0
+        slack = usual if self.slack is None else self.slack
+        return Guardrail(
+            metric=self.metric, margin=self.margin, relative=relative, direction=self.direction, slack=slack
+        )
 
 
 class Promotion(Section):
@@ -94,7 +100,7 @@ def default_guardrails(
     What must not become worse if the configuration names no guardrails.
 
     The same margins as those of the router's guards, which take a challenger off: mean latency
-    50 % above the champion's, 2 points more failed requests, a KPI 10 % lower. A KPI that is the
+    50 % and 10 ms above the champion's, 2 points more failed requests, a KPI 10 % lower. A KPI that is the
     primary metric or a goal is tested there already.
 
     Example:
@@ -103,7 +109,7 @@ def default_guardrails(
     """
     tested = {promotion.metric, *promotion.goals}
     return (
-        Guardrail(metric=LATENCY, margin=latency_increase),
+        Guardrail(metric=LATENCY, margin=latency_increase, slack=LATENCY_SLACK_MS),
         Guardrail(metric=ERROR_RATE, margin=error_rate, relative=False),
         *(Guardrail(metric=kpi, margin=kpi_drop) for kpi in kpis if kpi not in tested),
     )

@@ -89,7 +89,7 @@ def _observe(registry: Registry, rollout: Rollout, client: RouterClient, config:
     if rollout.step < 0:
         return _Seen()
     try:
-        metrics = client.metrics(rollout.model)
+        metrics = client.metrics(rollout.model, min_label_age=rollout.policy.min_label_age_s)
         arms = _rows_of(rollout, client, config)
     except Unreachable as error:
         return _Seen(trouble=str(error))

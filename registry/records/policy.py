@@ -45,12 +45,15 @@ class Guardrail(Record, frozen=True, kw_only=True):
         margin: Largest tolerated deterioration.
         relative: Whether the margin is a share of the champion's value, or in the metric's unit.
         direction: Which way is better; known for metrics, "higher" for KPIs.
+        slack: Deterioration that is tolerated beyond the margin, in the metric's unit: half of a
+            tenth of a millisecond is no reason to reject anything.
     """
 
     metric: str
     margin: float
     relative: bool = True
     direction: Direction | None = None
+    slack: float = 0.0
 
 
 class PromotionPolicy(Record, frozen=True, kw_only=True):
@@ -131,8 +134,9 @@ class PromotionPolicy(Record, frozen=True, kw_only=True):
         guarded = [one.metric for one in self.guardrails]
         mistakes += [f"guardrail {n!r} is given twice" for n in sorted({n for n in guarded if guarded.count(n) > 1})]
         mistakes += [
-            f"margin {one.margin} of guardrail {one.metric!r} is negative or no number"
+            f"{name} {value} of guardrail {one.metric!r} is negative or no number"
             for one in self.guardrails
-            if not (math.isfinite(one.margin) and one.margin >= 0)
+            for name, value in (("margin", one.margin), ("slack", one.slack))
+            if not (math.isfinite(value) and value >= 0)
         ]
         return mistakes

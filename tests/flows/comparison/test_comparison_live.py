@@ -10,7 +10,7 @@ from flows.comparison.groups import GroupRows
 from flows.comparison.live import compare_live, decide_live, live_case
 from flows.errors import NotEnoughData
 from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, UnitMoments, VariantMetrics
-from registry.records.policy import PromotionPolicy
+from registry.records.policy import Guardrail, PromotionPolicy
 from registry.records.rollout import Rollout, Step
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -202,3 +202,31 @@ def test_a_split_with_planned_looks_is_judged_at_these_however_often_it_is_asked
     assert "look 1 of 4" in at(700).findings[0].said
     assert at(400).outcome == "continue"
     assert "the first look is planned at 1000 rows; there are 800" in at(400).findings[0].said
+
+
+GUARDS = (
+    Guardrail(metric="latency_ms", margin=0.5, slack=10.0),
+    Guardrail(metric="error_rate", margin=0.02, relative=False),
+)
+
+
+def answered(n: int, *, latency: float, failed: int = 0) -> VariantMetrics:
+    return arm(
+        n,
+        0.1,
+        latency_ms=Moments(n=n, mean=latency, m2=n * 0.01 * latency**2),
+        fallbacks={"late": failed} if failed else {},
+    )
+
+
+@pytest.mark.parametrize(
+    ("latency", "failed", "outcome"),
+    [(0.2, 0, "promote"), (30.0, 0, "reject"), (0.2, 3, "continue"), (0.2, 60, "reject")],
+    ids=["a thread hop later", "30 ms", "a few failures", "many failures"],
+)
+def test_the_usual_guardrails_let_a_healthy_challenger_on_and_a_sick_one_not(latency, failed, outcome):
+    plan = msgspec.structs.replace(rollout(100_000, guardrails=GUARDS), proven=True)
+    arms = {"champion": answered(2700, latency=0.07), "challenger": answered(300, latency=latency, failed=failed)}
+    weights = {"champion": 900_000, "challenger": 100_000}
+
+    assert judged(plan, variants=arms, weights=weights).outcome == outcome

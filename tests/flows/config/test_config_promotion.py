@@ -60,7 +60,7 @@ def test_a_policy_without_any_key_is_the_advice_with_guardrails():
         metric="auc",
         min_improvement=0.02,
         guardrails=(
-            Guardrail(metric="latency_ms", margin=0.5),
+            Guardrail(metric="latency_ms", margin=0.5, slack=10.0),
             Guardrail(metric="error_rate", margin=0.02, relative=False),
             Guardrail(metric="revenue", margin=0.1),
             Guardrail(metric="rating", margin=0.1),

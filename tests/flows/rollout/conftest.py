@@ -86,7 +86,7 @@ class LiveNumbers:
         self.champion_loss = 0.20
         self.challenger_loss = 0.10
 
-    def metrics(self, model):
+    def metrics(self, model, *, min_label_age=0.0):
         plan = self._registry.plan(model)
         shadows = {one: self._shadow(one) for one in plan.shadows}
         variants = {

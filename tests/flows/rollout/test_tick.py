@@ -110,7 +110,7 @@ def test_the_decision_behind_a_move_is_kept(registry, live, config):
 
 def test_nothing_advances_while_the_router_is_away(registry, config):
     class Away:
-        def metrics(self, model):
+        def metrics(self, model, **asked):
             raise Unreachable("The router does not answer.", "It is down.", "understudy up")
 
     begun(registry, config)
@@ -135,7 +135,7 @@ def test_a_loss_that_is_no_number_holds(registry, live, config):
     live.challenger_loss = 0.1
     honest = live.metrics
 
-    def poisoned(model):
+    def poisoned(model, **asked):
         numbers = honest(model)
         phase = numbers.phases[0]
         shadow = msgspec.structs.replace(
@@ -191,7 +191,7 @@ def test_a_rollout_that_the_router_ended_meanwhile_is_left_alone(registry, live,
     live.challenger_loss = 0.40
     honest = live.metrics
 
-    def while_somebody_rolls_back(model):
+    def while_somebody_rolls_back(model, **asked):
         numbers = honest(model)
         registry.roll_back("churn", actor="control", reason="errors", at=START)
         return numbers

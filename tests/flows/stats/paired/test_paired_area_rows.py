@@ -91,7 +91,7 @@ def test_the_clustered_test_keeps_its_error_rate_where_the_plain_one_does_not():
     for _ in range(runs):
         keys = np.repeat(np.arange(80), 8)
         truth = np.repeat(dice.normal(size=80), 8)
-        labels = (dice.random(640) < 1 / (1 + np.exp(-truth))).astype(float)
+        labels = np.repeat((dice.random(80) < 1 / (1 + np.exp(-truth[::8]))).astype(float), 8)
         ours, theirs = (np.repeat(dice.normal(size=80), 8) + truth for _ in range(2))
         wrong[0] += delong_clustered(labels, ours, theirs, keys).p_value < 0.05
         wrong[1] += delong(labels, ours, theirs).p_value < 0.05
