@@ -1,12 +1,9 @@
-import doctest
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from flows.detection import measures
 from flows.detection.measures import (
     adjusted,
     by_chance_absent,
@@ -24,10 +21,6 @@ samples = st.lists(finite | st.integers(-3, 3).map(float), min_size=2, max_size=
 counts = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=1, max_size=12).map(
     lambda pairs: (np.array([float(a) for a, _ in pairs]), np.array([float(b) for _, b in pairs]))
 )
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(measures).failed == 0
 
 
 @given(samples, samples)
@@ -125,7 +118,8 @@ def test_order_statistics_are_those_of_numpy(values, count):
 
     assert np.all((ours == theirs) | close)
     assert (ours[0], ours[-1]) == (0, values.size - 1)
-    assert np.all(np.diff(order_statistics(values, count)) >= 0)
+    found = order_statistics(values, count)
+    assert np.all(found[1:] >= found[:-1])
 
 
 tables = st.lists(st.tuples(st.integers(10, 900), st.integers(10, 900)), min_size=2, max_size=10).map(

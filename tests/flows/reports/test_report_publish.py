@@ -1,11 +1,8 @@
 """A decision is kept whole: the page, the canonical JSON beside it, or neither."""
 
-import doctest
 import errno
 import hashlib
-import importlib
 import logging
-import pkgutil
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -15,7 +12,6 @@ import numpy as np
 import pytest
 from reports_making import holdout, shadow
 
-import flows.reports
 from flows.reports.decision import decision_markdown, publish_decision
 from flows.reports.evidence import Arm
 from flows.reports.page import file_name
@@ -140,10 +136,3 @@ def test_the_headline_is_on_the_page_word_for_word(settings):
     kept = publish_decision(settings, decision)
 
     assert escape(decision.headline) in (settings.reports_dir / kept.report).read_text()
-
-
-@pytest.mark.parametrize("name", [m.name for m in pkgutil.iter_modules(flows.reports.__path__) if m.name != "daily"])
-def test_the_examples_of_the_docstrings_run(name):
-    found = doctest.testmod(importlib.import_module(f"flows.reports.{name}"))
-
-    assert found.failed == 0

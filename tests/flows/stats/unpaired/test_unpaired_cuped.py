@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 from scipy import optimize, special
-from unpaired_making import examples_run
 
 from flows.stats.moments import CoMoments, JointMoments
 from flows.stats.unpaired.cuped import cuped, cuped_lift, cuped_ratio, cuped_ratio_lift, slope
@@ -52,10 +51,6 @@ def arm(seed, count, lift, apart=0.0):
 
 
 OURS, THEIRS = arm(1, 400, 1.0), arm(2, 420, 1.3)
-
-
-def test_examples_run():
-    assert examples_run("unpaired.cuped")
 
 
 def test_a_mean_agrees_with_tea_tasting():

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.weightstats import ttost_ind
-from unpaired_making import SAMPLES, examples_run
+from unpaired_making import SAMPLES
 
 from flows.stats.moments import Moments
 from flows.stats.tails import log_two_sided_t, log_two_sided_z
@@ -16,11 +16,6 @@ from flows.stats.unpaired.means import equivalent, not_inferior, welch
 
 RNG = np.random.default_rng(0)
 A, B = RNG.normal(size=30), RNG.normal(0.5, 2, 50)
-
-
-@pytest.mark.parametrize("name", ["moments", "tails", "unpaired.means", "unpaired.batch"])
-def test_examples_run(name):
-    assert examples_run(name)
 
 
 @pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats import proportion as reference
-from unpaired_making import examples_run
 
 from flows.stats.unpaired.proportions import (
     agresti_caffo,
@@ -40,10 +39,6 @@ TABLE_II = [
 
 def ends(effect):
     return effect.low, effect.high
-
-
-def test_examples_run():
-    assert examples_run("unpaired.proportions")
 
 
 @pytest.mark.parametrize(("challenger", "champion", "fifth", "sixth", "tenth"), TABLE_II)

@@ -7,15 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from unpaired_making import examples_run
 
 from flows.stats.unpaired.ranks import mann_whitney, quantile_difference
 
 VALUES = st.lists(st.integers(-20, 20).map(float), min_size=1, max_size=25)
-
-
-def test_examples_run():
-    assert examples_run("unpaired.ranks")
 
 
 @given(VALUES, VALUES)

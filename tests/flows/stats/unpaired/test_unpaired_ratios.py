@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unpaired_making import examples_run
 
 from flows.stats.moments import CoMoments, JointMoments, Moments
 from flows.stats.unpaired.ratios import key_moments, ratio_difference, ratio_lift, ratio_moments, ratio_pairs
@@ -27,10 +26,6 @@ def requests(rng, count, effect=0.0):
     per_key = rng.geometric(0.2, count)
     base = np.repeat(rng.normal(size=count), per_key)
     return np.repeat(np.arange(count), per_key), base + effect + rng.normal(size=per_key.sum())
-
-
-def test_examples_run():
-    assert examples_run("unpaired.ratios")
 
 
 def test_the_difference_agrees_with_tea_tasting():

@@ -6,17 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from scipy import optimize, special
-from unpaired_making import POSITIVE, SAMPLES, examples_run
+from unpaired_making import POSITIVE, SAMPLES
 
 from flows.stats.moments import Moments
 from flows.stats.unpaired.means import welch
 from flows.stats.unpaired.relative import fieller, relative_lift
 
 OURS, THEIRS = (300, 2.0, 1500.0), (200, 2.6, 900.0)
-
-
-def test_examples_run():
-    assert examples_run("unpaired.relative")
 
 
 def _freedom_and_errors(ours, theirs):
