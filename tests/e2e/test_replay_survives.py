@@ -52,8 +52,7 @@ def exact(printed):
     return summary
 
 
-# Not in CI: a worker killed while it holds a run "Pending" leaves the run's concurrency slot taken for minutes.
-@pytest.mark.long
+@pytest.mark.e2e
 def test_killing_router_worker_and_server_loses_nothing(place, table, tmp_path):
     replay = begun(place, table, tmp_path)
     killed = []

@@ -49,8 +49,8 @@ def unit(name: str, keys: CoMoments) -> Unit:
     _, mean_y, m2_y = numbers(f"{name}'s numerator", (keys.n, keys.mean_y, keys.m2_y))
     if not math.isfinite(keys.co) or keys.co**2 > m2_x * m2_y * (1 + 1e-6) + 1e-12:
         raise ValueError(f"co of {name} is {keys.co}; it cannot exceed the root of m2_x times m2_y in size")
+    ratio = mean_y / mean_x if mean_x > 0 else 0.0
     if n * mean_x**2 < _MIN_KEYS * (mean_x**2 + m2_x / n if n else 1.0) or mean_x <= 0:
-        return Unit(n, 0.0, 0.0, f"the {name} has fewer than {_MIN_KEYS} effective keys")
-    ratio = mean_y / mean_x
+        return Unit(n, ratio, 0.0, f"the {name} has fewer than {_MIN_KEYS} effective keys")
     rest = max(0.0, m2_y - 2 * ratio * keys.co + ratio**2 * m2_x)
     return Unit(n, ratio, rest / (n - 1) / mean_x**2)

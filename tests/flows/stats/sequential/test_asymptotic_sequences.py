@@ -264,3 +264,11 @@ def test_at_a_nearly_even_split_it_differs_from_gbstats_by_the_information_time_
 
     assert (seen.low, seen.high) == pytest.approx((0.19804879693925878, 0.2708800290262618), abs=3e-6)
     assert seen.log_p == pytest.approx(math.log(6.300128463364954e-76), rel=2e-3)
+
+
+def test_before_it_can_bound_anything_the_estimate_by_key_is_that_of_the_rows():
+    ours, theirs = CoMoments.of([1.0] * 200, [0.4] * 200), CoMoments.of([1.0] * 5, [0.3, 0.5, 0.2, 0.4, 0.1])
+    found = unit_sequence(ours, theirs)
+
+    assert found.estimate == pytest.approx(-0.1)
+    assert (found.low, found.p_value) == (-math.inf, 1.0)
