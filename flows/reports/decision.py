@@ -23,7 +23,7 @@ from flows.reports.verdict import (
     verdict_sentence,
     what_would_change,
 )
-from registry.records.verdict import Decision
+from registry.records.verdict import Decision, Finding
 
 __all__ = ["decision_markdown", "decision_report", "publish_decision"]
 
@@ -91,19 +91,24 @@ def _verdict(decision: Decision) -> str:
 
 def _glance(decision: Decision) -> str:
     guards = [f for f in decision.findings if f.role == "guardrail"]
-    named_there = len(guards) + len(unmeasured(decision))
-    held = sum(f.passed is True for f in guards)
+    elsewhere = len(unmeasured(decision))
     primary = primary_of(decision)
     lift = relative(primary, decision) if primary else None
     sound = decision.outcome != "invalid"
     tiles = [
         (f"{label_of(primary)}, relative", effect_text(lift)) if primary and lift and sound else None,
-        ("Guardrails surely held", f"{held} of {named_there}") if named_there else None,
+        ("Guardrails surely held", _held(guards, elsewhere)) if guards or elsewhere else None,
         ("Data", _amount(decision, primary.n)) if primary and primary.n else None,
         ("Power reached", chance(decision.power)) if decision.power is not None else None,
     ]
     cells = "".join(f"<div><dt>{html(name)}</dt><dd>{html(value)}</dd></div>" for name, value in filter(None, tiles))
     return f'<dl class="glance">{cells}</dl>' if cells else ""
+
+
+def _held(guards: list[Finding], elsewhere: int) -> str:
+    measured = f"{sum(f.passed is True for f in guards)} of {len(guards)}" if guards else ""
+    live = f"{elsewhere} measured elsewhere" if elsewhere else ""
+    return "; ".join(filter(None, (measured, live)))
 
 
 def _amount(decision: Decision, n: int) -> str:
