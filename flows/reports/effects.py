@@ -85,7 +85,8 @@ def shown_of(finding: Finding, decision: Decision) -> Shown | None:
     """In the unit of its declared margin; else in percent of the champion's value, if that is known."""
     guard = _declared(finding, decision)
     ratio, own = relative(finding, decision), absolute(finding)
-    return (own or ratio) if guard is not None and not guard.relative else (ratio or own)
+    in_units = guard is not None and (not guard.relative or guard.slack > 0)  # slack is in the metric's unit
+    return (own or ratio) if in_units else (ratio or own)
 
 
 def unmeasured(decision: Decision) -> list[Guardrail]:
@@ -178,7 +179,7 @@ def _relative_margin(finding: Finding, decision: Decision) -> float | None:
     if tested_as_ratio(finding):
         return _scaled(finding.threshold, 100.0)
     declared = _declared(finding, decision)
-    if declared is not None and declared.relative:
+    if declared is not None and declared.relative and not declared.slack:
         return -100 * declared.margin
     threshold, champion = finite(finding.threshold), of_metric(decision, finding, "champion")
     if threshold is None or not champion:

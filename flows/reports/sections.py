@@ -207,10 +207,10 @@ def _guards(guards: Sequence[Guardrail]) -> str:
 
 def _tolerated(guard: Guardrail) -> str:
     unit = measure_of(guard.metric).unit
-    if guard.relative:
-        return f"at most {percent(guard.margin)} worse than the champion"
-    share = unit.startswith(" point")
-    return html(f"at most {plain_number(guard.margin * (100 if share else 1))}{unit} worse than the champion")
+    scale = 100 if unit.startswith(" point") else 1
+    margin = percent(guard.margin) if guard.relative else f"{plain_number(guard.margin * scale)}{unit}"
+    slack = f" and {plain_number(guard.slack * scale)}{unit}" if guard.slack else ""
+    return html(f"at most {margin}{slack} worse than the champion")
 
 
 def _stage(row: dict[str, int], stages: Sequence[str], index: int) -> str:

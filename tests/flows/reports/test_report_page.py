@@ -19,6 +19,7 @@ from reports_making import SAMPLES, binary_rows, holdout, regression, shadow, sp
 from flows.reports.decision import decision_markdown, decision_report
 from flows.reports.evidence import Arm, Evidence, TracePoint
 from flows.reports.style import STYLE
+from registry.records.policy import Guardrail
 from registry.records.verdict import Finding
 
 HOSTILE = {
@@ -293,3 +294,18 @@ def test_letters_stand_out_as_wcag_asks(scheme, behind, letters):
     dark, light = sorted(luminance(colours[name]) for name in (behind, letters))
 
     assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_a_guardrail_with_slack_is_told_in_its_own_unit():
+    decision, evidence = split_rejected()
+    guards = [guard for guard in decision.policy.guardrails if guard.metric != "latency_ms"]
+    loose = Guardrail(metric="latency_ms", margin=0.5, slack=10.0)
+    findings = tuple(
+        msgspec.structs.replace(f, threshold=-(0.5 * f.champion + 10.0)) if f.metric == "latency_ms" else f
+        for f in decision.findings
+    )
+    policy = msgspec.structs.replace(decision.policy, guardrails=(*guards, loose))
+    text = text_of(decision_report(msgspec.structs.replace(decision, policy=policy, findings=findings), evidence))
+
+    assert "latency: at most 50% and 10 ms worse than the champion" in text.replace("Latency", "latency")
+    assert re.search(r"at most [\d.]+ ms worse is tolerated", text)
