@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FINDING = 1
 _WHAT = "Nothing was compared."
+_FILES, _POLICY = "Two files of predictions", "Policy, for two files"
 Names = tuple[str, str | None, str | None]  # model, champion, challenger
 
 
@@ -49,62 +50,100 @@ def compare(
     all_rows: Annotated[
         bool, typer.Option("--all-rows", help="With --data: also rows as old as those they learned from.")
     ] = False,
-    label: Annotated[str | None, typer.Option(help="Files: column of the label.")] = None,
-    score: Annotated[str | None, typer.Option(help="Files: column of the score, or predicted value.")] = None,
-    key: Annotated[str | None, typer.Option(help="Files: column that says whom a row is about.")] = None,
-    time: Annotated[str | None, typer.Option(help="Files: column of the time.")] = None,
-    segment: Annotated[list[str] | None, typer.Option(help="Files: column whose levels are shown; repeatable.")] = None,
-    kpi: Annotated[list[str] | None, typer.Option(help="Files: column of a KPI to show; repeatable.")] = None,
-    covariate: Annotated[str | None, typer.Option(help="Files: column known before the test (CUPED).")] = None,
-    unpaired: Annotated[bool, typer.Option("--unpaired", help="Files: different callers, as in an A/B test.")] = False,
-    shared: Annotated[bool, typer.Option("--shared", help="Files: compare only keys that are in both.")] = False,
+    label: Annotated[str | None, typer.Option(help="Column of the label.", rich_help_panel=_FILES)] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(help="Label that counts as 1, e.g. yes; the others count as 0.", rich_help_panel=_FILES),
+    ] = None,
+    score: Annotated[
+        str | None, typer.Option(help="Column of the score, or predicted value.", rich_help_panel=_FILES)
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Column that says whom a row is about.", rich_help_panel=_FILES)
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="Column of the time.", rich_help_panel=_FILES)] = None,
+    segment: Annotated[
+        list[str] | None, typer.Option(help="Column whose levels are shown; repeatable.", rich_help_panel=_FILES)
+    ] = None,
+    kpi: Annotated[
+        list[str] | None, typer.Option(help="Column of a KPI to show; repeatable.", rich_help_panel=_FILES)
+    ] = None,
+    covariate: Annotated[
+        str | None, typer.Option(help="Column known before the test (CUPED).", rich_help_panel=_FILES)
+    ] = None,
+    unpaired: Annotated[
+        bool, typer.Option("--unpaired", help="Different callers, as in an A/B test.", rich_help_panel=_FILES)
+    ] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Compare only keys that are in both.", rich_help_panel=_FILES)
+    ] = False,
     share: Annotated[
-        float | None, typer.Option(help="Files: planned share of the challenger; checks the split.")
+        float | None, typer.Option(help="Planned share of the challenger; checks the split.", rich_help_panel=_FILES)
     ] = None,
     task: Annotated[
-        Literal["binary", "regression"] | None, typer.Option(help="Files: seen by the labels if absent.")
+        Literal["binary", "regression"] | None,
+        typer.Option(help="Seen by the labels if absent.", rich_help_panel=_FILES),
     ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="Files: primary metric or KPI column; auc or rmse if absent.")
+        str | None, typer.Option(help="Primary metric or KPI column; auc or rmse if absent.", rich_help_panel=_POLICY)
     ] = None,
     direction: Annotated[
-        Literal["higher", "lower"] | None, typer.Option(help="Files: which way a KPI is better; higher if absent.")
+        Literal["higher", "lower"] | None,
+        typer.Option(help="Which way a KPI is better; higher if absent.", rich_help_panel=_POLICY),
     ] = None,
-    goal: Annotated[list[str] | None, typer.Option(help="Files: another metric to win by; repeatable.")] = None,
+    goal: Annotated[
+        list[str] | None, typer.Option(help="Another metric to win by; repeatable.", rich_help_panel=_POLICY)
+    ] = None,
     guardrail: Annotated[
         list[str] | None,
-        typer.Option(help="Files: METRIC:MARGIN that must not be lost, or METRIC:MARGIN:absolute; repeatable."),
+        typer.Option(
+            help="METRIC:MARGIN that must not be lost, or METRIC:MARGIN:absolute; repeatable.", rich_help_panel=_POLICY
+        ),
     ] = None,
     rule: Annotated[
-        Literal["superiority", "non_inferiority"] | None, typer.Option(help="Files: better, or not worse by --margin.")
+        Literal["superiority", "non_inferiority"] | None,
+        typer.Option(help="Better, or not worse by --margin.", rich_help_panel=_POLICY),
     ] = None,
-    margin: Annotated[float | None, typer.Option(help="Files: tolerated share of the loss; 0.02 if absent.")] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Tolerated share of the loss; 0.02 if absent.", rich_help_panel=_POLICY)
+    ] = None,
     min_improvement: Annotated[
-        float | None, typer.Option(help="Files: smallest relative gain that needs no people; 2 % of AUC, else 5 %.")
+        float | None,
+        typer.Option(
+            help="Smallest relative gain that needs no people; 2 % of AUC, else 5 %.", rich_help_panel=_POLICY
+        ),
     ] = None,
-    alpha: Annotated[float | None, typer.Option(help="Files: error rate; 0.05 if absent.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="Error rate; 0.05 if absent.", rich_help_panel=_POLICY)] = None,
     method: Annotated[
         Literal["fixed", "always_valid", "group_sequential"] | None,
-        typer.Option(help="Files, unpaired: looked at once (default), at any time, or --looks times until --horizon."),
+        typer.Option(
+            help="Unpaired: looked at once (default), at any time, or --looks times until --horizon.",
+            rich_help_panel=_POLICY,
+        ),
     ] = None,
-    looks: Annotated[int | None, typer.Option(help="Files: planned looks.")] = None,
-    horizon: Annotated[int | None, typer.Option(help="Files: planned rows of both together.")] = None,
-    min_rows: Annotated[int | None, typer.Option(help="Files: fewer rows promote nothing; 200, unpaired 100.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the HTML report there.")] = None,
+    looks: Annotated[int | None, typer.Option(help="Planned looks.", rich_help_panel=_POLICY)] = None,
+    horizon: Annotated[int | None, typer.Option(help="Planned rows of both together.", rich_help_panel=_POLICY)] = None,
+    min_rows: Annotated[
+        int | None, typer.Option(help="Fewer rows promote nothing; 200, unpaired 100.", rich_help_panel=_POLICY)
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the report there, one HTML file.")] = None,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """
     Which model is better? Exit code 1 unless the challenger should be promoted.
 
-    Two files of predictions (CSV or Parquet) need no server, no registry and no configuration: rows are matched by
-    key, or taken as different callers when no key is in both. Two versions are compared on the newest labelled live
-    rows, or on the table given by --data.
+    Two files of predictions (CSV or Parquet) need no server, no registry, no configuration.
+
+    Their rows are matched by key, or are different callers when no key is in both.
+
+    Two versions are compared on the newest labelled live rows, or on the table given by --data.
     """
     from flows.cli.comparing import Words
 
     words = Words(**{name: value for name, value in locals().items() if name in Words.__dataclass_fields__})
     at = moment(as_of) if as_of else None
+    words.refuse_report()
     if words.means_files():
         found = _files(words, at)
     else:

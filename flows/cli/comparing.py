@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _WHAT = "Nothing was compared."
 _NOT_OF_FILES = ("model", "champion", "challenger", "data", "all_rows", "report")
+_LEAST_ROWS = 2
 _SIDES = ("absolute", "relative", "higher", "lower")
 
 
@@ -26,6 +27,7 @@ class Words:
     data: Path | None
     all_rows: bool
     label: str | None
+    positive: str | None
     score: str | None
     key: str | None
     time: str | None
@@ -74,7 +76,7 @@ class Words:
         Raises:
             ConfigError: With all that belong to files.
         """
-        given = [one.name for one in fields(self) if one.name not in _NOT_OF_FILES and getattr(self, one.name)]
+        given = [one.name for one in fields(self) if one.name not in _NOT_OF_FILES and self._given(one.name)]
         if given:
             named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
             why = f"{named} {'belongs' if len(given) == 1 else 'belong'} to files of predictions."
@@ -83,24 +85,41 @@ class Words:
         if self.all_rows and self.data is None:
             raise ConfigError(_WHAT, "--all-rows belongs to --data.", "Give a table by --data.")
 
+    def refuse_report(self) -> None:
+        """
+        Make sure that a report can be written, before anything is computed.
+
+        Raises:
+            ConfigError: If its path cannot be that of a file.
+        """
+        if self.report is None:
+            return
+        if self.report.is_dir():
+            raise ConfigError(_WHAT, f"--report {self.report} is a folder.", "Give a file in it, e.g. report.html.")
+        if not self.report.parent.is_dir():
+            why = f"--report {self.report} lies in no folder: {self.report.parent} does not exist."
+            raise ConfigError(_WHAT, why, f"Make it: `mkdir -p {self.report.parent}`.")
+
+    def _given(self, name: str) -> bool:
+        value = getattr(self, name)
+        return value is not None and value is not False and value != []
+
     def ask(self, at: datetime | None) -> "Ask":
         """
         The question, as `flows.comparison.predictions` answers it.
 
-        Raises:
-            ConfigError: With every mistake.
+        What is wrong with the options is told together with what is wrong in the files.
         """
         from flows.comparison.files import Wanted
         from flows.comparison.predictions import Ask
 
         mistakes = self._mistakes()
         guards = tuple(_guardrail(one, mistakes) for one in self.guardrail or ())
-        if mistakes:
-            raise ConfigError(_WHAT, "; ".join(mistakes) + ".", "Correct them; `understudy compare --help` explains.")
         assert self.champion is not None
         assert self.challenger is not None
         columns = Wanted(
             label=self.label,
+            positive=self.positive,
             score=self.score,
             key=self.key,
             time=self.time,
@@ -121,6 +140,7 @@ class Words:
             policy=self._policy(),
             share=self.share,
             at=at,
+            mistakes=tuple(mistakes),
         )
 
     def _mistakes(self) -> list[str]:
@@ -131,12 +151,12 @@ class Words:
             found.append("--unpaired are different callers, --shared the same ones: give one of them")
         if self.share is not None and not 0 < self.share < 1:
             found.append(f"--share {self.share:g} does not lie strictly between 0 and 1")
-        if self.method == "group_sequential" and self.horizon is None:
-            found.append("--method group_sequential needs --horizon, the planned number of rows")
+        if self.min_rows is not None and self.min_rows < _LEAST_ROWS:
+            found.append(f"--min-rows {self.min_rows} is less than {_LEAST_ROWS}")
         return found
 
     def _policy(self) -> dict[str, Any]:
-        given = {
+        given: dict[str, Any] = {
             "direction": self.direction,
             "rule": self.rule,
             "margin": self.margin,
@@ -145,9 +165,9 @@ class Words:
             "method": self.method,
             "looks": self.looks,
             "horizon": self.horizon,
-            "min_holdout": self.min_rows,
-            "min_labelled": self.min_rows,
         }
+        if self.min_rows is not None and self.min_rows >= _LEAST_ROWS:
+            given |= {"min_holdout": self.min_rows, "min_labelled": self.min_rows}
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -163,8 +183,9 @@ def _guardrail(text: str, mistakes: list[str]) -> "Guardrail | None":
         mistakes.append(f"--guardrail {text!r} is not METRIC:MARGIN, e.g. brier:0.02")
         return None
     strange = [side for side in sides if side not in _SIDES]
-    if strange or not metric:
-        mistakes.append(f"--guardrail {text!r} is not METRIC:MARGIN, then {', '.join(_SIDES)}")
+    both = [pair for pair in (_SIDES[:2], _SIDES[2:]) if set(pair) <= set(sides)]
+    if strange or both or not metric:
+        mistakes.append(f"--guardrail {text!r} is not METRIC:MARGIN, then {' or '.join(_SIDES[:2])}, higher or lower")
         return None
     direction: Any = next((side for side in sides if side in ("higher", "lower")), None)
     return Guardrail(metric=metric, margin=margin, relative="absolute" not in sides, direction=direction)

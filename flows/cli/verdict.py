@@ -34,7 +34,7 @@ def show_verdict(found: "Decision", report: "Path | None" = None) -> None:
         columns = ("metric", "role", *(("champion", "challenger") if wide else ()), "effect and interval", "p")
         rows = [_row(f, wide=wide) for f in measured]
         say(table("Findings (effect above 0: the challenger is better)", columns, rows))
-    say(*(_escaped(_named(f)) for f in found.findings if f.estimate is None))
+    say(*(_escaped(_named(f)) for f in found.findings if f.estimate is None or _unbounded(f)))
     if found.flow:
         names = list(dict.fromkeys(name for counts in found.flow.values() for name in counts))
         rows = [(arm, *(counts.get(name) for name in names)) for arm, counts in found.flow.items()]
@@ -49,11 +49,32 @@ def _head(found: "Decision") -> dict[str, object]:
     known: dict[str, object] = {
         "verdict": f"{found.outcome}: {found.headline}",
         "compared": f"{found.challenger} against {found.champion}, on {rows or how}",
+        "taken": found.identities.get("columns"),
+        "judged by": _judged(found),
         "more rows needed": None if found.more_needed is None else f"about {found.more_needed:,}",
         "power": None if found.power is None else f"{found.power:.0%} for the improvement that the policy asks for",
         "decision": found.id,
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _judged(found: "Decision") -> str:
+    """Task, metric, rule and test in one line."""
+    policy, task = found.policy, found.identities.get("task")
+    primary = next((f for f in found.findings if f.role == "primary"), None)
+    metric = policy.metric
+    if primary is not None and primary.metric != metric:
+        metric = f"{primary.metric}, since {metric} is not defined where all labels are the same"
+    rule = "better" if policy.rule == "superiority" else f"not worse by {policy.margin:.1%} of the loss"
+    said = [metric, f"{rule} at alpha {policy.alpha:g}", f"a gain below {policy.min_improvement:.3g} goes to people"]
+    if policy.rule != "superiority":
+        said.pop()
+    return "; ".join([*said, *([primary.method] if primary and primary.method else []), *([task] if task else [])])
+
+
+def _unbounded(f: "Finding") -> bool:
+    """Whose interval says nothing, so that words must."""
+    return f.low is None and f.high is None
 
 
 def _row(f: "Finding", *, wide: bool) -> tuple[object, ...]:

@@ -21,9 +21,10 @@ from flows.comparison.files import (
 from flows.comparison.groups import GroupCase, GroupRows
 from flows.comparison.matching import Match, Pairing, label_mistakes, match
 from flows.comparison.metrics import DEFAULT_METRIC, METRICS
+from flows.comparison.planned import repeated
 from flows.comparison.rows import HoldoutCase, PairedRows
 from registry.errors import InvalidRecord
-from registry.records.policy import Guardrail, PromotionPolicy, default_improvement
+from registry.records.policy import Guardrail, PromotionPolicy, default_improvement, direction_of
 from registry.records.verdict import Decision
 from registry.records.version import Task
 
@@ -47,6 +48,7 @@ class Ask:
         policy: Further fields of the policy; looked at once, now, if no method is named.
         share: Planned share of the challenger in a split; None if it is not known.
         at: Moment of the decision; the newest time in the files if absent, else 1970.
+        mistakes: What is already known to be wrong; told together with what is wrong in the files.
     """
 
     champion: str
@@ -62,6 +64,7 @@ class Ask:
     policy: Mapping[str, Any] = field(default_factory=dict)
     share: float | None = None
     at: datetime | None = None
+    mistakes: tuple[str, ...] = ()
 
 
 class FileCase(NamedTuple):
@@ -83,9 +86,9 @@ def case_of_files(ask: Ask) -> FileCase:
     Read, check, match and put together.
 
     Raises:
-        DataError: With every mistake in both files.
+        DataError: With every mistake in both files, and in what is asked.
     """
-    mistakes: list[str] = []
+    mistakes = list(ask.mistakes)
     ours, theirs = read_pair(ask.champion, ask.challenger, _wanted(ask), mistakes)
     task = task_of((ours, theirs), ask.task, ask.metric)
     metric = ask.metric or DEFAULT_METRIC[task]
@@ -119,10 +122,12 @@ def _wanted(ask: Ask) -> Wanted:
     asked += [(guard.metric, "--guardrail") for guard in ask.guardrails]
     known = f"(known without a column: {', '.join(KNOWN)})"
     for name, option in asked:
-        if name is not None and name not in (*KNOWN, *_LIVE_ONLY) and name not in names:
+        if name is not None and name not in KNOWN and name not in names:
             names[name] = f"{option} {known}"
     scored = ask.metric is None or ask.metric in KNOWN
-    return replace(ask.columns, kpis=names, scored=scored)
+    live = frozenset(guard.metric for guard in ask.guardrails if guard.metric in _LIVE_ONLY)
+    optional = live - {ask.metric, *ask.goals, *ask.kpis}
+    return replace(ask.columns, kpis=names, optional=optional, scored=scored)
 
 
 def _asked_wrongly(ask: Ask, task: Task, metric: str, files: tuple[Predictions, Predictions]) -> Iterable[str]:
@@ -130,29 +135,55 @@ def _asked_wrongly(ask: Ask, task: Task, metric: str, files: tuple[Predictions, 
     for name in dict.fromkeys(named):
         if name in KNOWN and name not in METRICS[task]:
             yield f"metric {name} does not belong to {task} labels (use {', '.join(METRICS[task])}, or --task)"
+    for name, direction in ((metric, ask.policy.get("direction")), *((g.metric, g.direction) for g in ask.guardrails)):
+        if name in KNOWN and direction not in (None, direction_of(name)):
+            yield f"of {name} {direction_of(name)} is better, not {direction} (leave it out)"
     for file in files:
         needed = [name for name in named if name in _NEED_PROBABILITIES]
         if task == "binary" and needed and not probabilities(file):
             yield (
-                f"column {file.columns['score']} of {file.path.name} has values outside 0 to 1, but {needed[0]} needs "
+                f"column {file.columns['score']} of {file.name} has values outside 0 to 1, but {needed[0]} needs "
                 "probabilities (only auc goes by the order alone)"
             )
 
 
 def _unfit(ask: Ask, metric: str, files: tuple[Predictions, Predictions], found: Match) -> Iterable[str]:
     """What does not fit the way in which the rows belong together."""
+    yield from _unfit_rows(ask, metric, files) if found.paired else _unfit_groups(ask, files)
     method = ask.policy.get("method", "fixed")
-    if not found.paired:
-        return
+    if "looks" in ask.policy and method != "group_sequential":
+        yield "--looks belongs to --method group_sequential"
+    if "horizon" in ask.policy and (found.paired or method == "always_valid"):
+        who = "the same rows are looked at once" if found.paired else "--method always_valid has no end"
+        yield f"--horizon is the end of a plan, but {who} (leave it out)"
+    if "margin" in ask.policy and ask.policy.get("rule") != "non_inferiority":
+        yield "--margin belongs to --rule non_inferiority (say it; or --min-improvement, the gain that needs no people)"
+
+
+def _unfit_rows(ask: Ask, metric: str, files: tuple[Predictions, Predictions]) -> Iterable[str]:
+    method = ask.policy.get("method", "fixed")
     if method != "fixed":
-        yield f"--method {method} is for different callers; the same rows are looked at once (leave it out)"
+        yield f"--method {method} is for different callers, but the same rows are looked at once (leave it out)"
     unlabelled, unscored = all(f.labels is None for f in files), any(f.scores is None for f in files)
     if (unlabelled or unscored) and metric not in KNOWN:
         yield "labels and scores, by which the same rows are compared, are missing (different callers: --unpaired)"
     if ask.columns.covariate is not None:
-        yield "--covariate takes variance out of KPIs of different callers; the same rows need none (leave it out)"
+        yield "--covariate takes variance out of KPIs of different callers, but these are the same rows (leave it out)"
     if ask.share is not None:
-        yield "--share is the planned split of different callers; these are the same rows (leave it out)"
+        yield "--share is the planned split of different callers, but these are the same rows (leave it out)"
+
+
+def _unfit_groups(ask: Ask, files: tuple[Predictions, Predictions]) -> Iterable[str]:
+    if ask.columns.covariate is None:
+        return
+    method = ask.policy.get("method", "fixed")
+    if not files[0].kpis:
+        yield "--covariate takes variance out of KPIs, but no KPI is compared (name one by --metric or --kpi)"
+    if method != "fixed":
+        yield f"--covariate is used at one look only, not by --method {method} (leave one of them out)"
+    for file in files:
+        if repeated(file.keys):
+            yield f"--covariate needs one row per key, but keys of {file.name} come more than once (add them up by key)"
 
 
 def _policy(ask: Ask, metric: str, rows: int, mistakes: list[str]) -> PromotionPolicy | None:
@@ -214,7 +245,9 @@ def _common(
 ) -> dict[str, Any]:
     first, second = _names(ours, theirs)
     data = hashlib.sha256(f"{ours.digest} {theirs.digest} {sorted(ours.columns.items())} {found.how}".encode())
-    named = hashlib.sha256(f"{ask.model} {data.hexdigest()} {policy.digest()}".encode()).hexdigest()[:12]
+    taken = (ask.columns.positive, ask.columns.segments, ask.columns.covariate)
+    asked = (ask.model, first, second, task, ask.share, ask.at, sorted(ask.kpis), taken)
+    named = hashlib.sha256(f"{asked} {data.hexdigest()} {policy.digest()}".encode()).hexdigest()[:12]
     newest = [float(one.times.max()) for one in (ours, theirs) if one.times is not None and one.times.size]
     return {
         "model": ask.model,
@@ -231,8 +264,24 @@ def _common(
             "policy": policy.digest(),
             "code": f"understudy {installed('understudy')}",
             "rows": found.how + _left(ours, theirs, found),
+            "columns": _columns(ours, theirs),
+            "task": f"{task}, {_seen_by(ask)}",
         },
     }
+
+
+def _seen_by(ask: Ask) -> str:
+    if ask.task is not None:
+        return "as said"
+    return "by the metric" if ask.metric in KNOWN else "by the labels"
+
+
+def _columns(ours: Predictions, theirs: Predictions) -> str:
+    """What was taken as what, e.g. "label left, score p, key id"."""
+    first, second = (", ".join(f"{role} {name}" for role, name in one.columns.items()) for one in (ours, theirs))
+    if first == second:
+        return first or "no label, score, key or time"
+    return f"{first or 'none'} of {ours.name}; {second or 'none'} of {theirs.name}"
 
 
 def _left(ours: Predictions, theirs: Predictions, found: Match) -> str:

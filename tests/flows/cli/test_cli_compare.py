@@ -72,7 +72,7 @@ def test_the_report_is_written_where_it_was_asked_for(understudy):
 
     assert page.lower().startswith("<!doctype html>")
     assert not re.search(r"(src|href)=\"https?:", page)
-    assert understudy(*FILES, "--report", "no/such/folder/out.html").refused(3)
+    assert understudy(*FILES, "--report", "no/such/folder/out.html").refused(2)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,13 @@ def test_the_report_is_written_where_it_was_asked_for(understudy):
             (*FILES[1:], "--shared", "--unpaired", "--share", "2", "--guardrail", "brier", "--data", "x.csv"),
             ["--data and --all-rows belong", "give one of them", "--share 2 does", "--guardrail 'brier' is not"],
         ),
-        ((*FILES[1:], "--guardrail", "brier:1:up"), ["then absolute, relative, higher, lower"]),
-        ((*FILES[1:], "--method", "group_sequential"), ["needs --horizon"]),
+        ((*FILES[1:], "--guardrail", "brier:1:up"), ["then absolute or relative, higher or lower"]),
+        ((*FILES[1:], "--method", "group_sequential"), ["method group_sequential needs a horizon"]),
+        (
+            (*FILES[1:], "--min-rows", "0", "--label", "left", "--alpha", "2"),
+            ["--min-rows 0 is less than 2", "a.parquet has no column 'left'", "alpha 2.0 is not between"],
+        ),
+        ((*FILES[1:], "--guardrail", "brier:1:lower:higher"), ["then absolute or relative, higher or lower"]),
         ((*FILES[1:], "--label", "left"), ["a.parquet has no column 'left' for --label", "b.csv has no column"]),
     ],
     ids=lambda value: " ".join(value)[:60],
@@ -99,6 +104,55 @@ def test_every_mistake_is_told_at_once(understudy, words, mistakes):
 
     for mistake in mistakes:
         assert mistake in told
+
+
+def test_people_read_which_columns_metric_and_test_were_chosen(understudy):
+    out = understudy(*FILES).out
+
+    assert "label label, score score, key id" in out
+    assert "auc; better at alpha 0.05; a gain below 0.02 goes to people; DeLong; binary, by the labels" in out
+
+
+def test_people_read_why_another_metric_decides(understudy):
+    for name in ("a.parquet", "b.csv"):
+        read = pl.read_parquet(name) if name == "a.parquet" else pl.read_csv(name)
+        ones = read.with_columns(label=pl.lit(1))
+        ones.write_parquet(name) if name == "a.parquet" else ones.write_csv(name)
+
+    assert "brier, since auc is not defined where all labels are the same" in understudy(*FILES).out
+
+
+def test_an_unbounded_interval_is_explained(understudy):
+    for name in ("a.parquet", "b.csv"):
+        read = pl.read_parquet(name) if name == "a.parquet" else pl.read_csv(name)
+        marked = read.with_columns(id=pl.lit(name[0]) + pl.col("id").cast(pl.String), time=pl.int_range(pl.len()))
+        marked.write_parquet(name) if name == "a.parquet" else marked.write_csv(name)
+    answer = understudy(*FILES, "--horizon", "5000")
+
+    assert answer.code == 1
+    assert "the plan looks once, at 5000 rows; there are 1200" in answer.out
+
+
+def test_swapped_files_get_the_mirrored_verdict(understudy):
+    ours = understudy(*FILES, "--json").json
+    theirs = understudy("compare", "--champion", "b.csv", "--challenger", "a.parquet", "--json").json
+
+    assert (ours["outcome"], theirs["outcome"]) == ("promote", "reject")
+    for one, other in zip(ours["findings"], theirs["findings"], strict=True):
+        assert one["estimate"] == pytest.approx(-other["estimate"], abs=1e-12)
+        assert one["low"] == pytest.approx(-other["high"], abs=1e-12)
+        assert one["p_value"] == pytest.approx(other["p_value"], rel=1e-12)
+
+
+@pytest.mark.parametrize(("path", "mistake"), [(".", "--report . is a folder"), ("no/r.html", "no does not exist")])
+def test_a_report_that_cannot_be_written_is_refused_first(understudy, path, mistake):
+    assert mistake in understudy(*FILES, "--report", path).refused(2)
+
+
+def test_nothing_of_nought_is_ignored(understudy):
+    assert (
+        "--margin, --alpha belong to files" in understudy("compare", "churn", "--margin", "0", "--alpha", "0").refused()
+    )
 
 
 def test_files_start_neither_prefect_nor_router_nor_registry():

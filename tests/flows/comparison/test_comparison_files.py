@@ -170,7 +170,7 @@ def test_all_mistakes_of_both_files_are_told_at_once(asked):
         (
             lambda t: t.with_columns(label=pl.lit("yes")),
             lambda t: t,
-            "column label of a.parquet holds text ('yes'), not numbers",
+            "column label of a.parquet: 400 of 400 values are no number: 'yes' (say which one counts as 1 by",
         ),
         (
             lambda t: t.with_columns(id=pl.when(pl.int_range(pl.len()) > 3).then("id")),
@@ -178,9 +178,11 @@ def test_all_mistakes_of_both_files_are_told_at_once(asked):
             "column id of a.parquet: 4 of 400 values are without a key",
         ),
         (
-            lambda t: t.with_columns(time=pl.lit("soon")),
+            lambda t: t.with_columns(
+                time=pl.when(pl.int_range(pl.len()) > 0).then(pl.lit("soon")).otherwise(pl.lit("2026-01-01"))
+            ),
             lambda t: t,
-            "column time of a.parquet: 400 of 400 values are no time",
+            "column time of a.parquet: 399 of 400 values are no time (write ISO 8601)",
         ),
         (
             lambda t: t.drop("id"),
@@ -292,3 +294,155 @@ def test_swapping_the_files_turns_the_effect_around(tmp_path_factory, seed):
 
     assert there.estimate == pytest.approx(-back.estimate, abs=1e-12)
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=1e-12)
+
+
+def renamed(keys):
+    return lambda t: t.with_columns(id=pl.Series([keys(i) for i in range(N)]))
+
+
+@pytest.mark.parametrize("pairing", ["auto", "unpaired", "shared"])
+@pytest.mark.parametrize("keys", ["{:05d}", " {}", "{}.0"])
+def test_keys_that_are_only_written_differently_are_no_different_callers(asked, keys, pairing):
+    told = said(
+        lambda a, b: asked(a, b, pairing=pairing), renamed(keys.format)(table(2)), renamed("{}".format)(table(0))
+    )
+
+    assert "column id: 400 keys of b.csv are those of a.parquet, written differently, e.g. " in told
+
+
+def test_whole_numbers_are_the_same_key_however_they_are_stored(asked):
+    ours, theirs = renamed(float)(table(2)), renamed(int)(table(0))
+
+    assert asked(ours, theirs).match.how == "the same rows, in the order of id"
+    assert asked(renamed(str)(table(2)), theirs).match.paired
+
+
+def test_labels_of_any_kind_count_as_1_where_they_are_the_positive_one(asked):
+    plain = judge_case(asked(table(2), table(0)).case)
+    for ones, zeros, positive in (("yes", "no", "yes"), (1, -1, "1"), (2.0, 1.0, "2"), (True, False, "true")):
+        labels = pl.Series([ones if label else zeros for label in LABELS])
+        ours, theirs = (t.with_columns(label=labels) for t in (table(2), table(0)))
+        made = asked(ours, theirs, columns=Wanted(positive=positive))
+
+        assert judge_case(made.case).findings == plain.findings
+
+    told = said(lambda a, b: asked(a, b, columns=Wanted(positive="y")), table(2), table(0))
+    assert "column label of a.parquet holds no 'y' for --positive (it has '0', '1')" in told
+
+
+def test_text_that_is_no_number_is_counted_and_shown(asked):
+    strange = table(2).with_columns(score=pl.Series(["n/a", "-", *map(str, table(2)["score"][2:])]))
+    told = said(asked, strange, table(0))
+
+    assert "column score of a.parquet: 2 of 400 values are no number: '-', 'n/a' (recode it)" in told
+    numbers = table(2).with_columns(pl.col("score").cast(pl.String))
+    assert judge_case(asked(numbers, table(0)).case).outcome == "promote"
+
+
+def test_a_missing_label_is_not_also_another_label(asked):
+    holed = table(0).with_columns(label=pl.when(pl.int_range(pl.len()) > 4).then("label"))
+
+    assert "another label" not in said(asked, table(2), holed)
+
+
+def test_both_unreadable_files_are_named_with_what_is_wrong_in_the_options(tmp_path, write):
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1nothing")
+    with pytest.raises(DataError) as caught:
+        case_of_files(
+            Ask(champion=str(tmp_path / "bad.parquet"), challenger=str(tmp_path / "gone.csv"), mistakes=("--x is odd",))
+        )
+    for told in ("--x is odd", "bad.parquet was not read", "gone.csv was not read: There is no such file"):
+        assert told in str(caught.value)
+
+    with pytest.raises(DataError) as caught:
+        case_of_files(Ask(champion=str(tmp_path / "gone.csv"), challenger=write("b.csv", table(0).drop("score"))))
+    assert "b.csv has no column that looks like a score" in str(caught.value)
+
+
+def test_files_of_the_same_name_are_told_apart_by_their_folders(tmp_path, write):
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+    with pytest.raises(DataError) as caught:
+        case_of_files(
+            Ask(
+                champion=write("old/p.csv", table(2).drop("score")),
+                challenger=write("new/p.csv", table(0).drop("score")),
+            )
+        )
+    for folder in ("old", "new"):
+        assert f"{tmp_path / folder / 'p.csv'} has no column that looks like a score" in str(caught.value)
+
+
+def test_a_column_that_is_only_called_like_a_time_may_hold_none(asked):
+    hours = [t.with_columns(date=pl.lit("Monday")) for t in (table(2), table(0))]
+    assert asked(*hours).case.rows.times is None
+
+    told = said(lambda a, b: asked(a, b, columns=Wanted(time="date")), *hours)
+    assert "column date of a.parquet holds no times (write ISO 8601, or epoch seconds)" in told
+
+
+def test_milliseconds_and_numbers_beyond_squaring_are_refused(asked):
+    ours = table(2).with_columns(time=1.7e12, score=pl.lit(1e200))
+    told = said(asked, ours, table(0))
+
+    assert "column time of a.parquet: 400 of 400 values are no epoch seconds (divide milliseconds by 1,000)" in told
+    assert "column score of a.parquet: 400 of 400 values are beyond 1e+150 (rescale)" in told
+
+
+def test_one_column_has_one_role(asked):
+    told = said(lambda a, b: asked(a, b, columns=Wanted(label="score")), table(2), table(0))
+
+    assert "column score of a.parquet is taken as label and as score (name others by --label, --score)" in told
+
+
+def test_what_is_measured_live_elsewhere_is_taken_from_files_that_have_it(asked):
+    slow, fast = (table(n).with_columns(latency_ms=pl.lit(ms) + pl.col("revenue")) for n, ms in ((2, 9.0), (0, 5.0)))
+    guards = (Guardrail(metric="latency_ms", margin=1.0, relative=False),)
+    found = judge_case(asked(fast, slow, guardrails=guards).case)
+    assert next(f for f in found.findings if f.name == "latency_ms").passed is False
+
+    absent = judge_case(asked(table(2), slow, guardrails=guards).case)
+    assert next(f for f in absent.findings if f.name == "latency_ms").estimate is None
+
+
+@pytest.mark.parametrize(
+    ("more", "unpaired", "mistake"),
+    [
+        ({"policy": {"looks": 5}}, True, "--looks belongs to --method group_sequential"),
+        ({"policy": {"horizon": 900}}, False, "--horizon is the end of a plan"),
+        ({"policy": {"horizon": 900, "method": "always_valid"}}, True, "--method always_valid has no end"),
+        ({"policy": {"margin": 0.1}}, False, "--margin belongs to --rule non_inferiority"),
+        ({"policy": {"direction": "lower"}}, False, "of auc higher is better, not lower"),
+        ({"columns": Wanted(covariate="revenue")}, True, "no KPI is compared"),
+        (
+            {"columns": Wanted(covariate="revenue"), "kpis": ("revenue",), "policy": {"method": "always_valid"}},
+            True,
+            "--covariate is used at one look only, not by --method always_valid",
+        ),
+    ],
+)
+def test_no_option_is_silently_ignored(asked, more, unpaired, mistake):
+    theirs = table(0).with_columns(id="x" + pl.col("id")) if unpaired else table(0)
+
+    assert mistake in said(lambda a, b: asked(a, b, **more), table(2), theirs)
+
+
+def test_a_covariate_needs_one_row_per_key(asked):
+    ours, theirs = (
+        t.with_columns(id=name + (pl.int_range(pl.len()) // 2).cast(pl.String))
+        for t, name in ((table(2), pl.lit("a")), (table(0), pl.lit("b")))
+    )
+    more = {"columns": Wanted(covariate="score"), "metric": "revenue"}
+
+    assert "--covariate needs one row per key" in said(lambda a, b: asked(a, b, **more), ours, theirs)
+
+
+def test_whatever_changes_the_decision_changes_its_id(asked):
+    first = asked(table(2), table(0)).case.decision_id
+    others = [
+        asked(table(2), table(0), columns=Wanted(segments=("country",))).case.decision_id,
+        asked(table(2), table(0), task="regression").case.decision_id,
+        asked(table(2), table(0), kpis=("revenue",)).case.decision_id,
+    ]
+
+    assert len({first, *others}) == 4
