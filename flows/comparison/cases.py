@@ -1,9 +1,13 @@
 """Keep everything that a decision rests on, and compute the decision from it again."""
 
 import dataclasses
+import glob
 import hashlib
 import json
+import re
 import shutil
+import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -24,6 +28,8 @@ from registry.records.verdict import Decision
 Case = HoldoutCase | GroupCase | LiveCase
 _Case = TypeVar("_Case", HoldoutCase, GroupCase, LiveCase)
 _FACTS, _ROWS = "case.json", "rows.parquet"
+_PLAIN = re.compile(r"[^/\\\0]{1,200}")
+_STALE_S = 3600.0
 _KINDS: dict[str, type[Any]] = {"holdout": HoldoutCase, "groups": GroupCase, "live": LiveCase}
 
 
@@ -52,20 +58,29 @@ def save_case(settings: Settings, case: Case) -> str:
     """
     Write the case into the state folder, whole or not at all.
 
+    Another case that was kept under the same id, by a tick that was killed or that runs at the
+    same time, stays beside it: the decision that was made of it can be computed again, too.
+
+    Raises:
+        DataError: If model or id cannot name a folder.
+
     Returns:
         Sha256 of what was written.
     """
     folder = case_folder(settings, case.model, case.decision_id)
-    draft = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    (draft / _FACTS).write_bytes(_facts(case))
-    rows = _frame(case)
-    if rows is not None:
-        rows.write_parquet(draft / _ROWS)
-    digest = case_digest(draft)
-    shutil.rmtree(folder, ignore_errors=True)
-    draft.rename(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        draft.chmod(folder.parent.stat().st_mode & 0o777)
+        (draft / _FACTS).write_bytes(_facts(case))
+        rows = _frame(case)
+        if rows is not None:
+            rows.write_parquet(draft / _ROWS)
+        digest = case_digest(draft)
+        _put(draft, folder, digest)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     return digest
 
 
@@ -77,23 +92,7 @@ def load_case(settings: Settings, model: str, decision_id: str) -> Case:
         NotFound: If it was not kept.
         DataError: If it cannot be read.
     """
-    folder = case_folder(settings, model, decision_id)
-    if not (folder / _FACTS).exists():
-        raise NotFound(
-            f"Decision {decision_id} cannot be computed again.",
-            f"Its inputs are not in {folder}.",
-            "Restore the folder from a backup of the state folder.",
-        )
-    try:
-        facts = json.loads((folder / _FACTS).read_bytes())
-        rows = pl.read_parquet(folder / _ROWS) if (folder / _ROWS).exists() else None
-        return _built(facts, rows)
-    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError, msgspec.ValidationError) as error:
-        raise DataError(
-            f"The inputs of decision {decision_id} cannot be read.",
-            f"{type(error).__name__}: {error}.",
-            "They were altered: restore the folder from a backup of the state folder.",
-        ) from error
+    return _loaded(case_folder(settings, model, decision_id), decision_id)
 
 
 def recompute(settings: Settings, stored: Decision) -> Again:
@@ -104,9 +103,10 @@ def recompute(settings: Settings, stored: Decision) -> Again:
         NotFound: If its inputs were not kept.
         DataError: If they cannot be read any more.
     """
-    digest = case_digest(case_folder(settings, stored.model, stored.id))
-    case = load_case(settings, stored.model, stored.id)
-    fresh = msgspec.structs.replace(judge_case(case), inputs=digest, report=stored.report)
+    folder = _folder_of(settings, stored)
+    case, digest = _loaded(folder, stored.id), case_digest(folder)
+    fresh = _as_read(msgspec.structs.replace(judge_case(case), inputs=digest, report=stored.report))
+    stored = _as_read(stored)
     changed = []
     if digest != stored.inputs:
         changed.append(f"the inputs: their digest is {digest[:12]}, it was {(stored.inputs or 'none')[:12]}")
@@ -117,8 +117,80 @@ def recompute(settings: Settings, stored: Decision) -> Again:
 
 
 def case_folder(settings: Settings, model: str, decision_id: str) -> Path:
-    """Where the inputs of a decision are kept."""
+    """
+    Where the inputs of a decision are kept.
+
+    Raises:
+        DataError: If one of the names would lead elsewhere.
+    """
+    for what, name in (("model", model), ("decision", decision_id)):
+        if not _PLAIN.fullmatch(name) or name.startswith("."):
+            raise DataError(
+                f"The {what} {name!r} has no folder.",
+                "A name is one part of a path: not empty, without '/', and does not begin with '.'.",
+                f"Call the {what} otherwise.",
+            )
     return settings.decisions_dir / model / decision_id
+
+
+def _folder_of(settings: Settings, stored: Decision) -> Path:
+    """The case that a decision was made of, also where another one has taken its place."""
+    folder = case_folder(settings, stored.model, stored.id)
+    aside = _aside(folder, stored.inputs or "")
+    return aside if aside.is_dir() else folder
+
+
+def _aside(folder: Path, digest: str) -> Path:
+    return folder.with_name(f"{folder.name}~{digest[:12]}")
+
+
+def _put(draft: Path, folder: Path, digest: str) -> None:
+    """Give the draft its name in one step; what has the name already is renamed first, unless it is the same."""
+    for _ in range(10):
+        try:
+            draft.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+        else:
+            return
+        before = case_digest(folder)
+        if before == digest:
+            return
+        shutil.rmtree(_aside(folder, before), ignore_errors=True)
+        folder.rename(_aside(folder, before))
+    raise OSError(f"{folder} is taken again and again")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what writers that were killed have left behind."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*"):
+        if time.time() - left.stat().st_mtime > _STALE_S:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _loaded(folder: Path, decision_id: str) -> Case:
+    if not (folder / _FACTS).exists():
+        raise NotFound(
+            f"Decision {decision_id} cannot be computed again.",
+            f"Its inputs are not in {folder}.",
+            "Restore the folder from a backup of the state folder.",
+        )
+    try:
+        facts = json.loads((folder / _FACTS).read_bytes())
+        rows = pl.read_parquet(folder / _ROWS) if (folder / _ROWS).exists() else None
+        return _built(facts, rows)
+    except (OSError, ValueError, LookupError, TypeError, pl.exceptions.PolarsError) as error:
+        raise DataError(
+            f"The inputs of decision {decision_id} cannot be read.",
+            f"{type(error).__name__}: {error}.",
+            "They were altered: restore the folder from a backup of the state folder.",
+        ) from error
+
+
+def _as_read(decision: Decision) -> Decision:
+    """As it is once it was stored: 1 is 1.0 where a float belongs."""
+    return Decision.from_json(decision.to_json())
 
 
 def case_digest(folder: Path) -> str:
@@ -132,22 +204,25 @@ def case_digest(folder: Path) -> str:
 
 
 def _facts(case: Case) -> bytes:
+    # The order of arms and phases is part of the case: sentences name them in it.
     kind = next(name for name, one in _KINDS.items() if isinstance(case, one))
     names = [one.name for one in dataclasses.fields(case) if one.name not in ("rows", "arms")]
-    return msgspec.json.encode({"kind": kind} | {name: getattr(case, name) for name in names}, order="sorted")
+    columns = {} if isinstance(case, HoldoutCase) else {arm: list(_columns(one)) for arm, one in _arms(case).items()}
+    return msgspec.json.encode({"kind": kind, "columns": columns} | {name: getattr(case, name) for name in names})
 
 
 def _built(facts: dict[str, Any], rows: pl.DataFrame | None) -> Case:
-    kind = facts.pop("kind")
-    if kind == "live":
-        return msgspec.convert(facts, LiveCase, strict=False)
-    assert rows is not None
+    kind, columns = facts.pop("kind"), facts.pop("columns", {})
     if kind == "holdout":
-        return _typed(HoldoutCase, facts, rows=_paired(rows))
-    arms = {
-        arm: _group(rows.filter(pl.col("arm") == arm).drop("arm")) for arm in rows["arm"].unique(maintain_order=True)
-    }
-    return _typed(GroupCase, facts, arms=arms)
+        return _typed(HoldoutCase, facts, rows=_paired(_there(rows)))
+    arms = {arm: _group(_there(rows).filter(pl.col("arm") == arm).select(names)) for arm, names in columns.items()}
+    return _typed(GroupCase, facts, arms=arms) if kind == "groups" else _typed(LiveCase, facts, arms=arms or None)
+
+
+def _there(rows: pl.DataFrame | None) -> pl.DataFrame:
+    if rows is None:
+        raise LookupError(f"{_ROWS} is missing")
+    return rows
 
 
 def _typed(kind: type[_Case], facts: dict[str, Any], **rows: Any) -> _Case:
@@ -172,24 +247,28 @@ def _frame(case: Case) -> pl.DataFrame | None:
             for arm, values in zip(("champion", "challenger"), pair, strict=True)
         }
         return pl.DataFrame(columns | kpis | _shared(rows))
-    if case.arms is not None:
-        frames = [_group_frame(arm, rows) for arm, rows in case.arms.items()]
-        return pl.concat(frames, how="diagonal")
-    return None
+    frames = [
+        pl.DataFrame({"arm": pl.Series([arm] * rows.n, dtype=pl.String)} | _columns(rows))
+        for arm, rows in _arms(case).items()
+    ]
+    return pl.concat(frames, how="diagonal") if frames else None
 
 
-def _group_frame(arm: str, rows: GroupRows) -> pl.DataFrame:
-    columns = {"label": rows.labels, "score": rows.scores, "covariate": rows.covariate}
-    kept = {name: values for name, values in columns.items() if values is not None}
-    kept |= {f"kpi.{name}": values for name, values in rows.kpis.items()}
-    return pl.DataFrame({"arm": [arm] * rows.n} | kept | _shared(rows))
+def _arms(case: GroupCase | LiveCase) -> Mapping[str, GroupRows]:
+    return case.arms or {}
 
 
-def _shared(rows: PairedRows | GroupRows) -> dict[str, Any]:
-    columns: dict[str, Any] = {} if rows.times is None else {"time": rows.times}
+def _columns(rows: GroupRows) -> dict[str, pl.Series]:
+    floats = {"label": rows.labels, "score": rows.scores, "covariate": rows.covariate}
+    kept = {name: pl.Series(values, dtype=pl.Float64) for name, values in floats.items() if values is not None}
+    return kept | {f"kpi.{name}": pl.Series(v, dtype=pl.Float64) for name, v in rows.kpis.items()} | _shared(rows)
+
+
+def _shared(rows: PairedRows | GroupRows) -> dict[str, pl.Series]:
+    columns = {} if rows.times is None else {"time": pl.Series(rows.times, dtype=pl.Float64)}
     if rows.keys is not None:
-        columns["key"] = list(rows.keys)
-    return columns | {f"segment.{name}": list(levels) for name, levels in rows.segments.items()}
+        columns["key"] = pl.Series(rows.keys, dtype=pl.String)
+    return columns | {f"segment.{name}": pl.Series(each, dtype=pl.String) for name, each in rows.segments.items()}
 
 
 def _paired(frame: pl.DataFrame) -> PairedRows:
@@ -207,16 +286,14 @@ def _paired(frame: pl.DataFrame) -> PairedRows:
 
 def _group(frame: pl.DataFrame) -> GroupRows:
     def column(name: str) -> Any:
-        known = name in frame.columns and (frame.height == 0 or frame[name].null_count() < frame.height)
-        return _floats(frame, name) if known else None
+        return _floats(frame, name) if name in frame.columns else None
 
-    kpis = {name.removeprefix("kpi."): column(name) for name in frame.columns if name.startswith("kpi.")}
     return GroupRows(
         labels=column("label"),
         scores=column("score"),
         keys=tuple(frame["key"].to_list()) if "key" in frame.columns else None,
         times=column("time"),
-        kpis={name: values for name, values in kpis.items() if values is not None},
+        kpis={name.removeprefix("kpi."): column(name) for name in frame.columns if name.startswith("kpi.")},
         covariate=column("covariate"),
         segments=_segments(frame),
     )

@@ -9,7 +9,7 @@ import msgspec
 from flows.comparison.findings import number, seen
 from flows.stats.multiplicity import adjust
 from registry.records.policy import PromotionPolicy, default_improvement
-from registry.records.verdict import Finding, Outcome
+from registry.records.verdict import Decision, Finding, Outcome
 
 Findings = tuple[Finding, ...]
 
@@ -79,6 +79,14 @@ def decide(policy: PromotionPolicy, findings: Sequence[Finding], amount: Amount,
     return _weighed(policy, judged, goals, guards, proven)
 
 
+def shown(decision: Decision) -> bool:
+    """Whether a verdict in favour rests on a goal that was shown, rather than on the absence of harm."""
+    goals = {decision.policy.metric, *decision.policy.goals}
+    asked = [f for f in decision.findings if f.passed and f.role in ("primary", "goal")]
+    won = [f for f in asked if f.role == "primary" or f.metric in goals]
+    return decision.outcome in ("promote", "needs_approval") and bool(won)
+
+
 def _weighed(
     policy: PromotionPolicy, judged: Findings, goals: Sequence[Finding], guards: Sequence[Finding], proven: bool
 ) -> Ruling:
@@ -93,10 +101,9 @@ def _weighed(
         return Ruling("continue", said, judged, _repairs((), open_guards))
     if proven:
         return Ruling("promote", f"nothing speaks against it: {seen(best)}", judged)
-    if policy.rule == "non_inferiority":
-        return Ruling(
-            "promote", f"{seen(best)}: surely not worse by more than {number(-(best.threshold or 0))}", judged
-        )
+    if policy.rule == "non_inferiority" and best.role == "primary":
+        margin = number(-(best.threshold or 0.0))
+        return Ruling("promote", f"{seen(best)}: surely not worse by more than {margin}", judged)
     if any(_large(policy, f) for f in won):
         return Ruling("promote", f"{seen(best)}: significantly better", judged)
     least = _least(policy, best)
@@ -134,11 +141,16 @@ def _judge(policy: PromotionPolicy, f: Finding, significant: set[str]) -> Findin
 
 
 def _significant(policy: PromotionPolicy, goals: Sequence[Finding]) -> set[str]:
-    """Goals whose p-value survives the correction for all of them together."""
-    tested = {f.name: f.log_p for f in goals if f.log_p is not None}
-    return {
-        name for name, one in adjust(tested, method=policy.multiplicity, alpha=policy.alpha).items() if one.rejected
-    }
+    """
+    Goals whose p-value survives the correction for all of them together.
+
+    What was declared counts, measured or not: otherwise the correction would depend on what has
+    come so far, and a goal that comes late would get an alpha of its own.
+    """
+    tested = {f.name: f.log_p or 0.0 for f in goals}
+    absent = {f"\0{i}": 0.0 for i in range(1 + len(policy.goals) - len(tested))}
+    found = adjust(tested | absent, method=policy.multiplicity, alpha=policy.alpha)
+    return {name for name in tested if found[name].rejected}
 
 
 def _large(policy: PromotionPolicy, f: Finding) -> bool:
@@ -146,7 +158,12 @@ def _large(policy: PromotionPolicy, f: Finding) -> bool:
 
 
 def _least(policy: PromotionPolicy, f: Finding) -> float:
-    return policy.min_improvement if f.role == "primary" else default_improvement(f.metric or f.name)
+    metric = f.metric or f.name
+    if f.role != "primary":
+        return default_improvement(metric)
+    if policy.metric == "auc" and metric != "auc" and policy.min_improvement > 0:  # a share of a loss is not one of AUC
+        return max(policy.min_improvement, default_improvement(metric))
+    return policy.min_improvement
 
 
 def _doubt(policy: PromotionPolicy) -> str:

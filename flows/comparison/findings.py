@@ -78,9 +78,9 @@ def finding(about: About, result: Effect | AlwaysValid) -> Finding:
         method=result.method,
         always_valid=always,
         log_p=_bounded(result.log_p),
-        threshold=about.threshold,
-        champion=about.champion,
-        challenger=about.challenger,
+        threshold=_known(about.threshold),
+        champion=_known(about.champion),
+        challenger=_known(about.challenger),
         lift=_share(result.estimate, scale),
         lift_low=_share(result.low, scale),
         lift_high=_share(result.high, scale),
@@ -98,11 +98,15 @@ def missing(about: About, why: str, repair: str = "") -> Finding:
     """A metric that could not be measured."""
     name = about.name or about.metric
     empty = Finding(name=name, passed=None, said=f"{name}: {why}", role=about.role, metric=about.metric, repair=repair)
-    return msgspec.structs.replace(empty, threshold=about.threshold, champion=about.champion)
+    return msgspec.structs.replace(empty, threshold=_known(about.threshold), champion=_known(about.champion))
 
 
 def _share(value: float, scale: float) -> float | None:
-    return _bounded(value / scale) if scale > 0 else None
+    return _bounded(value / scale) if scale > 0 and math.isfinite(scale) else None
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None else _bounded(value)
 
 
 def _bounded(value: float) -> float | None:

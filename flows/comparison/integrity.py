@@ -1,5 +1,6 @@
 """Findings on whether live data can be trusted at all."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -27,7 +28,8 @@ def live_integrity(phases: Sequence[PhaseMetrics]) -> list[Finding]:
 def coverage(seen: ShadowMetrics) -> Finding:
     """Whether the shadow scored enough of what it was shown; what it lost may not be lost at random."""
     covered = seen.scored / seen.copies
-    lost = ", ".join(f"{n} {reason}" for reason, n in sorted((seen.dropped | seen.errors).items())) or "none lost"
+    reasons = Counter(seen.dropped) + Counter(seen.errors)
+    lost = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items())) or "none lost"
     said = f"{seen.scored} of {seen.copies} copies scored ({covered:.1%}; {lost})"
     if covered >= LEAST_COVERAGE:
         return plain("coverage", True, said, seen.copies, role="integrity")

@@ -4,7 +4,7 @@ import logging
 
 import msgspec
 
-from flows.comparison.cases import Case, judge_case, save_case
+from flows.comparison.cases import Case, case_folder, judge_case, save_case
 from flows.comparison.evidence import group_evidence, holdout_evidence
 from flows.comparison.groups import GroupCase
 from flows.comparison.rows import HoldoutCase
@@ -26,13 +26,17 @@ def keep(settings: Settings, case: Case, evidence: Evidence | None = None) -> De
         settings: Where the state folder is.
         case: Everything the decision rests on.
         evidence: What the report draws; made of the case where it has rows.
+
+    Raises:
+        DataError: If model or decision have a name that leads out of the state folder.
     """
     decision = judge_case(case)
+    case_folder(settings, case.model, case.decision_id)
     try:
-        kept = msgspec.structs.replace(decision, inputs=save_case(settings, case))
-        return publish_decision(settings, kept, evidence or _drawn(case))
-    except OSError as error:
-        _log.warning("decision %s has no report: %s", decision.id, error)
+        decision = msgspec.structs.replace(decision, inputs=save_case(settings, case))
+        return publish_decision(settings, decision, evidence or _drawn(case))
+    except Exception as error:  # noqa: BLE001  a rollback waits for nothing
+        _log.warning("decision %s has no report: %s: %s", decision.id, type(error).__name__, error)
         return decision
 
 

@@ -1,5 +1,6 @@
 """Live requests: only tests that stay valid however often they are looked at."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +18,7 @@ from registry.assignment import TOTAL
 from registry.records.live import ModelMetrics, PhaseMetrics, VariantMetrics
 from registry.records.plan import CHAMPION
 from registry.records.rollout import Rollout
-from registry.records.verdict import Decision
+from registry.records.verdict import Decision, Finding
 from registry.records.version import Task
 
 CHALLENGER = "challenger"
@@ -147,9 +148,12 @@ def _in_shadow(case: LiveCase, question: Question | None) -> Ruling:
         return Ruling("continue", "no copies yet", (plain("coverage", None, said, role="integrity"),))
     seen = case.phases[-1].shadows[case.rollout.challenger]
     policy, findings = case.rollout.policy, [*question.findings, coverage(seen)]
+    amount = Amount(question.n, _need(case.rollout), "labelled pairs")
+    if question.elsewhere:  # here only harm is looked for; it is for the split to show the goal
+        return decide(policy, [*findings, *_sight(question)], amount, proven=True)
     if case.rollout.proven:  # how large the improvement is was decided already; here it must be real
         policy = msgspec.structs.replace(policy, min_improvement=0.0)
-    return decide(policy, findings, Amount(question.n, _need(case.rollout), "labelled pairs"))
+    return decide(policy, findings, amount)
 
 
 def _in_split(case: LiveCase, question: Question | None) -> Ruling:
@@ -161,9 +165,18 @@ def _in_split(case: LiveCase, question: Question | None) -> Ruling:
     if question is None or rollout.steps[rollout.step].share == TOTAL:
         said = f"{challenger.loss.n} labelled requests; nobody is left to compare with"
         return Ruling("promote", said, (plain("labelled", True, said, challenger.loss.n),))
-    findings = [*question.findings, *live_integrity(case.phases)]
+    watched = _sight(question) if rollout.proven else ()
+    findings = [*question.findings, *live_integrity(case.phases), *watched]
     amount = Amount(question.n, _need(rollout), "labelled requests")
     return decide(rollout.policy, findings, amount, proven=rollout.proven)
+
+
+def _sight(question: Question) -> tuple[Finding, ...]:
+    """Where nothing but harm is looked for, it must be possible to see it: silence is not safety."""
+    if not question.blind:
+        return ()
+    said, repair = f"harm could not be seen yet: {question.blind}", "values of more callers in both arms"
+    return (plain("sight of harm", None, said, question.n, role="integrity", repair=repair),)
 
 
 def _need(rollout: Rollout) -> int:
@@ -195,7 +208,11 @@ def _means(phase: PhaseMetrics, challenger: str) -> dict[str, dict[str, float]]:
             "challenger_only_right": shadow.challenger_only_right,
             "latency_ms": shadow.latency_ms.mean,
         }
-    return found
+    return {name: _finite(one) for name, one in found.items()}
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items() if math.isfinite(value)}
 
 
 def _numbers_of(variant: VariantMetrics) -> dict[str, float]:

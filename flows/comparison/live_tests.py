@@ -3,31 +3,45 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from flows.comparison.findings import About, finding, missing
 from flows.comparison.group_tests import group_test
 from flows.comparison.groups import GroupRows
+from flows.comparison.margins import champion_factor, with_margin
 from flows.comparison.metrics import loss_scale
 from flows.stats.moments import CoMoments
 from flows.stats.results import AlwaysValid
 from flows.stats.sequential.asymptotic import paired_sequence, two_sample_sequence, unit_paired_sequence, unit_sequence
-from flows.stats.sequential.pairs import discordant_pairs
+from flows.stats.sequential.pairs import discordant_pairs, prior_for
 from flows.stats.sequential.rare_rates import rare_rates_sequence
 from registry.records.live import Moments, PhaseMetrics, ShadowMetrics, UnitMoments, VariantMetrics
 from registry.records.plan import CHAMPION
-from registry.records.policy import Guardrail, PromotionPolicy, direction_of
+from registry.records.policy import Direction, Guardrail, PromotionPolicy, direction_of
 from registry.records.rollout import Rollout
 from registry.records.verdict import Finding, Role
 from registry.records.version import Task
 
 CHALLENGER = "challenger"
+_DISCORDANT = 0.05  # share of pairs that a shadow is tuned to
 _OFFLINE = ("auc", "log_loss", "calibration", "rmse", "r2", "pr_auc", "f1", "precision", "recall", "mape")
 
 
 class Question(NamedTuple):
-    """Findings about goals and guardrails, and on how many labelled requests the primary one rests."""
+    """
+    What is asked of live requests.
+
+    Attributes:
+        findings: About goals and guardrails.
+        n: Labelled requests of the primary one.
+        blind: Why harm could not be seen yet, whatever there is of it; empty if it could.
+        elsewhere: The primary metric cannot show here at all: a KPI in a shadow.
+    """
 
     findings: list[Finding]
     n: int
+    blind: str = ""
+    elsewhere: bool = False
 
 
 class Numbers(NamedTuple):
@@ -43,45 +57,61 @@ def shadow_question(rollout: Rollout, phase: PhaseMetrics, task: Task) -> Questi
     if seen is None or seen.copies == 0:
         return None
     champion, metric = phase.variants.get(CHAMPION), live_metric(policy.metric, task)
-    tuned = max(policy.min_labelled, rollout.steps[rollout.step].min_labelled, 200)
+    tuned = _tuned(rollout)
+    loss = finding(About("loss"), _losses(seen, policy, tuned))
+    if metric not in ("accuracy", "loss"):
+        why = "callers see the champion's answers only, so that it shows in the split"
+        loss = msgspec.structs.replace(loss, role="goal", threshold=0.0)
+        return Question([missing(About(metric, "primary"), why), loss], seen.pairs, _blind(loss), elsewhere=True)
     primary = _pairs(seen, policy, tuned) if metric == "accuracy" else _losses(seen, policy, tuned)
     about = _about(metric, "primary", policy, champion, primary.estimate)
     findings = [finding(about, primary)]
-    if metric != "loss":
-        findings.append(finding(About("loss"), _losses(seen, policy, tuned)))
-    return Question(findings, seen.pairs)
+    return Question([*findings, *([loss] if metric != "loss" else [])], seen.pairs)
 
 
 def split_question(
     rollout: Rollout, phase: PhaseMetrics, task: Task, arms: Mapping[str, GroupRows] | None = None
 ) -> Question | None:
     """
-    Different callers; None while one side has no traffic.
+    Different callers; None while the challenger has no traffic.
 
-    With *arms* the primary metric is tested at the looks that the policy plans; everything
-    else is watched all the time, as harm must be.
+    With *arms* the primary metric is tested at the looks that the policy plans, unless the goal
+    is proven; everything else is watched all the time, as harm must be.
     """
-    champion, challenger = phase.variants.get(CHAMPION), phase.variants.get(CHALLENGER)
-    if champion is None or challenger is None:
+    challenger = phase.variants.get(CHALLENGER)
+    if challenger is None:
         return None
-    policy = rollout.policy
-    tuned = max(policy.min_labelled, rollout.steps[rollout.step].min_labelled, 200)
+    champion = phase.variants.get(CHAMPION, VariantMetrics(version=rollout.champion))
+    policy, tuned = rollout.policy, _tuned(rollout, arms=2)
     metric = live_metric(policy.metric, task)
     primary = _split(champion, challenger, metric, "primary", policy, tuned)
-    if arms is not None:
+    if arms is not None and not rollout.proven:
         primary = _planned(arms, metric, policy, task) or primary
     goals = [_split(champion, challenger, live_metric(goal, task), "goal", policy, tuned) for goal in policy.goals]
     guards = [_guarded(champion, challenger, one, task, policy, tuned) for one in policy.guardrails]
     named = {f.metric for f in (primary, *goals, *guards)}
     others = sorted((champion.outcomes.keys() & challenger.outcomes.keys()) - named)
     context = [_split(champion, challenger, name, "context", policy, tuned) for name in others]
-    return Question([primary, *_distinct(goals, primary), *guards, *context], numbers(challenger, metric).requests.n)
+    findings = [primary, *_distinct(goals, primary), *guards, *context]
+    return Question(findings, numbers(challenger, metric).requests.n, _blind(primary))
 
 
 def live_metric(metric: str, task: Task) -> str:
     """What requests can tell about a metric: accuracy and KPIs themselves, the rest by its per-request loss."""
     known = ("brier", "mae", "loss", *_OFFLINE)
     return "loss" if metric in known or (metric == "accuracy" and task != "binary") else metric
+
+
+def _tuned(rollout: Rollout, arms: int = 1) -> int:
+    """Where intervals are tightest: declared before the first request, never by what has come."""
+    policy = rollout.policy
+    return max(policy.min_labelled, rollout.steps[rollout.step].min_labelled, 200, (policy.horizon or 0) // arms)
+
+
+def _blind(f: Finding) -> str:
+    """Why nothing bounds the effect; arms without variance are at least not worse as far as they were seen."""
+    level = "no variance" in f.said and (f.estimate or 0.0) >= 0
+    return "" if f.low is not None or level else f.said
 
 
 def numbers(variant: VariantMetrics, metric: str) -> Numbers:
@@ -94,19 +124,18 @@ def numbers(variant: VariantMetrics, metric: str) -> Numbers:
 
 
 def _distinct(goals: Sequence[Finding], primary: Finding) -> list[Finding]:
-    return [goal for goal in goals if goal.name != primary.name]
+    return list({goal.name: goal for goal in goals if goal.name != primary.name}.values())
 
 
 def _split(
     champion: VariantMetrics, challenger: VariantMetrics, metric: str, role: Role, policy: PromotionPolicy, tuned: int
 ) -> Finding:
     ours, theirs = numbers(champion, metric), numbers(challenger, metric)
-    declared = policy.direction if metric == policy.metric else None
-    sign = 1.0 if direction_of(metric, declared) == "higher" else -1.0
+    sign = _sign(metric, policy.direction if metric == policy.metric else None)
     about = About(
         metric, role, _mean(ours), _mean(theirs), None if role == "context" else _margin(role, metric, policy, ours)
     )
-    return finding(about, _difference(ours, theirs, sign, policy.alpha, tuned))
+    return finding(about, _difference(ours, theirs, (sign, sign), policy.alpha, tuned))
 
 
 def _planned(arms: Mapping[str, GroupRows], metric: str, policy: PromotionPolicy, task: Task) -> Finding | None:
@@ -135,12 +164,17 @@ def _guarded(
     else:
         metric = live_metric(guard.metric, task)
         ours, theirs = numbers(champion, metric), numbers(challenger, metric)
-    sign = 1.0 if direction_of(guard.metric, guard.direction) == "higher" else -1.0
-    margin = guard.margin * (abs(_mean(ours) or 0.0) if guard.relative else 1.0) + guard.slack
+    sign, mean = _sign(guard.metric, guard.direction), _mean(ours) or 0.0
+    margin = guard.margin * (abs(mean) if guard.relative else 1.0) + guard.slack
     about = About(guard.metric, "guardrail", _mean(ours), _mean(theirs), -margin)
     if not ours.requests.n or not theirs.requests.n:
         return missing(about, "no values yet", f"values of {guard.metric} from both arms")
-    return finding(about, _difference(ours, theirs, sign, policy.alpha, tuned))
+    seen = _difference(ours, theirs, (sign, sign), policy.alpha, tuned)
+    if guard.relative and guard.margin:
+        factor = champion_factor(sign * mean, guard.margin)
+        level = _difference(ours, theirs, (factor * sign, sign), policy.alpha, tuned)
+        seen = with_margin(seen, level, guard.margin * abs(mean))
+    return finding(about, seen)
 
 
 def _error_rate(champion: VariantMetrics, challenger: VariantMetrics, guard: Guardrail, alpha: float) -> Finding:
@@ -153,30 +187,36 @@ def _error_rate(champion: VariantMetrics, challenger: VariantMetrics, guard: Gua
     return finding(about, rare_rates_sequence((failed[1], asked[1]), (failed[0], asked[0]), alpha=alpha))
 
 
-def _difference(ours: Numbers, theirs: Numbers, sign: float, alpha: float, tuned: int) -> AlwaysValid:
+def _difference(ours: Numbers, theirs: Numbers, factors: tuple[float, float], alpha: float, tuned: int) -> AlwaysValid:
+    """Challenger minus champion, each times its factor."""
+    first, second = factors
     if ours.keys is not None and theirs.keys is not None and ours.keys.n and theirs.keys.n:
-        return unit_sequence(_signed(ours.keys, sign), _signed(theirs.keys, sign), alpha=alpha, tuned_to=tuned)
+        keys = _times(ours.keys, first), _times(theirs.keys, second)
+        return unit_sequence(*keys, alpha=alpha, tuned_to=tuned)
     a, b = ours.requests, theirs.requests
-    return two_sample_sequence((a.n, sign * a.mean, a.m2), (b.n, sign * b.mean, b.m2), alpha=alpha, tuned_to=tuned)
+    arms = (a.n, first * a.mean, first**2 * a.m2), (b.n, second * b.mean, second**2 * b.m2)
+    return two_sample_sequence(*arms, alpha=alpha, tuned_to=tuned)
 
 
 def _pairs(seen: ShadowMetrics, policy: PromotionPolicy, tuned: int) -> AlwaysValid:
     keys = seen.units.get("correct")
     if keys is not None and keys.n < seen.pairs:  # callers came back: requests are not independent
-        return unit_paired_sequence(_signed(keys, 1.0), alpha=policy.alpha, tuned_to=tuned)
-    return discordant_pairs(seen.champion_only_right, seen.challenger_only_right, seen.pairs, alpha=policy.alpha)
+        return unit_paired_sequence(_times(keys, 1.0), alpha=policy.alpha, tuned_to=tuned)
+    lost, won = seen.champion_only_right, seen.challenger_only_right
+    prior = max(1.0, prior_for(_DISCORDANT * tuned, alpha=policy.alpha))
+    return discordant_pairs(lost, won, seen.pairs, alpha=policy.alpha, a=prior)
 
 
 def _losses(seen: ShadowMetrics, policy: PromotionPolicy, tuned: int) -> AlwaysValid:
     keys, d = seen.units.get("loss"), seen.loss_difference
     if keys is not None and keys.n < seen.pairs:
-        return unit_paired_sequence(_signed(keys, 1.0), alpha=policy.alpha, tuned_to=tuned)
+        return unit_paired_sequence(_times(keys, 1.0), alpha=policy.alpha, tuned_to=tuned)
     return paired_sequence((d.n, d.mean, d.m2), alpha=policy.alpha, tuned_to=tuned)
 
 
 def _about(metric: str, role: Role, policy: PromotionPolicy, champion: VariantMetrics | None, estimate: float) -> About:
     value = None if champion is None else _mean(numbers(champion, metric))
-    sign = 1.0 if direction_of(metric) == "higher" else -1.0
+    sign = _sign(metric, None)
     threshold = 0.0 if champion is None else _margin(role, metric, policy, numbers(champion, metric))
     return About(metric, role, value, None if value is None else value + sign * estimate, threshold)
 
@@ -191,5 +231,10 @@ def _mean(values: Numbers) -> float | None:
     return values.requests.mean if values.requests.n else None
 
 
-def _signed(units: UnitMoments, sign: float) -> CoMoments:
-    return CoMoments(units.n, units.mean_x, sign * units.mean_y, units.m2_x, units.m2_y, sign * units.co)
+def _sign(metric: str, declared: Direction | None) -> float:
+    return 1.0 if direction_of(metric, declared) == "higher" else -1.0
+
+
+def _times(units: UnitMoments, factor: float) -> CoMoments:
+    scaled = factor * units.mean_y, units.m2_x, factor**2 * units.m2_y, factor * units.co
+    return CoMoments(units.n, units.mean_x, *scaled)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from flows.comparison.decide import shown
 from flows.comparison.policy import configured_policy
 from flows.config.model import GuardsConfig, ModelConfig, StepConfig
 from flows.rollout.errors import RolloutRefused
@@ -73,7 +74,7 @@ def begin_rollout(
         created_at=at,
         said=reason,
         decision_id=decision.id if decision else None,
-        proven=decision is not None and decision.outcome in ("promote", "needs_approval"),
+        proven=decision is not None and shown(decision),
     )
     return registry.start_rollout(rollout, actor=actor, reason=reason, at=at)
 

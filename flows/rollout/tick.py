@@ -1,6 +1,5 @@
 """One heartbeat of a rollout: look, decide, commit at most one move."""
 
-import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from flows.client import RouterClient
+from flows.comparison.decide import shown
 from flows.comparison.evidence import live_arms
 from flows.comparison.groups import GroupRows
 from flows.comparison.identities import identities
@@ -22,7 +22,7 @@ from flows.rollout.machine import Evidence, Move, next_move
 from flows.rollout.observe import evidence_of, phase_of
 from flows.rollout.plans import promotion_plan, rollback_plan, stage_of, step_plan
 from registry.assignment import TOTAL
-from registry.errors import InvalidRecord, NotFound, PlanConflict
+from registry.errors import AlreadyExists, InvalidRecord, NotFound, PlanConflict
 from registry.records.live import ModelMetrics
 from registry.records.plan import TrafficPlan
 from registry.records.rollout import Rollout
@@ -90,7 +90,7 @@ def _observe(registry: Registry, rollout: Rollout, client: RouterClient, config:
         return _Seen()
     try:
         metrics = client.metrics(rollout.model, min_label_age=rollout.policy.min_label_age_s)
-        arms = _rows_of(rollout, client, config)
+        arms = _rows_of(rollout, client, config, metrics.clock)
     except Unreachable as error:
         return _Seen(trouble=str(error))
     evidence = evidence_of(rollout, metrics)
@@ -110,11 +110,13 @@ def _observe(registry: Registry, rollout: Rollout, client: RouterClient, config:
     return _Seen(case, decide_live(case), evidence)
 
 
-def _rows_of(rollout: Rollout, client: RouterClient, config: ModelConfig) -> dict[str, GroupRows] | None:
-    """Rows of a split whose looks are planned; an always-valid one is judged by sums alone."""
-    if rollout.policy.method == "always_valid" or not 0 < rollout.steps[rollout.step].share < TOTAL:
+def _rows_of(rollout: Rollout, client: RouterClient, config: ModelConfig, clock: float) -> dict[str, GroupRows] | None:
+    """Ripe rows of a split whose looks are planned; where only harm is looked for, sums are enough."""
+    policy, share = rollout.policy, rollout.steps[rollout.step].share
+    if policy.method == "always_valid" or rollout.proven or not 0 < share < TOTAL:
         return None
-    return live_arms(live_frame(client, config, phase=phase_of(rollout)), rollout.policy.metric)
+    ripe = clock - policy.min_label_age_s if policy.min_label_age_s else None
+    return live_arms(live_frame(client, config, phase=phase_of(rollout), until=ripe), policy.metric)
 
 
 def _identities(registry: Registry, rollout: Rollout, metrics: ModelMetrics) -> dict[str, str]:
@@ -134,8 +136,12 @@ def _keep_decision(move: Move, case: LiveCase | None, registry: Registry, report
         kept = registry.decision(move.decision.id)
     except NotFound:
         kept = report(case)
-        with contextlib.suppress(InvalidRecord):  # a number that is not finite must not keep a rollback waiting
+        try:
             registry.save_decision(kept)
+        except AlreadyExists:  # another tick was first; the one of us that commits has decided by it
+            kept = registry.decision(kept.id)
+        except InvalidRecord:  # a number that is not finite must not keep a rollback waiting
+            pass
     return dataclasses.replace(move, decision=kept)
 
 
@@ -163,8 +169,8 @@ def _consequences(
         following = rollback_plan(rollout, plan, actor=ACTOR, reason=move.said, at=now)
         return _next(rollout, move, status="rolled_back"), following, {rollout.challenger: "rejected"}
     following = step_plan(rollout, move.step, plan, actor=ACTOR, reason=move.said, at=now)
-    shown = move.decision is not None and move.decision.outcome in ("promote", "needs_approval")
-    moved = _next(rollout, move, status="running", step=move.step, step_started_at=now, proven=rollout.proven or shown)
+    proven = rollout.proven or (move.decision is not None and shown(move.decision))
+    moved = _next(rollout, move, status="running", step=move.step, step_started_at=now, proven=proven)
     return moved, following, {rollout.challenger: stage_of(rollout, move.step)}
 
 

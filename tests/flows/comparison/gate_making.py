@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from flows.comparison.decide import shown
 from flows.comparison.holdout import compare_holdout
 from flows.comparison.live import compare_live
 from flows.rollout.machine import Evidence, next_move
@@ -78,7 +79,7 @@ def live_through(dice: np.random.Generator, world: World, *, rows: int = 2000, p
     first = holdout(dice, world, rows)
     if first.outcome in ("reject", "needs_approval"):
         return {"reject": "rejected", "needs_approval": "asked"}[first.outcome]
-    rollout = begun(first.outcome == "promote")
+    rollout = begun(shown(first))
     now = AT
     while True:
         if rollout.step >= 0 and now - rollout.step_started_at > timedelta(seconds=STEPS[rollout.step].max_s):
@@ -95,10 +96,8 @@ def live_through(dice: np.random.Generator, world: World, *, rows: int = 2000, p
         if move.kind in ("promote", "roll_back", "wait"):
             return {"promote": "promoted", "roll_back": "rejected", "wait": "asked"}[move.kind]
         if move.kind in ("start", "advance"):
-            shown = decision is not None and decision.outcome in ("promote", "needs_approval")
-            rollout = msgspec.structs.replace(
-                rollout, step=move.step, step_started_at=now, proven=rollout.proven or shown
-            )
+            proven = rollout.proven or (decision is not None and shown(decision))
+            rollout = msgspec.structs.replace(rollout, step=move.step, step_started_at=now, proven=proven)
 
 
 def begun(proven: bool) -> Rollout:
