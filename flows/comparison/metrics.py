@@ -32,14 +32,14 @@ def metrics_of(task: Task, labels: Floats, scores: Floats) -> dict[str, float]:
     """
     if task == "binary":
         found = {
-            "auc": auc(labels, scores),
             "accuracy": float(np.mean((scores >= 0.5) == labels)),
             "brier": float(np.mean((scores - labels) ** 2)),
             "log_loss": float(-np.mean(gains("log_loss", labels, scores))),
             "calibration": calibration_error(labels, scores),
         }
         found["loss"] = found["brier"]
-        return {name: value for name, value in found.items() if np.isfinite(value)}
+        both = {"auc": auc(labels, scores)} if 0 < np.mean(labels) < 1 else {}
+        return both | {name: value for name, value in found.items() if np.isfinite(value)}
     error = scores - labels
     spread = float(np.sum((labels - labels.mean()) ** 2))
     mae = float(np.mean(np.abs(error)))

@@ -32,7 +32,7 @@ def quality(task: Task, labels: Numbers, predictions: Numbers, scores: Numbers) 
         return {"mae": float(np.abs(error).mean()), "rmse": float(np.sqrt((error**2).mean()))}
     return {
         "accuracy": float((labels == predictions).mean()),
-        "auc": auc(labels, scores),
+        "auc": auc(labels, scores) if 0 < labels.mean() < 1 else float("nan"),
         "brier": float((error**2).mean()),
     }
 

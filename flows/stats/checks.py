@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from flows.stats.moments import CoMoments, Moments
 
+Sample = tuple[int, float, float] | ArrayLike
+Pairs = tuple[int, float, float, float, float, float] | tuple[ArrayLike, ArrayLike]
+
 _ROUNDING = 1e-9
 
 
@@ -54,12 +57,16 @@ def counts(**given: int) -> None:
         raise ValueError(f"{', '.join(bad)}; counts are whole and not negative")
 
 
-def numbers(name: str, given: tuple[int, float, float]) -> Moments:
+def numbers(name: str, given: Sample) -> Moments:
     """
-    Sufficient statistics that some sample can have.
+    Sufficient statistics that some sample can have: a tuple (n, mean, m2), or made of an array of values.
 
     A sum of squares that rounding has made negative is taken as 0.
     """
+    if not isinstance(given, tuple):
+        return _of_values(name, given)
+    if len(given) != 3:
+        raise ValueError(f"{name} has {len(given)} numbers; give (n, mean, m2), or an array of values")
     n, mean, m2 = given
     counts(**{f"n of {name}": n})
     bad = [f"{what} of {name} is {value}" for what, value in (("mean", mean), ("m2", m2)) if not math.isfinite(value)]
@@ -86,19 +93,31 @@ def matrix(name: str, values: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def pair_numbers(name: str, given: tuple[int, float, float, float, float, float]) -> CoMoments:
-    """Sufficient statistics that some sample of pairs can have."""
+def pair_numbers(name: str, given: Pairs) -> CoMoments:
+    """Sufficient statistics that some sample of pairs can have, or made of two arrays (x, y)."""
+    if len(given) == 2:
+        x, y = (finite(f"{part} of {name}", values) for part, values in zip("xy", given, strict=True))
+        same_length(**{f"x of {name}": x, f"y of {name}": y})
+        return CoMoments.of(x, y)
+    if len(given) != 6:
+        raise ValueError(f"{name} has {len(given)} parts; give CoMoments, or two arrays (x, y)")
     n, mean_x, mean_y, m2_x, m2_y, co = given
-    x, y = numbers(f"x of {name}", (n, mean_x, m2_x)), numbers(f"y of {name}", (n, mean_y, m2_y))
+    one, other = numbers(f"x of {name}", (n, mean_x, m2_x)), numbers(f"y of {name}", (n, mean_y, m2_y))
     if not math.isfinite(co):
         raise ValueError(f"co of {name} is {co}; leave out the rows whose value is no number")
-    bound = math.sqrt(x.m2) * math.sqrt(y.m2)
+    bound = math.sqrt(one.m2) * math.sqrt(other.m2)
     slack = _ROUNDING * max(1.0, bound, n * abs(mean_x * mean_y))
     if abs(co) > bound + slack:
         raise ValueError(
             f"co of {name} is {co}, beyond +-{bound:.6g}, what m2_x and m2_y allow; count all over the same rows"
         )
-    return CoMoments(n, mean_x, mean_y, x.m2, y.m2, co)
+    return CoMoments(n, mean_x, mean_y, one.m2, other.m2, co)
+
+
+def _of_values(name: str, given: ArrayLike) -> Moments:
+    if isinstance(given, list) and len(given) == 3:
+        raise ValueError(f"{name} is a list of 3; give the tuple (n, mean, m2), or an array of values")
+    return Moments.of(finite(name, given))
 
 
 def _countable(value: float) -> bool:

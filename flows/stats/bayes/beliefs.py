@@ -186,7 +186,7 @@ def rate_belief(successes: int, n: int, *, prior: tuple[float, float] = (1.0, 1.
     return Beta(a=prior[0] + successes, b=prior[1] + n - successes, n=int(n))
 
 
-def mean_belief(moments: tuple[int, float, float], *, prior_mean: float = 0.0, prior_sd: float = math.inf) -> Normal:
+def mean_belief(moments: checks.Sample, *, prior_mean: float = 0.0, prior_sd: float = math.inf) -> Normal:
     """
     Normal posterior of a mean, its variance taken as known.
 

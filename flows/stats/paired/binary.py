@@ -174,7 +174,7 @@ def tango(lost: int, won: int, n: int, *, confidence: float = 0.95) -> tuple[flo
     z, edge = _quantile(confidence), 1 - 1e-12
 
     def beyond(delta: float, sign: float) -> float:
-        return _tango_score(lost, won, n, delta) - sign * z
+        return tango_score(lost, won, n, delta) - sign * z
 
     estimate = (won - lost) / n
     low = -1.0 if beyond(-edge, 1) <= 0 else float(brentq(beyond, -edge, estimate, args=(1,), xtol=1e-13))
@@ -235,7 +235,8 @@ def _combined(one: float, other: float, correlation: float) -> float:
     return math.sqrt(max(0.0, one * one - 2 * correlation * one * other + other * other))
 
 
-def _tango_score(lost: int, won: int, n: int, delta: float) -> float:
+def tango_score(lost: int, won: int, n: int, delta: float) -> float:
+    """Tango's z of a difference of *delta*, won minus lost."""
     # The larger root is the restricted maximum-likelihood estimate of the probability of losing.
     b = (2 * n - won + lost) * delta - won - lost
     c = -lost * delta * (1 - delta)

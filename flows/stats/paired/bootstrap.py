@@ -159,8 +159,8 @@ def bootstrap(
             acceleration is taken from up to 200 groups of rows, each left out once.
 
     Returns:
-        As `bootstrap_sums`. Replicates for which the metric is NaN (a class is missing, say)
-        are left out and counted in the note.
+        As `bootstrap_sums`. Replicates for which the metric is NaN or raises ValueError (a
+        class is missing, say) are left out and counted in the note.
 
     Source:
         As `bootstrap_sums`.
@@ -183,12 +183,19 @@ def bootstrap(
     def gain(chosen: NDArray[np.intp]) -> float:
         return float(metric(y[chosen], b[chosen])) - float(metric(y[chosen], a[chosen]))
 
+    def any_gain(chosen: NDArray[np.intp]) -> float:
+        try:
+            return gain(chosen)
+        except ValueError:  # e.g. a class is missing among the rows drawn
+            return math.nan
+
+    estimate = gain(np.arange(n))
     size, take = int(codes.max()) + 1, _taker(codes)
-    drawn = np.array([gain(take(plan.rng.integers(0, size, size))) for _ in range(replicates)])
+    drawn = np.array([any_gain(take(plan.rng.integers(0, size, size))) for _ in range(replicates)])
     kept = _without_each_group(size) if interval == "bca" and size > 1 else []
-    left_out = np.array([gain(take(units)) for units in kept])
+    left_out = np.array([any_gain(take(units)) for units in kept])
     differing = np.unique(codes[np.any((a != b).reshape(n, -1), axis=1)]).size
-    return _effect(_Sample(gain(np.arange(n)), drawn, left_out, size, differing), plan)
+    return _effect(_Sample(estimate, drawn, left_out, size, differing), plan)
 
 
 def resampled_sums(rows: NDArray[np.float64], rng: np.random.Generator, replicates: int) -> NDArray[np.float64]:

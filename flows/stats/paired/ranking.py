@@ -51,8 +51,8 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> float:
         labels: Shape (n,), 0 and 1.
         scores: Shape (n,).
 
-    Returns:
-        nan when a class is missing.
+    Raises:
+        ValueError: If lengths differ, a class is missing or scores are not finite.
 
     Source:
         Hanley and McNeil (1982), Radiology 143:29-36; agrees with `sklearn.metrics.roc_auc_score`.
@@ -63,12 +63,9 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> float:
     """
     y, s = binary("labels", labels), finite("scores", scores)
     same_length(labels=y, scores=s)
-    positives = float(y.sum())
-    negatives = y.size - positives
-    if positives == 0 or negatives == 0:
-        return math.nan
+    ones, zeros = _classes(y)
     ranks = stats.rankdata(s)
-    return float((ranks[y == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return float((ranks[y == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
 def auc_interval(

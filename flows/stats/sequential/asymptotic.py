@@ -7,8 +7,8 @@ enough for the limit theorem; the docs show how often an A/A test is then reject
 
 import math
 
-from flows.stats.checks import numbers
-from flows.stats.moments import CoMoments, Moments
+from flows.stats.checks import Sample, numbers
+from flows.stats.moments import CoMoments
 from flows.stats.results import AlwaysValid, probability
 from flows.stats.sequential.arms import arms, effective_events, pooled_variance
 from flows.stats.sequential.mixture import log_p, radius, tuning
@@ -20,14 +20,14 @@ MIN_EVENTS = 5
 _GUARDED_EVENTS = 25
 
 
-def paired_sequence(moments: tuple[int, float, float], *, alpha: float = 0.05, tuned_to: float = 500) -> AlwaysValid:
+def paired_sequence(moments: Sample, *, alpha: float = 0.05, tuned_to: float = 500) -> AlwaysValid:
     """
     Mean of a per-request difference.
 
     Says nothing before `MIN_PAIRED` differences, because theirs may be skewed.
 
     Args:
-        moments: (n, mean, m2) of the differences.
+        moments: (n, mean, m2) of the differences, or an array of them.
         alpha: Error rate over all looks together (asymptotically).
         tuned_to: Number of differences at which the interval is tightest.
 
@@ -52,8 +52,8 @@ def paired_sequence(moments: tuple[int, float, float], *, alpha: float = 0.05, t
 
 
 def two_sample_sequence(
-    champion: tuple[int, float, float],
-    challenger: tuple[int, float, float],
+    champion: Sample,
+    challenger: Sample,
     *,
     alpha: float = 0.05,
     tuned_to: float = 500,
@@ -66,7 +66,7 @@ def two_sample_sequence(
     pooled one, and therefore conservative when the larger arm varies more; up to 5 to 4 it is Welch's.
 
     Args:
-        champion, challenger: (n, mean, m2).
+        champion, challenger: (n, mean, m2), or an array of values.
         alpha: Error rate over all looks together (asymptotically).
         tuned_to: Values per arm of an even split at which the interval is tightest; at other splits a group counts
             by the information that it adds (95/5: 1.9 times the smaller group).
@@ -90,8 +90,8 @@ def two_sample_sequence(
 
 
 def relative_sequence(
-    champion: tuple[int, float, float],
-    challenger: tuple[int, float, float],
+    champion: Sample,
+    challenger: Sample,
     *,
     alpha: float = 0.05,
     tuned_to: float = 500,
@@ -214,8 +214,8 @@ def unit_paired_sequence(keys: CoMoments, *, alpha: float = 0.05, tuned_to: floa
     return _one_sample(unit("keys", keys), alpha, tuned_to, "asymptotic confidence sequence, paired, clustered by key")
 
 
-def _plain(name: str, moments: tuple[int, float, float]) -> Unit:
-    n, mean, m2 = numbers(name, Moments(*moments))
+def _plain(name: str, moments: Sample) -> Unit:
+    n, mean, m2 = numbers(name, moments)
     return Unit(n, mean, m2 / (n - 1) if n > 1 else 0.0)
 
 

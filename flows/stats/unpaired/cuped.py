@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from flows.stats.checks import pair_numbers, share
+from flows.stats.checks import Pairs, pair_numbers, share
 from flows.stats.moments import CoMoments, JointMoments, Moments
 from flows.stats.results import Effect
 from flows.stats.unpaired.formulae import Floats, lift
@@ -13,7 +13,6 @@ from flows.stats.unpaired.ratios import ratio_pairs, renamed
 from flows.stats.unpaired.relative import lift_effect, ratio_freedom, relative_lift
 from flows.stats.wald import undecided
 
-Pairs = tuple[int, float, float, float, float, float]
 Base = Literal["adjusted", "observed"]
 _LIFT = "CUPED, log-ratio t test, Fieller interval"
 
@@ -23,7 +22,7 @@ def cuped(champion: Pairs, challenger: Pairs, *, confidence: float = 0.95) -> Ef
     Difference of means, adjusted by a covariate that no model can have influenced.
 
     Args:
-        champion, challenger: As `CoMoments` of (covariate, metric) per key; the
+        champion, challenger: `CoMoments` of (covariate, metric) per key, or the two arrays; the
             covariate is the metric before the experiment, or a prediction of it.
 
     Returns:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from flows.stats.checks import numbers, share
+from flows.stats.checks import Sample, numbers, share
 from flows.stats.results import Effect, probability
 from flows.stats.unpaired.formulae import CONSTANT, FEW, FINE, Alternative, Tested, difference, single
 
@@ -17,8 +17,8 @@ _NOTES = {
 
 
 def welch(
-    champion: tuple[int, float, float],
-    challenger: tuple[int, float, float],
+    champion: Sample,
+    challenger: Sample,
     *,
     confidence: float = 0.95,
     alternative: Alternative = "two-sided",
@@ -27,7 +27,8 @@ def welch(
     Welch's t test from sufficient statistics.
 
     Args:
-        champion, challenger: (n, mean, m2), m2 the sum of squared deviations.
+        champion, challenger: (n, mean, m2), m2 the sum of squared deviations; or an array
+            of the values themselves.
         confidence: Coverage, strictly between 0 and 1.
         alternative: "greater" asks whether the challenger's mean is greater; p-value and
             interval are then one-sided.
@@ -53,8 +54,8 @@ def welch(
 
 
 def not_inferior(
-    champion: tuple[int, float, float],
-    challenger: tuple[int, float, float],
+    champion: Sample,
+    challenger: Sample,
     *,
     margin: float,
     confidence: float = 0.95,
@@ -63,7 +64,7 @@ def not_inferior(
     Is the challenger worse than the champion by less than a margin?
 
     Args:
-        champion, challenger: (n, mean, m2).
+        champion, challenger: (n, mean, m2), or an array of values.
         margin: Above 0, in the metric's unit: the loss that would be put up with.
         confidence: Of the one-sided interval.
 
@@ -88,8 +89,8 @@ def not_inferior(
 
 
 def equivalent(
-    champion: tuple[int, float, float],
-    challenger: tuple[int, float, float],
+    champion: Sample,
+    challenger: Sample,
     *,
     margin: float,
     alpha: float = 0.05,
@@ -98,7 +99,7 @@ def equivalent(
     Do the two differ by less than a margin, either way (TOST)?
 
     Args:
-        champion, challenger: (n, mean, m2).
+        champion, challenger: (n, mean, m2), or an array of values.
         margin: Above 0, in the metric's unit.
         alpha: Error rate; the interval has confidence 1 - 2 alpha, and lies within
             the margins exactly where p is below alpha.
@@ -152,8 +153,8 @@ def effect_of(tested: Tested, *, method: str, n: int, note: str) -> Effect:
 
 
 def _shifted(
-    champion: tuple[int, float, float],
-    challenger: tuple[int, float, float],
+    champion: Sample,
+    challenger: Sample,
     confidence: float,
     alternative: Alternative,
     null: float,

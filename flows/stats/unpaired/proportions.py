@@ -46,7 +46,7 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> tuple[float, 
     from statsmodels.stats.proportion import proportion_confint
 
     share("confidence", confidence)
-    _checked("the group", (successes, n))
+    checked_share("the group", (successes, n))
     if n < 1:
         raise ValueError("n is 0; a share needs one caller")
     low, high = proportion_confint(successes, n, alpha=1 - confidence, method="wilson")
@@ -76,7 +76,7 @@ def newcombe(champion: Share, challenger: Share, *, confidence: float = 0.95) ->
         '0.20 [0.0524, 0.3339]'
     """
     share("confidence", confidence)
-    (x1, n1), (x2, n2) = _checked("champion", champion), _checked("challenger", challenger)
+    (x1, n1), (x2, n2) = checked_share("champion", champion), checked_share("challenger", challenger)
     if n1 < 1 or n2 < 1:
         raise ValueError(f"groups have {n1} and {n2} values; both need one")
     l1, u1 = wilson(x1, n1, confidence=confidence)
@@ -115,7 +115,7 @@ def proportion_z(champion: Share, challenger: Share, *, pooled: bool = True, con
         '0.20 p = 0.00805'
     """
     share("confidence", confidence)
-    (x1, n1), (x2, n2) = _checked("champion", champion), _checked("challenger", challenger)
+    (x1, n1), (x2, n2) = checked_share("champion", champion), checked_share("challenger", challenger)
     method = f"two-proportion z test, {'pooled, Newcombe' if pooled else 'unpooled, Wald'} interval"
     if min(n1, n2) < 1:
         return _nobody(method)
@@ -160,7 +160,7 @@ def agresti_caffo(champion: Share, challenger: Share, *, confidence: float = 0.9
     from statsmodels.stats.proportion import confint_proportions_2indep
 
     share("confidence", confidence)
-    (x1, n1), (x2, n2) = _checked("champion", champion), _checked("challenger", challenger)
+    (x1, n1), (x2, n2) = checked_share("champion", champion), checked_share("challenger", challenger)
     method = "Agresti-Caffo test and interval"
     if min(n1, n2) < 1:
         return _nobody(method)
@@ -195,7 +195,7 @@ def miettinen_nurminen(champion: Share, challenger: Share, *, confidence: float 
         >>> f"[{effect.low:.6f}, {effect.high:.6f}]"
         '[0.027042, 0.345291]'
     """
-    return _score(champion, challenger, confidence, factor=True)
+    return score_effect(champion, challenger, confidence, factor=True)
 
 
 def mee(champion: Share, challenger: Share, *, confidence: float = 0.95) -> Effect:
@@ -220,7 +220,7 @@ def mee(champion: Share, challenger: Share, *, confidence: float = 0.95) -> Effe
         >>> f"[{effect.low:.4f}, {effect.high:.4f}]"
         '[0.0533, 0.3377]'
     """
-    return _score(champion, challenger, confidence, factor=False)
+    return score_effect(champion, challenger, confidence, factor=False)
 
 
 def fisher(champion: Share, challenger: Share, *, confidence: float = 0.95) -> Effect:
@@ -245,7 +245,7 @@ def fisher(champion: Share, challenger: Share, *, confidence: float = 0.95) -> E
         '0.4857'
     """
     share("confidence", confidence)
-    (x1, n1), (x2, n2) = _checked("champion", champion), _checked("challenger", challenger)
+    (x1, n1), (x2, n2) = checked_share("champion", champion), checked_share("challenger", challenger)
     method = "Fisher's exact test, Newcombe interval"
     if min(n1, n2) < 1:
         return _nobody(method)
@@ -261,13 +261,14 @@ def proportion_moments(successes: int, n: int) -> Moments:
         >>> proportion_moments(20, 100)
         Moments(n=100, mean=0.2, m2=16.0)
     """
-    _checked("the group", (successes, n))
+    checked_share("the group", (successes, n))
     return Moments(n, successes / n, successes * (n - successes) / n) if n else Moments.empty()
 
 
-def _score(champion: Share, challenger: Share, confidence: float, *, factor: bool) -> Effect:
+def score_effect(champion: Share, challenger: Share, confidence: float, *, factor: bool) -> Effect:
+    """Score test and interval, with the variance factor n / (n - 1) or without."""
     share("confidence", confidence)
-    (x1, n1), (x2, n2) = _checked("champion", champion), _checked("challenger", challenger)
+    (x1, n1), (x2, n2) = checked_share("champion", champion), checked_share("challenger", challenger)
     method = "Miettinen-Nurminen score test and interval" if factor else "Mee score test and interval"
     if min(n1, n2) < 1:
         return _nobody(method)
@@ -276,10 +277,10 @@ def _score(champion: Share, challenger: Share, confidence: float, *, factor: boo
     estimate = x2 / n2 - x1 / n1
 
     def beyond(apart: float) -> float:
-        return _score_z(x1, n1, x2, n2, apart, more) - limit
+        return score_z(x1, n1, x2, n2, apart, more) - limit
 
     low, high = _end(beyond, estimate, -1.0), _end(beyond, estimate, 1.0)
-    log_p = log_two_sided_z(_score_z(x1, n1, x2, n2, 0.0, more))
+    log_p = log_two_sided_z(score_z(x1, n1, x2, n2, 0.0, more))
     return _effect(method, log_p, n1, n2, (estimate, low, high), _certain(x1 + x2, n1 + n2))
 
 
@@ -293,7 +294,7 @@ def _end(beyond: Callable[[float], float], estimate: float, edge: float) -> floa
     return float(optimize.brentq(beyond, min(estimate, last), max(estimate, last), xtol=1e-14))
 
 
-def _score_z(x1: int, n1: int, x2: int, n2: int, apart: float, factor: float) -> float:
+def score_z(x1: int, n1: int, x2: int, n2: int, apart: float, factor: float) -> float:
     """Size of the score statistic of p2 - p1 = apart."""
     p1, p2 = x1 / n1, x2 / n2
     off = abs(p2 - p1 - apart)
@@ -331,7 +332,8 @@ def _log_fisher(x1: int, n1: int, x2: int, n2: int) -> float:
     return min(0.0, float(special.logsumexp(logs[logs <= here + 1e-7])))
 
 
-def _checked(name: str, given: Share) -> Share:
+def checked_share(name: str, given: Share) -> Share:
+    """Successes and callers that there can be."""
     successes, n = given
     counts(**{f"successes of {name}": successes, f"n of {name}": n})
     if successes > n:

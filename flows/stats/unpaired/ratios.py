@@ -2,7 +2,7 @@
 
 from numpy.typing import ArrayLike
 
-from flows.stats.checks import finite, pair_numbers, same_length
+from flows.stats.checks import Pairs, finite, pair_numbers, same_length
 from flows.stats.moments import CoMoments, JointMoments, Moments
 from flows.stats.results import Effect
 from flows.stats.unpaired.means import welch
@@ -11,7 +11,7 @@ from flows.stats.unpaired.relative import relative_lift
 _NO_BASE = "the denominator is 0 on average over {} keys; leave out the metric until it has values"
 
 
-def ratio_moments(keys: tuple[int, float, float, float, float, float]) -> Moments:
+def ratio_moments(keys: Pairs) -> Moments:
     """
     A ratio of two sums, as if it were a mean over the keys.
 
@@ -78,8 +78,8 @@ def key_moments(below: ArrayLike, above: ArrayLike) -> Moments:
 
 
 def ratio_difference(
-    champion: tuple[int, float, float, float, float, float],
-    challenger: tuple[int, float, float, float, float, float],
+    champion: Pairs,
+    challenger: Pairs,
     *,
     confidence: float = 0.95,
 ) -> Effect:
@@ -87,7 +87,7 @@ def ratio_difference(
     Difference of two ratios of sums, or of two means over requests, by key.
 
     Args:
-        champion, challenger: As `CoMoments` of (denominator, numerator) per key.
+        champion, challenger: `CoMoments` of (denominator, numerator) per key, or the two arrays.
 
     Returns:
         As `welch`; n counts keys.
@@ -110,8 +110,8 @@ def ratio_difference(
 
 
 def ratio_lift(
-    champion: tuple[int, float, float, float, float, float],
-    challenger: tuple[int, float, float, float, float, float],
+    champion: Pairs,
+    challenger: Pairs,
     *,
     confidence: float = 0.95,
 ) -> Effect:
@@ -119,7 +119,7 @@ def ratio_lift(
     Relative difference of two ratios of sums, or of two means over requests, by key.
 
     Args:
-        champion, challenger: As `CoMoments` of (denominator, numerator) per key.
+        champion, challenger: `CoMoments` of (denominator, numerator) per key, or the two arrays.
 
     Returns:
         As `relative_lift`; n counts keys.

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from flows.stats.checks import numbers, share
+from flows.stats.checks import Sample, numbers, share
 from flows.stats.moments import Moments
 from flows.stats.results import Effect
 from flows.stats.unpaired.formulae import (
@@ -27,9 +27,7 @@ from flows.stats.wald import undecided
 _METHOD = "log-ratio t test, Fieller interval"
 
 
-def relative_lift(
-    champion: tuple[int, float, float], challenger: tuple[int, float, float], *, confidence: float = 0.95
-) -> Effect:
+def relative_lift(champion: Sample, challenger: Sample, *, confidence: float = 0.95) -> Effect:
     """
     Relative difference of two means: challenger / champion - 1.
 
@@ -37,7 +35,8 @@ def relative_lift(
     to 1 - confidence; neither is then worth a bet.
 
     Args:
-        champion, challenger: (n, mean, m2), m2 the sum of squared deviations.
+        champion, challenger: (n, mean, m2), m2 the sum of squared deviations; or an array
+            of the values themselves.
         confidence: Two-sided coverage, strictly between 0 and 1.
 
     Returns:
@@ -81,14 +80,12 @@ def relative_lift(
     return lift_effect(tested, ratios, method=_METHOD, n=n, base=ours.mean)
 
 
-def fieller(
-    champion: tuple[int, float, float], challenger: tuple[int, float, float], *, confidence: float = 0.95
-) -> tuple[float, float, str]:
+def fieller(champion: Sample, challenger: Sample, *, confidence: float = 0.95) -> tuple[float, float, str]:
     """
     All ratios challenger / champion that the data do not contradict.
 
     Args:
-        champion, challenger: (n, mean, m2), two values or more each.
+        champion, challenger: (n, mean, m2) or an array, two values or more each.
 
     Returns:
         Low, high, and what they mean: "bounded": from low to high; "complement": all but
