@@ -85,13 +85,13 @@ def plan(
 
 
 def _show(asked: "Asked", found: "Answer") -> None:
-    say(facts(found.title, {**found.asked, **{f"assumed {name}": why for name, why in found.assumed.items()}}))
+    say(found.title, facts("", {**found.asked, **{f"assumed {name}": why for name, why in found.assumed.items()}}))
     if found.detectable:
         rows = [(one.design, _lift(asked, one.lift), one.value) for one in found.detectable]
         say(
             _right(
                 table(
-                    f"Smallest true lift that {asked.budget:,} labels show",
+                    f"Smallest true lift that {asked.budget:,} label{'s show' if asked.budget != 1 else ' shows'}",
                     ("design", "lift", asked.metric),
                     rows,
                 )

@@ -16,6 +16,7 @@ LOSSES = frozenset({"brier", "log_loss", "loss", "mae", "rmse", "mape", "calibra
 ON_SAME_ROWS = RATES | LOSSES | {"auc"}
 CURVE = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 ALERT = 0.001
+_NO_MEANS = {"r2": "rmse", "f1": "accuracy", "pr_auc": "auc"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +132,12 @@ def answer(asked: Asked) -> Answer:
             return _for_budget(asked, detectable(question, asked.budget * 1.0))
         found = designs(question)
         curve = power_curve(question, CURVE)
+    except OverflowError as error:
+        why = f"One of the designs never reaches power {_each(asked):.8g}, asked of each metric."
+        raise ConfigError("Nothing was planned.", why, "Ask for less --power, or fewer --guardrails.") from error
     except ValueError as error:
-        raise ConfigError("Nothing was planned.", f"{error}.", "Ask for a larger --lift, or correct it.") from error
+        mend = "Ask for a larger --lift or --margin, or correct it."
+        raise ConfigError("Nothing was planned.", f"{error}.", mend) from error
     return _sized(asked, found, curve)
 
 
@@ -164,7 +169,7 @@ def question_of(asked: Asked) -> "Question":
 
 
 def _refuse(asked: Asked) -> None:
-    mistakes = [*_numbers(asked), *_goal(asked), *_metric(asked)]
+    mistakes = [*_numbers(asked), *_goal(asked), *_metric(asked), *_idle(asked)]
     if mistakes:
         mend = "Correct them; `understudy plan --help` shows examples."
         raise ConfigError("Nothing was planned.", "; ".join(mistakes) + ".", mend)
@@ -184,7 +189,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "guardrails": (0, 1000, _CLOSED),
     "per_key": (1, 1e9, _CLOSED),
     "per_day": (1e-9, 1e15, "is not above 0"),
-    "budget": (1, 1e12, "is not above 0"),
+    "budget": (1, 1e9, _CLOSED),
     "sd": (1e-300, 1e300, "is not above 0"),
 }
 
@@ -211,10 +216,31 @@ def _goal(asked: Asked) -> Iterator[str]:
         yield f"--baseline {asked.baseline:g} gives no share (write --lift in the metric's unit, with --absolute)"
 
 
+def _idle(asked: Asked) -> Iterator[str]:
+    """Options that would do nothing."""
+    paired = asked.metric in ON_SAME_ROWS
+    uses = {
+        "sd": asked.kind == "mean",
+        "discordance": paired and asked.kind == "rate",
+        "correlation": paired and asked.kind != "rate",
+    }
+    for name, used in uses.items():
+        if getattr(asked, name) is not None and not used:
+            yield f"--{name} plays no part for {asked.metric} (leave it out)"
+    if asked.covariate and asked.kind == "area":
+        yield f"--covariate plays no part for {asked.metric} (leave it out)"
+
+
 def _metric(asked: Asked) -> Iterator[str]:
+    other = _NO_MEANS.get(asked.metric)
+    if other is not None:
+        yield f"{asked.metric} is no mean over rows and cannot be planned (plan by {other})"
+        return
     if asked.kind == "mean":
         if asked.sd is None:
             yield f"{asked.metric} is a mean, and --sd, the standard deviation of one row, is missing"
+        if asked.metric in LOSSES:
+            yield from _loss(asked)
         return
     if not 0 < asked.baseline < 1:
         yield f"--baseline {asked.baseline:g} of {asked.metric} does not lie between 0 and 1"
@@ -226,6 +252,15 @@ def _metric(asked: Asked) -> Iterator[str]:
         yield f"--lift {asked.lift:g} leads {asked.metric} beyond its best (from {asked.baseline:g} at most {most:.4g})"
     elif asked.discordance is not None and not max(abs(gain), 1e-12) <= asked.discordance <= 1:
         yield f"--discordance {asked.discordance:g} does not lie between the gain {gain:.4g} and 1"
+
+
+def _loss(asked: Asked) -> Iterator[str]:
+    gain = (asked.lift or 0.0) * asked.unit
+    if asked.baseline < 0:
+        yield f"--baseline {asked.baseline:g} of {asked.metric} is below 0"
+    elif gain > asked.baseline > 0:
+        most = asked.baseline / asked.unit
+        yield f"--lift {asked.lift:g} leads {asked.metric} below 0 (from {asked.baseline:g} at most {most:.4g})"
 
 
 def _sized(asked: Asked, found: "tuple[Design, ...]", curve: Mapping[str, tuple[float | None, ...]]) -> Answer:
@@ -294,8 +329,6 @@ def _title(asked: Asked) -> str:
 
 
 def _asked(asked: Asked) -> dict[str, object]:
-    from flows.stats.multiplicity import guardrail_power
-
     sign = -1 if asked.lower_is_better else 1
     found: dict[str, object] = {asked.metric: asked.baseline}
     if asked.lift is not None:
@@ -303,12 +336,19 @@ def _asked(asked: Asked) -> dict[str, object]:
     if asked.margin is not None:
         found["bound"] = f"{asked.baseline - sign * asked.margin * asked.unit:.4g}"
     found["alpha"] = f"{asked.alpha:g}, two-sided"
-    each = guardrail_power(asked.power, asked.guardrails)
+    each = _each(asked)
     more = f", so {each:.3g} for each of {asked.guardrails + 1} metrics" if asked.guardrails else ""
     found["power"] = f"{asked.power:g}{more}"
     if asked.per_day is not None:
         found["traffic"] = f"{asked.per_day:,.0f} requests a day, {asked.labelled:.0%} of them labelled"
     return found
+
+
+def _each(asked: Asked) -> float:
+    """Power of each metric, so that all pass with the power asked for."""
+    from flows.stats.multiplicity import guardrail_power
+
+    return guardrail_power(asked.power, asked.guardrails)
 
 
 def _assumed(asked: Asked) -> dict[str, str]:
@@ -336,9 +376,12 @@ def _advice(asked: Asked, sized: tuple[Sized, ...]) -> str:
     by_name = {one.design: one for one in sized}
     shadow, split = by_name.get("shadow, always-valid"), by_name.get("A/B, always-valid")
     if shadow and split:
+        times = split.expected / shadow.expected
+        if times <= 1:
+            return f"Start in shadow: about {shadow.expected:,} labelled requests{_in_days(shadow)}; nobody notices."
         return (
             f"Start in shadow: about {shadow.expected:,} labelled requests{_in_days(shadow)} if the effect is real, "
-            f"{split.expected / shadow.expected:.1f} times fewer than an A/B test that may be looked at as often."
+            f"{times:.1f} times fewer than an A/B test that may be looked at as often."
         )
     if asked.kind == "area":
         holdout, few = by_name["holdout, paired"], by_name["A/B, group sequential"]

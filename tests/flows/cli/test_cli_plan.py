@@ -110,6 +110,26 @@ def test_a_budget_is_answered_with_the_smallest_lift(understudy):
         (("--lift", "0.05", "--budget", "9"), ["--lift and --budget were both given"]),
         (("--lift", "0.00000001"), ["the effect is too small"]),
         (("--power", "nan", "--lift", "0.01"), ["--power nan"]),
+        (
+            ("--power", "0.9999999", "--lift", "0.01"),
+            ["One of the designs never reaches power 0.9999999", "less --power"],
+        ),
+        (("--guardrails", "1000", "--lift", "0.01"), ["never reaches power 0.9998"]),
+        (
+            ("--lift", "0.01", "--sd", "1", "--correlation", "0.3"),
+            ["--sd plays no part", "--correlation plays no part"],
+        ),
+        (("--budget", "99999999999"), ["--budget 1e+11 does not lie between 1 and 1e+09"]),
+        (
+            ("plan", "--metric", "rmse", "--baseline", "3", "--lift", "2", "--sd", "2", "--discordance", "0.1"),
+            ["--lift 2 leads rmse below 0 (from 3 at most 1)", "--discordance plays no part for rmse"],
+        ),
+        (("plan", "--metric", "rmse", "--baseline", "-3", "--lift", "0.1", "--sd", "2"), ["-3 of rmse is below 0"]),
+        (("plan", "--metric", "r2", "--baseline", "0.5", "--lift", "0.1"), ["r2 is no mean over rows", "plan by rmse"]),
+        (
+            ("plan", "--metric", "auc", "--baseline", "0.8", "--lift", "0.02", "--covariate", "0.5"),
+            ["--covariate plays no part for auc"],
+        ),
     ],
     ids=lambda value: " ".join(value),
 )
@@ -158,3 +178,14 @@ def test_it_starts_neither_prefect_nor_router_nor_registry():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_largest_and_the_smallest_budget_are_answered(understudy):
+    assert understudy(*ACCURACY, "--budget", "1000000000").code == 0
+    assert understudy(*ACCURACY, "--budget", "1").code == 0
+
+
+def test_the_title_stays_on_one_line(understudy):
+    words = ("plan", "--metric", "conversion", "--baseline", "0.03", "--lift", "0.05")
+
+    assert understudy(*words).out.splitlines()[0] == "Is the challenger's conversion better?"
