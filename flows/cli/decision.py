@@ -7,8 +7,10 @@ import typer
 from flows.cli.office import meant, opened_registry, settings
 from flows.cli.options import AnyModel, Json, example
 from flows.cli.screen import facts, print_json, say, table
+from flows.errors import DataError
 
 if TYPE_CHECKING:
+    from flows.comparison.cases import Again
     from registry.records.verdict import Decision
     from registry.store.registry import Registry
 
@@ -56,11 +58,9 @@ def show(decision_id: Id, *, as_json: Json = False) -> None:
 @app.command(epilog=example("understudy decision replay d-0001"))
 def replay(decision_id: Id, *, as_json: Json = False) -> None:
     """Compute a decision again from its stored inputs; exit code 1 unless it comes out the same, byte for byte."""
-    from flows.comparison.cases import recompute
-
     with opened_registry() as registry:
         stored = decision_of(registry, decision_id)
-    again = recompute(settings(), stored)
+    again = _again(stored)
     if as_json:
         print_json({"id": stored.id, "same": again.same, "changed": again.changed, "decision": again.decision})
     else:
@@ -68,6 +68,20 @@ def replay(decision_id: Id, *, as_json: Json = False) -> None:
         say(facts(stored.id, {"replayed": said, "outcome": again.decision.outcome, "digest": again.decision.digest()}))
     if not again.same:
         raise typer.Exit(FINDING)
+
+
+def _again(stored: "Decision") -> "Again":
+    """Computed anew; inputs that no decision can rest on were altered."""
+    from flows.comparison.cases import recompute
+
+    try:
+        return recompute(settings(), stored)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise DataError(
+            f"Decision {stored.id} cannot be computed again.",
+            f"Its inputs are not what they were: {error}.",
+            "They were altered: restore the folder from a backup of the state folder.",
+        ) from error
 
 
 def decision_of(registry: "Registry", name: str) -> "Decision":

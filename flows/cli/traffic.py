@@ -66,7 +66,9 @@ def preview(
     ]
     if as_json:
         return print_json(rows)
-    return say(table(f"{model} at {share:.0%}", ("key", "now", "then", "bucket"), [list(row.values()) for row in rows]))
+    return say(
+        table(f"{model} at {share * 100:.4g} %", ("key", "now", "then", "bucket"), [list(row.values()) for row in rows])
+    )
 
 
 def plan_of(model: str) -> "TrafficPlan":
