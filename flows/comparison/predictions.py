@@ -248,6 +248,7 @@ def _common(
     taken = (ask.columns.positive, ask.columns.segments, ask.columns.covariate)
     asked = (ask.model, first, second, task, ask.share, ask.at, sorted(ask.kpis), taken)
     named = hashlib.sha256(f"{asked} {data.hexdigest()} {policy.digest()}".encode()).hexdigest()[:12]
+    labelled = ours.labels is not None or theirs.labels is not None
     newest = [float(one.times.max()) for one in (ours, theirs) if one.times is not None and one.times.size]
     return {
         "model": ask.model,
@@ -265,7 +266,7 @@ def _common(
             "code": f"understudy {installed('understudy')}",
             "rows": found.how + _left(ours, theirs, found),
             "columns": _columns(ours, theirs),
-            "task": f"{task}, {_seen_by(ask)}",
+            "task": f"{task}, {_seen_by(ask)}" if labelled else "no labels, only KPIs",
         },
     }
 

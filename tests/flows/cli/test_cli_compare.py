@@ -113,6 +113,14 @@ def test_people_read_which_columns_metric_and_test_were_chosen(understudy):
     assert "auc; better at alpha 0.05; a gain below 0.02 goes to people; DeLong; binary, by the labels" in out
 
 
+def test_without_labels_no_task_is_claimed(understudy):
+    for name, start in (("k1.csv", 0), ("k2.csv", 900)):
+        pl.DataFrame({"id": np.arange(start, start + 300), "spent": np.arange(300.0)}).write_csv(name)
+    found = understudy("compare", "--champion", "k1.csv", "--challenger", "k2.csv", "--metric", "spent", "--json")
+
+    assert found.json["identities"]["task"] == "no labels, only KPIs"
+
+
 def test_people_read_why_another_metric_decides(understudy):
     for name in ("a.parquet", "b.csv"):
         read = pl.read_parquet(name) if name == "a.parquet" else pl.read_csv(name)
