@@ -19,6 +19,7 @@ from flows.reports.verdict import (
     TITLES,
     expected_data,
     next_steps,
+    of_files,
     outcome_line,
     verdict_sentence,
     what_would_change,
@@ -31,6 +32,10 @@ _KINDS = {
     "holdout": "Both models were asked about the same held-out rows, which the challenger had not learned from.",
     "shadow": "Both models were asked about the same live requests; callers saw the champion's answers only.",
     "split": "Callers were dealt to one of the two models by a rule that does not know who they are.",
+}
+_FILES = {
+    "holdout": "Both models scored the same rows, given in two files.",
+    "split": "Each model scored callers of its own, given in two files.",
 }
 
 
@@ -75,7 +80,10 @@ def decision_report(decision: Decision, evidence: Evidence | None = None) -> str
 
 def _head(decision: Decision) -> str:
     against = f"{named(decision.challenger)} against {named(decision.champion)}"
-    said = f"{decision.created_at:%-d %B %Y, %H:%M} on the model's clock. {_KINDS[decision.kind]}"
+    if of_files(decision):
+        said = _FILES.get(decision.kind, _KINDS[decision.kind])
+    else:
+        said = f"{decision.created_at:%-d %B %Y, %H:%M} on the model's clock. {_KINDS[decision.kind]}"
     return f'<header><h1>{named(decision.model)}: {against}</h1><p class="soft">{said}</p></header>'
 
 

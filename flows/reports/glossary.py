@@ -18,7 +18,7 @@ _ALWAYS = {
 }
 _KINDS = {
     "holdout": {
-        "held-out row": "A labelled row that the challenger has not learned from; both models are asked about it.",
+        "held-out row": "A labelled row that no model should have learned from; both models are asked about it.",
         "power": "The chance that this much data shows an improvement of the stated size, if it is there.",
     },
     "shadow": {

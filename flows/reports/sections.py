@@ -177,7 +177,7 @@ def small_print(decision: Decision) -> Part:
 
 
 def _once() -> list[str]:
-    return ["Looked at", "once, on rows that the challenger had not learned from"]
+    return ["Looked at", "once"]
 
 
 def _way(policy: PromotionPolicy) -> str:

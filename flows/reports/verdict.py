@@ -17,6 +17,7 @@ from flows.reports.effects import (
 from flows.reports.evidence import TracePoint
 from flows.reports.measures import Measure, measure_of
 from flows.reports.text import counted, duration, percent, sentence, short, words
+from registry.records.base import version_mistakes
 from registry.records.verdict import Decision, Finding, Outcome
 
 TITLES: dict[Outcome, str] = {
@@ -65,6 +66,8 @@ def outcome_line(decision: Decision) -> str:
 
 def next_steps(decision: Decision) -> list[str]:
     """What happens now, and what is left for people to do; commands stand in backticks."""
+    if of_files(decision):
+        return [_FILES[decision.outcome]]
     model = short(decision.model)
     agree = f"`understudy approve {model} --role ml_lead` and `--role business_owner`, each with a `--reason`"
     if decision.outcome == "needs_approval":
@@ -79,6 +82,18 @@ def next_steps(decision: Decision) -> list[str]:
     return [step.replace("MODEL", model) for step in steps]
 
 
+def of_files(decision: Decision) -> bool:
+    """Whether two tables of predictions were compared, not two registered versions."""
+    return bool(version_mistakes("challenger", decision.challenger))
+
+
+_FILES: dict[Outcome, str] = {
+    "promote": "Nothing was moved: these are files. Put the challenger into service the way you do.",
+    "needs_approval": "It is for people to decide whether so small an improvement is worth the change.",
+    "continue": "Nothing was decided: gather more rows, and compare again.",
+    "reject": "Keep the champion.",
+    "invalid": "Mend the cause, and compare again; do not read the effects below as if they were true.",
+}
 _MEND = "When the cause is mended, compare again: `understudy compare MODEL`."
 _NEXT: dict[tuple[Outcome, str], tuple[str, ...]] = {
     ("promote", "holdout"): ("It may begin its rollout: first unseen by callers, then for a growing share of them.",),

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from reports_making import holdout, regression, shadow, split_invalid, split_rejected
 
+from flows.reports.decision import decision_report
 from flows.reports.evidence import TracePoint
 from flows.reports.verdict import expected_data, next_steps, verdict_sentence, what_would_change
 from registry.records.policy import Guardrail, PromotionPolicy
@@ -191,3 +192,16 @@ def test_infinite_bounds_are_no_certainty():
     decision: Decision = decided("accuracy", estimate=0.012, low=-math.inf, high=math.inf)
 
     assert "shows no harm against v1.3.0 so far" in verdict_sentence(decision)
+
+
+def test_two_files_are_not_told_to_be_approved_or_rolled_out():
+    decision, evidence = holdout()
+    of_two_files = msgspec.structs.replace(decision, model="predictions", champion="a.parquet", challenger="b.parquet")
+    page = decision_report(of_two_files, evidence)
+
+    assert next_steps(of_two_files) == [
+        "Nothing was moved: these are files. Put the challenger into service the way you do."
+    ]
+    assert "given in two files" in page
+    assert "understudy approve" not in page
+    assert "learned from" not in page.replace("no model should have learned from", "")
