@@ -94,7 +94,7 @@ def _weighed(
     if not won and not proven:
         primary = goals[0]
         return Ruling("continue", f"{seen(primary)}: {_doubt(policy)}", judged, _repairs(goals, open_guards))
-    best = won[0] if won else goals[0]
+    best = won[0] if won else next((f for f in goals if f.estimate is not None), goals[0])
     if open_guards:
         names = ", ".join(f.name for f in open_guards)
         said = f"{seen(best)}; not yet sure that {names} stays within its margin: {seen(open_guards[0])}"

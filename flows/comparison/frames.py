@@ -1,10 +1,13 @@
 """From a table of requests to comparisons of all its metrics."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from flows.errors import DataError
 from flows.stats.moments import Moments
@@ -12,8 +15,21 @@ from flows.stats.results import Effect
 from flows.stats.unpaired.batch import Comparisons, compare_many
 from flows.stats.unpaired.ratios import key_moments
 
-Arms = tuple[list[Moments], list[Moments]]
+LEAST_KEYS = 20
 _ROWS, _OURS = "__rows", "__ours"
+
+
+class _Arm(NamedTuple):
+    """Moments per metric, and how many equally large units would tell as much."""
+
+    moments: list[Moments]
+    effective: list[float]
+
+    def __add__(self, other: "_Arm") -> "_Arm":  # type: ignore[override]
+        return _Arm(self.moments + other.moments, self.effective + other.effective)
+
+
+_Arms = tuple[_Arm, _Arm]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +76,8 @@ def compare_frame(
         variant: Column that says which arm answered; rows of other arms are left out.
         metrics: Numeric columns whose means are compared; more is better.
         key: Column of what was randomised, e.g. the customer. Rows of one key are alike, so
-            tests count keys. None only if every row was dealt by itself.
+            tests count keys; below 20 effective ones the always-valid test says nothing.
+            None only if every row was dealt by itself.
         ratios: More metrics: name, then numerator and denominator column.
         champion, challenger: Values of the variant column.
         confidence: Of every interval.
@@ -76,13 +93,18 @@ def compare_frame(
     _check_columns(frame, [variant, *([key] if key else [])], columns)
     kept = _of_arms(frame, variant, (champion, challenger))
     _check_holes(kept, [*([key] if key else []), *columns])
-    if key:
-        ours, theirs = _by_key(kept, variant, key, metrics, pairs, (champion, challenger))
-    else:
-        ours, theirs = _by_row(kept, variant, metrics, pairs, (champion, challenger))
-    results = compare_many(_transposed(ours), _transposed(theirs), confidence=confidence, tuned_to=tuned_to)
+    by = _by_key(kept, variant, key, metrics, pairs, (champion, challenger)) if key else None
+    ours, theirs = by or _by_row(kept, variant, metrics, pairs, (champion, challenger))
+    results = compare_many(
+        _transposed(ours.moments), _transposed(theirs.moments), confidence=confidence, tuned_to=tuned_to
+    )
+    results = _quiet(results, np.minimum(ours.effective, theirs.effective) < LEAST_KEYS)
     return FrameComparison(
-        metrics=names, unit=key or "row", champion=tuple(ours), challenger=tuple(theirs), results=results
+        metrics=names,
+        unit=key or "row",
+        champion=tuple(ours.moments),
+        challenger=tuple(theirs.moments),
+        results=results,
     )
 
 
@@ -92,8 +114,8 @@ def _by_row(
     metrics: Sequence[str],
     pairs: Mapping[str, tuple[str, str]],
     arms: tuple[str, str],
-) -> Arms:
-    found: list[list[Moments]] = []
+) -> _Arms:
+    found: list[_Arm] = []
     for arm in arms:
         only = pl.col(variant) == arm
         values = [pl.col(name).cast(pl.Float64) for name in metrics]
@@ -105,7 +127,8 @@ def _by_row(
             Moments(rows, row[f"mean {i}"], (row[f"variance {i}"] or 0.0) * (rows - 1)) for i in range(len(metrics))
         ]
         _check_finite(frame, metrics, moments)
-        found.append(moments + _ratios(frame.filter(only) if pairs else frame, pairs))
+        plain = _Arm(moments, [math.inf] * len(moments))
+        found.append(plain + _ratios(frame.filter(only) if pairs else frame, pairs))
     return found[0], found[1]
 
 
@@ -116,7 +139,7 @@ def _by_key(
     metrics: Sequence[str],
     pairs: Mapping[str, tuple[str, str]],
     arms: tuple[str, str],
-) -> Arms:
+) -> _Arms:
     columns = dict.fromkeys((*metrics, *(column for pair in pairs.values() for column in pair)))
     sums = [pl.col(name).cast(pl.Float64).sum() for name in columns]
     counts = [pl.len().cast(pl.Float64).alias(_ROWS), (pl.col(variant) == arms[0]).sum().alias(_OURS)]
@@ -128,14 +151,34 @@ def _by_key(
     return _ratios(ours, means) + _ratios(ours, pairs), _ratios(theirs, means) + _ratios(theirs, pairs)
 
 
-def _ratios(part: pl.DataFrame, pairs: Mapping[str, tuple[str, str]]) -> list[Moments]:
-    found = []
+def _ratios(part: pl.DataFrame, pairs: Mapping[str, tuple[str, str]]) -> _Arm:
+    found, effective = [], []
     for name, (above, below) in pairs.items():
+        sizes = part[below].to_numpy()
         try:
-            found.append(key_moments(part[below].to_numpy(), part[above].to_numpy()))
+            found.append(key_moments(sizes, part[above].to_numpy()))
         except ValueError as error:
             raise DataError(f"{name} was not compared.", f"{error}.", f"Mend {above} or {below}.") from error
-    return found
+        effective.append(_effective(sizes.astype(np.float64)))
+    return _Arm(found, effective)
+
+
+def _effective(sizes: NDArray[np.float64]) -> float:
+    squares = float(np.dot(sizes, sizes))
+    return float(sizes.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
+def _quiet(results: Comparisons, few: NDArray[np.bool_]) -> Comparisons:
+    """Of fewer effective keys than the limit theorem needs nothing is claimed at any time, as in `unit_sequence`."""
+    if not few.any():
+        return results
+    return replace(
+        results,
+        always_low=np.where(few, -np.inf, results.always_low),
+        always_high=np.where(few, np.inf, results.always_high),
+        always_p=np.where(few, 1.0, results.always_p),
+        always_log_p=np.where(few, 0.0, results.always_log_p),
+    )
 
 
 def _transposed(arm: list[Moments]) -> tuple[list[int], list[float], list[float]]:

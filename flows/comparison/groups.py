@@ -1,6 +1,6 @@
 """Different rows for each model, offline: an A/B test that is over, or looked at as planned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,14 +11,15 @@ from flows.comparison.findings import About, finding, missing, plain
 from flows.comparison.group_tests import group_test
 from flows.comparison.metrics import METRICS, Floats, loss_scale, metrics_of
 from flows.comparison.outlook import more_needed, power_reached
-from flows.comparison.rows import Texts
+from flows.comparison.rows import NOBODY, Texts, key_texts
 from flows.comparison.segments import LEAST, largest_levels
 from flows.errors import DataError
-from registry.records.policy import Direction, Guardrail, PromotionPolicy
+from registry.records.policy import Guardrail, PromotionPolicy
 from registry.records.verdict import Decision, Finding, Role
 from registry.records.version import Task
 
 ARMS = ("champion", "challenger")
+_ROWS = ("labels", "scores", "keys", "times", "covariate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +114,9 @@ def compare_groups(
 
     Raises:
         DataError: If a key is in both groups.
-        ValueError: If numbers are not finite or labels not 0 and 1.
+        ValueError: If lengths differ, numbers are not finite or labels not 0 and 1.
     """
+    _refuse_lengths(arms)
     refuse_overlap(arms)
     return decide_groups(
         GroupCase(
@@ -140,7 +142,7 @@ def refuse_overlap(arms: Mapping[str, GroupRows]) -> None:
         DataError: With how many, and a few of them.
     """
     ours, theirs = (set(arms[arm].keys or ()) for arm in ARMS)
-    both = sorted(ours & theirs)
+    both = sorted(key for key in ours & theirs if not key.startswith(NOBODY))
     if both:
         few = ", ".join(map(repr, both[:3]))
         raise DataError(
@@ -148,6 +150,24 @@ def refuse_overlap(arms: Mapping[str, GroupRows]) -> None:
             f"{len(both)} keys are in both groups: {few}{', ...' if len(both) > 3 else ''}.",
             "Compare them as the same rows (paired), or leave out who changed sides.",
         )
+
+
+def _refuse_lengths(arms: Mapping[str, GroupRows]) -> None:
+    sizes = {
+        arm: {name: len(values) for name, values in _columns(arms[arm]).items() if values is not None} for arm in ARMS
+    }
+    wrong = [
+        f"lengths differ in the {arm} ({', '.join(f'{name}: {size}' for name, size in found.items())})"
+        for arm, found in sizes.items()
+        if len(set(found.values())) > 1
+    ]
+    if wrong:
+        raise ValueError(f"{'; '.join(wrong)}; give one entry per row")
+
+
+def _columns(rows: GroupRows) -> dict[str, Sized | None]:
+    named: dict[str, Sized | None] = {name: getattr(rows, name) for name in _ROWS}
+    return named | dict(rows.kpis) | {f"segment {name}": levels for name, levels in rows.segments.items()}
 
 
 def decide_groups(case: GroupCase) -> Decision:
@@ -178,7 +198,7 @@ def decide_groups(case: GroupCase) -> Decision:
 def _ruling(case: GroupCase, n: int) -> Ruling:
     policy = case.policy
     metric = _testable(policy.metric, case)
-    goals = [_measured(case, metric, "primary", policy.direction)]
+    goals = [_measured(case, metric, "primary")]
     goals += [_measured(case, goal, "goal") for goal in policy.goals]
     guards = [_guarded(case, one) for one in policy.guardrails]
     amount = Amount(n, policy.min_labelled, "rows per group")
@@ -189,8 +209,8 @@ def _ruling(case: GroupCase, n: int) -> Ruling:
     return ruling._replace(findings=(*ruling.findings, *context, *_segments(case, metric)))
 
 
-def _measured(case: GroupCase, metric: str, role: Role, direction: Direction | None = None) -> Finding:
-    measured = group_test(case.task, case.arms, metric, case.policy, direction=direction)
+def _measured(case: GroupCase, metric: str, role: Role) -> Finding:
+    measured = group_test(case.task, case.arms, metric, case.policy)
     if measured is None:
         return missing(About(metric, role), "not measured in both groups", f"values of {metric} in both groups")
     threshold = 0.0
@@ -201,9 +221,13 @@ def _measured(case: GroupCase, metric: str, role: Role, direction: Direction | N
 
 
 def _guarded(case: GroupCase, guard: Guardrail) -> Finding:
-    measured = group_test(case.task, case.arms, guard.metric, case.policy, direction=guard.direction)
+    share = guard.margin if guard.relative else 0.0
+    measured = group_test(case.task, case.arms, guard.metric, case.policy, margin=share)
     if measured is None:
-        return missing(About(guard.metric), "is not in these tables; it is measured live")
+        only_same = guard.metric in METRICS[case.task]
+        why = "cannot be tested on different callers" if only_same else "not measured in both groups"
+        repair = f"the same rows, for {guard.metric}" if only_same else f"values of {guard.metric} in both groups"
+        return missing(About(guard.metric, "guardrail"), why, repair)
     margin = guard.margin * (abs(measured.champion) if guard.relative else 1.0) + guard.slack
     about = About(guard.metric, "guardrail", measured.champion, measured.challenger, -margin)
     return finding(about, measured.effect)
@@ -268,6 +292,6 @@ def group_rows(
     return GroupRows(
         labels=None if labels is None else np.asarray(labels, dtype=np.float64),
         scores=None if scores is None else np.asarray(scores, dtype=np.float64),
-        keys=None if keys is None else tuple(map(str, keys)),
+        keys=None if keys is None else key_texts(keys),
         kpis={name: np.asarray(values, dtype=np.float64) for name, values in (kpis or {}).items()},
     )

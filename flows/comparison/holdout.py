@@ -8,12 +8,12 @@ from numpy.typing import ArrayLike
 
 from flows.comparison.decide import Amount, Ruling, decide
 from flows.comparison.findings import About, finding, missing, plain
-from flows.comparison.metrics import METRICS, loss_scale, metrics_of
+from flows.comparison.metrics import METRICS, OFFLINE, loss_scale, metrics_of
 from flows.comparison.outlook import more_needed, power_reached
-from flows.comparison.paired_tests import paired_test
+from flows.comparison.paired_tests import Measured, paired_test
 from flows.comparison.rows import HoldoutCase, PairedRows, paired_rows
 from flows.comparison.segments import paired_segments
-from registry.records.policy import Direction, Guardrail, PromotionPolicy, direction_of
+from registry.records.policy import Guardrail, PromotionPolicy
 from registry.records.verdict import Decision, Finding, Role
 from registry.records.version import Task
 
@@ -112,19 +112,19 @@ def _ruling(case: HoldoutCase) -> Ruling:
         need = (f"{policy.min_holdout - rows.n} more held-out rows",)
         return Ruling("continue", said, (plain("holdout size", None, said, rows.n, role="integrity"),), need)
     metric = _testable(policy.metric, case)
-    goals = [_measured(case, metric, "primary", policy.direction)]
+    goals = [_measured(case, metric, "primary")]
     goals += [_measured(case, goal, "goal") for goal in policy.goals]
     guards = [_guarded(case, one) for one in policy.guardrails]
     ruling = decide(policy, [*goals, *guards], Amount(rows.n, policy.min_holdout, "held-out rows"))
     decisive = {metric, *policy.goals, *_guarded_names(policy), *_SLOW}
     others = [name for name in METRICS[case.task] if name not in decisive]
     context = [_measured(case, name, "context") for name in others if name == _testable(name, case)]
-    segments = paired_segments(case.task, rows, metric, policy.alpha)
+    segments = paired_segments(case.task, rows, metric, policy)
     return ruling._replace(findings=(*ruling.findings, *context, *segments))
 
 
-def _measured(case: HoldoutCase, metric: str, role: Role, direction: Direction | None = None) -> Finding:
-    measured = paired_test(case.task, case.rows, metric, confidence=1 - case.policy.alpha, direction=direction)
+def _measured(case: HoldoutCase, metric: str, role: Role) -> Finding:
+    measured = _tested(case, metric)
     if measured is None:
         return missing(About(metric, role), "not measured on these rows", f"a value of {metric} for every row")
     threshold = 0.0
@@ -135,14 +135,23 @@ def _measured(case: HoldoutCase, metric: str, role: Role, direction: Direction |
 
 
 def _guarded(case: HoldoutCase, guard: Guardrail) -> Finding:
-    direction = direction_of(guard.metric, guard.direction)
-    measured = paired_test(case.task, case.rows, guard.metric, confidence=1 - case.policy.alpha, direction=direction)
+    measured = _tested(case, guard.metric, guard.margin if guard.relative else 0.0)
+    if measured is None and guard.metric in OFFLINE:
+        return missing(
+            About(guard.metric, "guardrail"), "cannot be measured on these rows", f"rows that have {guard.metric}"
+        )
     if measured is None:
         why = "is measured live" if guard.metric in _LIVE_ONLY else "is not in these rows; it is measured live"
         return missing(About(guard.metric), why)
     margin = guard.margin * (abs(measured.champion) if guard.relative else 1.0) + guard.slack
     about = About(guard.metric, "guardrail", measured.champion, measured.challenger, -margin)
     return finding(about, measured.effect)
+
+
+def _tested(case: HoldoutCase, metric: str, margin: float = 0.0) -> Measured | None:
+    policy = case.policy
+    direction = policy.direction_for(metric)
+    return paired_test(case.task, case.rows, metric, confidence=1 - policy.alpha, direction=direction, margin=margin)
 
 
 def _guarded_names(policy: PromotionPolicy) -> set[str]:

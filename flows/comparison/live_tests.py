@@ -17,7 +17,7 @@ from flows.stats.sequential.pairs import discordant_pairs, prior_for
 from flows.stats.sequential.rare_rates import rare_rates_sequence
 from registry.records.live import Moments, PhaseMetrics, ShadowMetrics, UnitMoments, VariantMetrics
 from registry.records.plan import CHAMPION
-from registry.records.policy import Direction, Guardrail, PromotionPolicy, direction_of
+from registry.records.policy import Guardrail, PromotionPolicy
 from registry.records.rollout import Rollout
 from registry.records.verdict import Finding, Role
 from registry.records.version import Task
@@ -88,7 +88,7 @@ def split_question(
     if arms is not None and not rollout.proven:
         primary = _planned(arms, metric, policy, task) or primary
     goals = [_split(champion, challenger, live_metric(goal, task), "goal", policy, tuned) for goal in policy.goals]
-    guards = [_guarded(champion, challenger, one, task, policy, tuned) for one in policy.guardrails]
+    guards = [_guarded(champion, challenger, one, task, rollout, tuned) for one in policy.guardrails]
     named = {f.metric for f in (primary, *goals, *guards)}
     others = sorted((champion.outcomes.keys() & challenger.outcomes.keys()) - named)
     context = [_split(champion, challenger, name, "context", policy, tuned) for name in others]
@@ -131,7 +131,7 @@ def _split(
     champion: VariantMetrics, challenger: VariantMetrics, metric: str, role: Role, policy: PromotionPolicy, tuned: int
 ) -> Finding:
     ours, theirs = numbers(champion, metric), numbers(challenger, metric)
-    sign = _sign(metric, policy.direction if metric == policy.metric else None)
+    sign = _sign(policy, metric)
     about = About(
         metric, role, _mean(ours), _mean(theirs), None if role == "context" else _margin(role, metric, policy, ours)
     )
@@ -140,7 +140,7 @@ def _split(
 
 def _planned(arms: Mapping[str, GroupRows], metric: str, policy: PromotionPolicy, task: Task) -> Finding | None:
     rowwise = {"binary": "brier", "regression": "mae"}[task] if metric == "loss" else metric
-    measured = group_test(task, arms, rowwise, policy, direction=policy.direction)
+    measured = group_test(task, arms, rowwise, policy)
     if measured is None:
         return None
     margin = policy.margin * loss_scale(metric, measured.champion) if policy.rule == "non_inferiority" else 0.0
@@ -152,11 +152,14 @@ def _guarded(
     challenger: VariantMetrics,
     guard: Guardrail,
     task: Task,
-    policy: PromotionPolicy,
+    rollout: Rollout,
     tuned: int,
 ) -> Finding:
+    policy = rollout.policy
     if guard.metric in _OFFLINE:
-        return missing(About(guard.metric), "is measured on the holdout")
+        compared = rollout.decision_id is not None
+        why = "is measured on the holdout" if compared else "was not measured: the rollout began without a holdout"
+        return missing(About(guard.metric), why)
     if guard.metric == "error_rate":
         return _error_rate(champion, challenger, guard, policy.alpha)
     if guard.metric == "latency_ms":
@@ -164,7 +167,7 @@ def _guarded(
     else:
         metric = live_metric(guard.metric, task)
         ours, theirs = numbers(champion, metric), numbers(challenger, metric)
-    sign, mean = _sign(guard.metric, guard.direction), _mean(ours) or 0.0
+    sign, mean = _sign(policy, guard.metric), _mean(ours) or 0.0
     margin = guard.margin * (abs(mean) if guard.relative else 1.0) + guard.slack
     about = About(guard.metric, "guardrail", _mean(ours), _mean(theirs), -margin)
     if not ours.requests.n or not theirs.requests.n:
@@ -216,7 +219,7 @@ def _losses(seen: ShadowMetrics, policy: PromotionPolicy, tuned: int) -> AlwaysV
 
 def _about(metric: str, role: Role, policy: PromotionPolicy, champion: VariantMetrics | None, estimate: float) -> About:
     value = None if champion is None else _mean(numbers(champion, metric))
-    sign = _sign(metric, None)
+    sign = _sign(policy, metric)
     threshold = 0.0 if champion is None else _margin(role, metric, policy, numbers(champion, metric))
     return About(metric, role, value, None if value is None else value + sign * estimate, threshold)
 
@@ -231,8 +234,8 @@ def _mean(values: Numbers) -> float | None:
     return values.requests.mean if values.requests.n else None
 
 
-def _sign(metric: str, declared: Direction | None) -> float:
-    return 1.0 if direction_of(metric, declared) == "higher" else -1.0
+def _sign(policy: PromotionPolicy, metric: str) -> float:
+    return 1.0 if policy.direction_for(metric) == "higher" else -1.0
 
 
 def _times(units: UnitMoments, factor: float) -> CoMoments:

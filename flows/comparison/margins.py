@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from flows.stats.results import AlwaysValid, Effect
 
-_Answer = TypeVar("_Answer", Effect, AlwaysValid)
+_Answer = TypeVar("_Answer", bound=Effect | AlwaysValid)
 
 
 def champion_factor(mean: float, margin: float) -> float:
@@ -28,7 +28,7 @@ def champion_factor(mean: float, margin: float) -> float:
     return 1 - math.copysign(margin, mean)
 
 
-def with_margin(plain: _Answer, level: _Answer, shift: float) -> _Answer:
+def with_margin(plain: _Answer, level: Effect | AlwaysValid, shift: float) -> _Answer:
     """
     The plain difference, its bounds moved from those of the comparison at the margin.
 

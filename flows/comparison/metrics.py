@@ -16,6 +16,8 @@ METRICS: dict[Task, tuple[str, ...]] = {
     "binary": ("auc", "accuracy", "brier", "log_loss", "calibration"),
     "regression": ("mae", "rmse", "r2"),
 }
+OFFLINE = frozenset({*METRICS["binary"], *METRICS["regression"], "pr_auc", "f1", "precision", "recall", "mape"})
+"""Metrics of labelled rows: one that a holdout does not show is shown nowhere."""
 
 
 def metrics_of(task: Task, labels: Floats, scores: Floats) -> dict[str, float]:
@@ -45,6 +47,22 @@ def metrics_of(task: Task, labels: Floats, scores: Floats) -> dict[str, float]:
     mae = float(np.mean(np.abs(error)))
     found = {"mae": mae, "rmse": float(np.sqrt(np.mean(error**2))), "loss": mae}
     return found | ({"r2": 1 - float(np.sum(error**2)) / spread} if spread > 0 else {})
+
+
+def value_of(task: Task, metric: str, labels: Floats, scores: Floats) -> float | None:
+    """One metric of `metrics_of`, without the cost of the others; None if it is not defined."""
+    if metric not in METRICS[task]:
+        return None
+    if metric == "auc":
+        found = auc(labels, scores)
+    elif metric == "calibration":
+        found = calibration_error(labels, scores)
+    elif metric in ("rmse", "r2"):
+        return metrics_of(task, labels, scores).get(metric)
+    else:
+        mean = float(np.mean(gains(metric, labels, scores)))
+        found = mean if metric == "accuracy" else -mean
+    return found if math.isfinite(found) else None
 
 
 def gains(metric: str, labels: Floats, scores: Floats) -> Floats:

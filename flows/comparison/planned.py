@@ -2,14 +2,17 @@
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flows.comparison.metrics import Floats
 from flows.comparison.rows import Texts
 from flows.stats.moments import CoMoments, Moments
 from flows.stats.paired.area_rows import area_moments
+from flows.stats.paired.clusters import cluster_codes
 from flows.stats.results import AlwaysValid, Effect
 from flows.stats.sequential.asymptotic import two_sample_sequence, unit_sequence
 from flows.stats.sequential.group import spending
@@ -20,6 +23,7 @@ from flows.stats.unpaired.ratios import ratio_moments
 from flows.stats.wald import undecided
 from registry.records.policy import PromotionPolicy
 
+Codes = NDArray[np.intp]
 LEAST_OF_CLASS = 30
 _SPENDING = {
     "obrien_fleming": spending.obrien_fleming(),
@@ -35,13 +39,13 @@ class Arm(NamedTuple):
 
     Attributes:
         values: What is averaged; of an area, the scores.
-        keys: To whom rows belong.
+        keys: Number of the key that a row belongs to, as of `codes_of`.
         times: When they came.
         labels: Of an area only.
     """
 
     values: Floats
-    keys: Texts | None = None
+    keys: Codes | None = None
     times: Floats | None = None
     labels: Floats | None = None
 
@@ -93,7 +97,7 @@ def planned_test(arms: Arms, policy: PromotionPolicy, horizon: int) -> Effect:
 
 def any_time_test(arms: Arms, policy: PromotionPolicy) -> AlwaysValid:
     """Difference of means, or of areas, at any number of looks."""
-    tuned = max(200, min(arm.values.size for arm in arms))
+    tuned = max(200, policy.min_labelled, (policy.horizon or 0) // 2)  # never by what has come: that would be peeking
     if arms[0].labels is None:
         ours, theirs = (per_key(arm.values, arm.keys) for arm in arms)
         return unit_sequence(ours, theirs, alpha=policy.alpha, tuned_to=tuned)
@@ -111,15 +115,26 @@ def summary(arm: Arm) -> Moments:
         return ratio_moments(per_key(arm.values, arm.keys))
     if _rarer(arm) < 2:
         return Moments.empty()
-    return area_moments(arm.labels, arm.values, arm.keys if repeated(arm.keys) else None)
+    return area_moments(arm.labels, arm.values, arm.keys if _again(arm.keys) else None)
 
 
-def per_key(values: Floats, keys: Texts | None) -> CoMoments:
+def per_key(values: Floats, keys: Codes | None) -> CoMoments:
     """Co-moments over keys of (number of values, sum of values); without keys, every row is a unit."""
-    if keys is None or not repeated(keys):
+    if keys is None or not _again(keys):
         return CoMoments.of(np.ones(values.size), values)
-    _, codes = np.unique(np.asarray(keys, dtype=object).astype(str), return_inverse=True)
-    return CoMoments.of(np.bincount(codes).astype(np.float64), np.bincount(codes, weights=values))
+    counts = np.bincount(keys)
+    there = counts > 0
+    return CoMoments.of(counts[there].astype(np.float64), np.bincount(keys, weights=values)[there])
+
+
+@lru_cache(maxsize=2)
+def codes_of(keys: Texts | None) -> Codes | None:
+    """Keys numbered in the order in which they come; every metric of two groups asks for the same ones."""
+    return None if keys is None else cluster_codes(keys, len(keys))
+
+
+def _again(keys: Codes | None) -> bool:
+    return keys is not None and keys.size > 0 and int(np.bincount(keys).max()) > 1
 
 
 def repeated(keys: Texts | None) -> bool:
@@ -144,16 +159,27 @@ def _rarer(arm: Arm) -> int:
     return min(ones, arm.labels.size - ones)
 
 
+def first_rows(arms: Arms, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Positions of the first *n* rows of both arms together, in the order of time.
+
+    Rows of the same moment are taken from both arms alike, by their place within their arm.
+    """
+    sizes = [arm.values.size for arm in arms]
+    if arms[0].times is None or arms[1].times is None:
+        return np.arange(sizes[0]), np.arange(sizes[1])
+    place = np.concatenate([(np.arange(size) + 0.5) / max(size, 1) for size in sizes])
+    arrived = np.lexsort((place, np.concatenate((arms[0].times, arms[1].times))))[:n]
+    return np.sort(arrived[arrived < sizes[0]]), np.sort(arrived[arrived >= sizes[0]]) - sizes[0]
+
+
 def _first(arms: Arms, n: int) -> Arms:
-    """The first *n* rows of both arms together, in the order of time."""
-    times = [arm.times for arm in arms]
-    if times[0] is None or times[1] is None:
-        return arms
-    arrived = np.argsort(np.concatenate((times[0], times[1])), kind="stable")[:n]
-    size = arms[0].values.size
-    return _only(arms[0], np.sort(arrived[arrived < size])), _only(arms[1], np.sort(arrived[arrived >= size]) - size)
+    ours, theirs = first_rows(arms, n)
+    return _only(arms[0], ours), _only(arms[1], theirs)
 
 
 def _only(arm: Arm, chosen: np.ndarray) -> Arm:
-    keys = None if arm.keys is None else tuple(arm.keys[i] for i in chosen)
+    if chosen.size == arm.values.size:
+        return arm
+    keys = None if arm.keys is None else arm.keys[chosen]
     return Arm(arm.values[chosen], keys, None, None if arm.labels is None else arm.labels[chosen])

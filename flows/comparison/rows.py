@@ -13,6 +13,19 @@ from registry.records.version import Task
 
 Floats = NDArray[np.float64]
 Texts = tuple[str, ...]
+NOBODY = "\0"
+"""Begins the key of a row that has none, and is a unit of its own."""
+
+
+def key_texts(keys: Sequence[object]) -> Texts:
+    r"""
+    Keys as texts; a row without one (None, NaN) is a unit of its own.
+
+    Example:
+        >>> key_texts(["anna", None, 7, None])
+        ('anna', '\x001', '7', '\x003')
+    """
+    return tuple(f"{NOBODY}{i}" if key is None or key != key else str(key) for i, key in enumerate(keys))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +107,7 @@ def paired_rows(
         champion=check.array("champion_scores", champion_scores),
         challenger=check.array("challenger_scores", challenger_scores),
         times=None if times is None else check.array("times", times),
-        keys=None if keys is None else check.texts("keys", keys),
+        keys=None if keys is None else check.keys("keys", keys),
         segments={name: check.texts(f"segment {name}", levels) for name, levels in (segments or {}).items()},
         kpis={
             name: (check.array(f"{name} of the champion", ours), check.array(f"{name} of the challenger", theirs))
@@ -124,6 +137,10 @@ class _Checks:
     def texts(self, name: str, values: Sequence[object]) -> Texts:
         self._sizes[name] = len(values)
         return tuple("" if value is None else str(value) for value in values)
+
+    def keys(self, name: str, values: Sequence[object]) -> Texts:
+        self._sizes[name] = len(values)
+        return key_texts(values)
 
     def done(self) -> None:
         if len(set(self._sizes.values())) > 1:

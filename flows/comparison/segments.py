@@ -5,19 +5,20 @@ import numpy as np
 from flows.comparison.findings import About, finding
 from flows.comparison.paired_tests import paired_test
 from flows.comparison.rows import PairedRows
+from registry.records.policy import PromotionPolicy
 from registry.records.verdict import Finding
 from registry.records.version import Task
 
 LEAST, MOST = 30, 12
 
 
-def paired_segments(task: Task, rows: PairedRows, metric: str, alpha: float) -> list[Finding]:
+def paired_segments(task: Task, rows: PairedRows, metric: str, policy: PromotionPolicy) -> list[Finding]:
     """
     Test the primary metric within each level, the largest levels first.
 
     Reported, never decisive: intervals hold for each level alone.
     """
-    return [one for name in rows.segments for one in _levels(task, rows, name, metric, alpha)]
+    return [one for name in rows.segments for one in _levels(task, rows, name, metric, policy)]
 
 
 def largest_levels(levels: tuple[str, ...]) -> list[str]:
@@ -27,18 +28,18 @@ def largest_levels(levels: tuple[str, ...]) -> list[str]:
     return [str(found[i]) for i in order[:MOST] if counts[i] >= LEAST]
 
 
-def _levels(task: Task, rows: PairedRows, segment: str, metric: str, alpha: float) -> list[Finding]:
+def _levels(task: Task, rows: PairedRows, segment: str, metric: str, policy: PromotionPolicy) -> list[Finding]:
     levels = rows.segments[segment]
     return [
         one
         for level in largest_levels(levels)
-        if (one := _level(task, _part(rows, levels, level), f"{segment} = {level}", metric, alpha)) is not None
+        if (one := _level(task, _part(rows, levels, level), f"{segment} = {level}", metric, policy)) is not None
     ]
 
 
-def _level(task: Task, part: PairedRows, name: str, metric: str, alpha: float) -> Finding | None:
+def _level(task: Task, part: PairedRows, name: str, metric: str, policy: PromotionPolicy) -> Finding | None:
     chosen = "brier" if metric == "auc" and part.labels.min() == part.labels.max() else metric
-    measured = paired_test(task, part, chosen, confidence=1 - alpha)
+    measured = paired_test(task, part, chosen, confidence=1 - policy.alpha, direction=policy.direction_for(chosen))
     if measured is None:
         return None
     about = About(chosen, "segment", measured.champion, measured.challenger, name=name)

@@ -110,6 +110,13 @@ class PromotionPolicy(Record, frozen=True, kw_only=True):
         if mistakes:
             raise InvalidRecord.of("The promotion policy", mistakes, "See `understudy init --help` for a sound one.")
 
+    def direction_for(self, metric: str) -> Direction:
+        """Which way is better for *metric*: as declared for the primary one or for a guardrail, else as known."""
+        declared = {one.metric: one.direction for one in self.guardrails}
+        if self.direction is not None:
+            declared[self.metric] = self.direction
+        return direction_of(metric, declared.get(metric))
+
     def _number_mistakes(self) -> list[str]:
         mistakes = []
         if not 0 < self.alpha < 0.5:
@@ -118,8 +125,8 @@ class PromotionPolicy(Record, frozen=True, kw_only=True):
             mistakes.append(f"power {self.power} is not between alpha {self.alpha} and 1")
         if not 0 <= self.margin < 1:
             mistakes.append(f"margin {self.margin} is not between 0 and 1")
-        if not (math.isfinite(self.min_improvement) and self.min_improvement >= 0):
-            mistakes.append(f"min_improvement {self.min_improvement} is negative or no number")
+        for name, value in (("min_improvement", self.min_improvement), ("min_label_age_s", self.min_label_age_s)):
+            mistakes += [] if 0 <= value < math.inf else [f"{name} {value} is negative or no number"]
         if self.min_holdout < 2 or self.min_labelled < 2:
             mistakes.append("min_holdout and min_labelled must be at least 2")
         if not 1 <= self.looks <= 100:
@@ -131,6 +138,8 @@ class PromotionPolicy(Record, frozen=True, kw_only=True):
     def _name_mistakes(self) -> list[str]:
         names = [self.metric, *self.goals]
         mistakes = [f"goal {name!r} is named twice" for name in sorted({n for n in names if names.count(n) > 1})]
+        mistakes += ["a metric has no name"] if not all((*names, *(one.metric for one in self.guardrails))) else []
+        mistakes += self._direction_mistakes()
         guarded = [one.metric for one in self.guardrails]
         mistakes += [f"guardrail {n!r} is given twice" for n in sorted({n for n in guarded if guarded.count(n) > 1})]
         mistakes += [
@@ -140,3 +149,13 @@ class PromotionPolicy(Record, frozen=True, kw_only=True):
             if not (math.isfinite(value) and value >= 0)
         ]
         return mistakes
+
+    def _direction_mistakes(self) -> list[str]:
+        known = HIGHER_IS_BETTER | LOWER_IS_BETTER
+        declared = [(self.metric, self.direction), *((one.metric, one.direction) for one in self.guardrails)]
+        right = {name: direction_of(name) if name in known else self.direction_for(name) for name, _ in declared}
+        return [
+            f"direction {said!r} contradicts {name!r}, of which {right[name]} is better"
+            for name, said in declared
+            if said is not None and said != right[name]
+        ]
