@@ -6,6 +6,8 @@ from flows.comparison.decide import Ruling
 from registry.records.policy import PromotionPolicy
 from registry.records.verdict import Finding
 
+_HOPELESS = 1000.0  # a million times the data: no forecast
+
 
 def more_needed(ruling: Ruling, n: int, need: int) -> int | None:
     """
@@ -36,7 +38,7 @@ def _wanted(f: Finding, n: int) -> int | None:
     if f.estimate is None or f.low is None or n == 0:
         return None
     distance, half = f.estimate - (f.threshold or 0.0), f.estimate - f.low
-    if distance <= 0 or half <= 0:
+    if distance <= 0 or half <= 0 or half / distance > _HOPELESS:
         return None
     return max(0, math.ceil(n * (half / distance) ** 2 - n))
 

@@ -7,15 +7,19 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flows.comparison.cases import judge_case, load_case, recompute, save_case
-from flows.comparison.decide import Amount, decide, shown
+from flows.comparison.decide import Amount, Ruling, decide, shown
 from flows.comparison.frames import compare_frame
 from flows.comparison.groups import GroupCase, GroupRows, compare_groups, group_rows
 from flows.comparison.holdout import compare_holdout
 from flows.comparison.keep import keep
 from flows.comparison.live import decide_live, live_case
 from flows.comparison.margins import champion_factor
+from flows.comparison.metrics import loss_scale
+from flows.comparison.outlook import more_needed, power_reached
 from flows.errors import DataError
 from registry.errors import InvalidRecord
 from registry.home import Settings
@@ -201,6 +205,18 @@ def test_a_small_gain_of_a_goal_goes_to_people_also_where_the_metric_need_only_b
         ).outcome
 
     assert (outcome(0.01), outcome(0.06)) == ("needs_approval", "promote")
+
+
+def test_a_goal_must_be_significant_whatever_the_rule_of_the_primary_metric_is():
+    policy = PromotionPolicy(metric="accuracy", rule="non_inferiority", goals=("revenue",))
+    open_primary = msgspec.structs.replace(effect(-0.2, 0.1, log_p=-0.1), threshold=-0.02)
+    barely = effect(0.001, 0.2, role="goal", name="revenue", log_p=np.log(0.03))
+
+    assert decide(policy, [open_primary, barely], ENOUGH).outcome == "continue"
+
+
+def test_the_least_amount_is_enough():
+    assert decide(PromotionPolicy(metric="accuracy"), [effect(0.1, 0.2)], Amount(100, 100, "rows")).outcome == "promote"
 
 
 @pytest.mark.parametrize(
@@ -475,3 +491,84 @@ def test_a_number_that_is_none_reaches_no_decision():
 
     assert Decision.from_json(decision.to_json()) == decision
     assert decision.outcome != "promote"
+
+
+# Outlook
+
+
+def open_effect(estimate: float, half: float, **more) -> Finding:
+    found = effect(estimate - half, estimate + half)
+    return msgspec.structs.replace(found, estimate=estimate, passed=None, champion=0.8, **more)
+
+
+@given(estimate=st.floats(1e-300, 1), half=st.floats(1e-12, 1), n=st.integers(1, 10**7))
+def test_the_closer_to_its_bar_the_more_is_needed_and_never_a_number_without_end(estimate, half, n):
+    def needed(size):
+        return more_needed(Ruling("continue", "", (open_effect(size, half),)), n, 1)
+
+    here, nearer = needed(estimate), needed(estimate / 2)
+
+    assert here is None or 0 <= here < 2**63
+    assert nearer is None or (here is not None and here <= nearer)
+
+
+def test_what_is_still_needed_is_that_of_the_slowest_and_at_least_the_minimum():
+    findings = (open_effect(0.01, 0.02), open_effect(0.01, 0.03, role="guardrail", threshold=0.0))
+
+    assert more_needed(Ruling("continue", "", findings), 100, 50) == 800
+    assert more_needed(Ruling("continue", "", findings[:1]), 100, 1000) == 900
+    assert more_needed(Ruling("continue", "", (findings[0], open_effect(-0.1, 0.2))), 100, 50) is None
+    assert more_needed(Ruling("promote", "", findings), 100, 50) is None
+
+
+@given(half=st.floats(1e-9, 10), least=st.floats(1e-6, 10))
+def test_power_is_a_chance_and_grows_with_the_data(half, least):
+    policy = PromotionPolicy(metric="accuracy", min_improvement=least)
+    wide, narrow = (power_reached(open_effect(0.0, size), policy) for size in (half, half / 2))
+
+    assert 0 <= wide <= narrow <= 1
+    assert power_reached(open_effect(0.0, half, always_valid=True), policy) is None
+
+
+def test_power_is_that_of_a_z_test():
+    error = 0.01
+    found = power_reached(open_effect(0.0, 1.959964 * error), PromotionPolicy(metric="accuracy", min_improvement=0.035))
+
+    assert found == pytest.approx(0.79954, abs=1e-4)  # 0.035 * 0.8 = 2.8 standard errors: Phi(2.8 - 1.96)
+
+
+def test_squared_errors_become_their_root_and_their_share():
+    dice = np.random.default_rng(1)
+    y = dice.normal(size=N)
+    old, new = y + dice.normal(size=N), y + 0.8 * dice.normal(size=N)
+    for metric in ("rmse", "r2"):
+        found = compare_holdout(
+            model="m",
+            champion="v1.0.0",
+            challenger="v1.1.0",
+            task="regression",
+            labels=y,
+            champion_scores=old,
+            challenger_scores=new,
+            policy=PromotionPolicy(metric=metric),
+            decision_id="d",
+            at=AT,
+        ).findings[0]
+        sign = 1 if metric == "r2" else -1
+
+        assert found.estimate == pytest.approx(sign * (found.challenger - found.champion))
+        assert found.low < found.estimate < found.high
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "loss"), [("auc", 0.8, 0.2), ("brier", 0.1, 0.1), ("r2", -0.5, 1.5), ("revenue", -3.0, 3.0)]
+)
+def test_a_margin_is_a_share_of_the_loss_behind_a_metric(metric, value, loss):
+    assert loss_scale(metric, value) == pytest.approx(loss)
+
+
+@pytest.mark.parametrize("judge", [same_rows, other_rows])
+def test_non_inferiority_is_asked_at_minus_the_margin(judge):
+    found = judge(PromotionPolicy(metric="accuracy", rule="non_inferiority", margin=0.1)).findings[0]
+
+    assert found.threshold == pytest.approx(-0.1 * (1 - found.champion))

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from flows.comparison.live import decide_live
 from flows.errors import Unreachable
 from flows.rollout.approval import approval_digest, approve, is_approved, missing_roles
 from flows.rollout.begin import begin_rollout
 from flows.rollout.errors import ApprovalRefused, RolloutRefused
-from flows.rollout.tick import tick
+from flows.rollout.tick import _rows_of, tick
 from registry.assignment import TOTAL
 from registry.errors import StageConflict
 from registry.records.live import Moments
@@ -292,3 +293,39 @@ def test_an_archived_version_may_be_tried_again(registry, live, config):
     begun(registry, config)
 
     assert tick(registry, live, "churn", config, START).kind == "start"
+
+
+def test_a_shadow_in_favour_of_a_kpi_is_no_proof_of_it(registry, live, configured):
+    config = configured(metric="accuracy")
+    policy = PromotionPolicy(metric="revenue", require_approval=False)
+    begun(registry, config, msgspec.structs.replace(decided(), policy=policy))
+    for day in range(2):
+        move = tick(registry, live, "churn", config, START + day * DAY)
+
+    assert move.kind == "advance"
+    assert not registry.active_rollout("churn").proven
+
+
+def test_a_tick_that_comes_second_takes_the_decision_of_the_first(registry, live, config):
+    begun(registry, config)
+    tick(registry, live, "churn", config, START)
+    first = []
+
+    def late(case):
+        mine = decide_live(case)
+        first.append(msgspec.structs.replace(mine, headline="the other one was first"))
+        registry.save_decision(first[0])
+        return mine
+
+    assert tick(registry, live, "churn", config, START + DAY, report=late).decision == first[0]
+
+
+def test_planned_looks_take_ripe_rows_and_none_once_the_goal_is_proven(registry, live, configured, monkeypatch):
+    config, asked = configured(method="fixed", horizon=100, min_label_age="1h"), []
+    monkeypatch.setattr(live, "rows_raw", lambda model, **wanted: asked.append(wanted) or b"")
+    begun(registry, config)
+    rollout = msgspec.structs.replace(registry.active_rollout("churn"), step=1)
+    for proven in (False, True):
+        _rows_of(msgspec.structs.replace(rollout, proven=proven), live, config, 5000.0)
+
+    assert [one["until"] for one in asked] == [1400.0]
