@@ -12,6 +12,8 @@ Sample = tuple[int, float, float] | ArrayLike
 Pairs = tuple[int, float, float, float, float, float] | tuple[ArrayLike, ArrayLike]
 
 _ROUNDING = 1e-9
+_LARGEST = 1e150
+_MOST = 1e18
 
 
 def finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
@@ -22,6 +24,9 @@ def finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
     bad = int(np.count_nonzero(~np.isfinite(array)))
     if bad:
         raise ValueError(f"{name} has {bad} of {array.size} values that are NaN or infinite; drop or fill them")
+    large = int(np.count_nonzero(np.abs(array) > _LARGEST))
+    if large:
+        raise ValueError(f"{name} has {large} of {array.size} values beyond 1e150, too large to square; rescale them")
     return array
 
 
@@ -41,6 +46,37 @@ def same_length(**arrays: NDArray[np.float64]) -> int:
         shown = ", ".join(f"{name}: {size}" for name, size in sizes.items())
         raise ValueError(f"lengths differ ({shown}); give the same rows to both")
     return next(iter(sizes.values()))
+
+
+def probabilities(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Finite and from 0 to 1."""
+    array = finite(name, values)
+    bad = int(np.count_nonzero((array < 0) | (array > 1)))
+    if bad:
+        raise ValueError(f"{name} has {bad} of {array.size} values outside 0 to 1; calibrate or rescale them")
+    return array
+
+
+def number(name: str, value: float) -> float:
+    """Finite."""
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {value}; give a finite number")
+    return value
+
+
+def above_zero(name: str, value: float) -> float:
+    """Finite and above 0."""
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} is {value}; it must be finite and above 0")
+    return value
+
+
+def generator(seed: int | np.random.Generator) -> np.random.Generator:
+    """Dice from a seed, or those given."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ValueError(f"seed is {seed!r}; give a whole number from 0 on, or a generator") from None
 
 
 def share(name: str, value: float) -> float:
@@ -121,4 +157,4 @@ def _of_values(name: str, given: ArrayLike) -> Moments:
 
 
 def _countable(value: float) -> bool:
-    return math.isfinite(value) and value >= 0 and value == int(value)
+    return math.isfinite(value) and 0 <= value <= _MOST and value == int(value)

@@ -240,6 +240,9 @@ def weight_check(weights: ArrayLike, clip: float = math.inf, bias: float = 0.0) 
         (1.0, 3.6, 0.0)
     """
     w = checks.finite("weights", weights)
+    checks.number("bias", bias)
+    if not clip > 0:
+        raise ValueError(f"clip is {clip}; it must be above 0")
     used, n = np.minimum(w, clip), w.size
     mean = float(w.mean()) if n else 1.0
     error = float(w.std(ddof=1)) / math.sqrt(n) if n > 1 else math.inf

@@ -8,6 +8,7 @@ import numpy as np
 
 from flows.stats.bayes.beliefs import Belief
 from flows.stats.bayes.quadrature import Floats, breaks, expectation
+from flows.stats.checks import counts
 
 MILLION = 1_000_000
 
@@ -91,7 +92,8 @@ def thompson_weights(arms: Mapping[str, Belief], *, floor: float = 0.0, total: i
     k = len(arms)
     if not (math.isfinite(floor) and floor >= 0 and floor * k <= 1 + 1e-12):
         raise ValueError(f"floor is {floor} for {k} arms; it must lie between 0 and 1/{k}")
-    if total != int(total) or total < k:
+    counts(total=total)
+    if total < k:
         raise ValueError(f"total is {total} for {k} arms; give a whole number of at least {k}")
     best = best_arm_probabilities(arms)
     shares = {name: floor + (1 - k * floor) * share for name, share in best.items()}
@@ -122,10 +124,11 @@ def largest_remainder(shares: Mapping[str, float], total: int) -> dict[str, int]
     exact = np.array(list(shares.values()), dtype=np.float64)
     if not (np.all(np.isfinite(exact)) and np.all(exact >= 0) and exact.sum() > 0):
         raise ValueError(f"shares are {dict(shares)}; they must be finite, at least 0, and not all 0")
+    counts(total=total)
     exact *= total / exact.sum()
     parts = np.floor(exact).astype(np.int64)
     order = np.argsort(parts - exact, kind="stable")
-    parts[order[: total - int(parts.sum())]] += 1
+    parts[order[: int(total) - int(parts.sum())]] += 1
     return {name: int(part) for name, part in zip(shares, parts, strict=True)}
 
 

@@ -95,6 +95,7 @@ def mcnemar_counts(
     method = f"McNemar {choice('test', test, _TESTS)}, {choice('interval', interval, _INTERVALS)}"
     share("confidence", confidence)
     counts(lost=lost, won=won, n=n)
+    lost, won, n = int(lost), int(won), int(n)
     if n == 0 and lost + won == 0:
         return undecided(method, 0, "no rows")
     if interval == "tango":
@@ -143,6 +144,7 @@ def mcnemar_log_p(lost: int, won: int, *, exact: bool = False) -> float:
         '10^-1505'
     """
     counts(lost=lost, won=won)
+    lost, won = int(lost), int(won)
     n, few = lost + won, min(lost, won)
     if lost == won:
         return 0.0

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flows.stats.checks import choice, counts, finite, matrix, same_length, share
+from flows.stats.checks import choice, counts, finite, generator, matrix, same_length, share
 from flows.stats.paired.bca import PERCENTILE, Shape, bounds, log_p_of_zero, shape_of
 from flows.stats.paired.clusters import Clusters, cluster_codes, cluster_sums
 from flows.stats.paired.losses import differences
@@ -191,7 +191,7 @@ def bootstrap(
 
     estimate = gain(np.arange(n))
     size, take = int(codes.max()) + 1, _taker(codes)
-    drawn = np.array([any_gain(take(plan.rng.integers(0, size, size))) for _ in range(replicates)])
+    drawn = np.array([any_gain(take(plan.rng.integers(0, size, size))) for _ in range(plan.replicates)])
     kept = _without_each_group(size) if interval == "bca" and size > 1 else []
     left_out = np.array([any_gain(take(units)) for units in kept])
     differing = np.unique(codes[np.any((a != b).reshape(n, -1), axis=1)]).size
@@ -229,7 +229,7 @@ def _plan(seed: Seed, replicates: int, interval: Interval, confidence: float) ->
     counts(replicates=replicates)
     if replicates < _FEWEST:
         raise ValueError(f"replicates is {replicates}; give at least {_FEWEST}")
-    return _Plan(np.random.default_rng(seed), replicates, interval, confidence)
+    return _Plan(generator(seed), int(replicates), interval, confidence)
 
 
 def _of_rows(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from flows.stats.checks import counts, finite, matrix, same_length
+from flows.stats.checks import counts, finite, generator, matrix, same_length
 from flows.stats.paired.clusters import Clusters, cluster_codes, cluster_sums
 from flows.stats.paired.losses import differences
 from flows.stats.paired.sums import OfSums
@@ -22,6 +22,7 @@ Metric = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
 _METHOD = "sign-flip permutation test"
 _ALL = 1 << 20
+_MOST = 10_000_000
 _CLOSE = 1e-11
 _BITS = (np.arange(256)[:, None] >> np.arange(8) & 1).astype(np.float64)
 
@@ -165,7 +166,7 @@ def sign_flip(
         >>> f"{effect.estimate:.4f} p = {effect.p_value:.4f}"
         '0.2222 p = 0.2500'
     """
-    counts(resamples=resamples)
+    resamples = _resamples(resamples)
     y, a, b = finite("labels", labels), finite("champion", champion), finite("challenger", challenger)
     n = same_length(labels=y, champion=a, challenger=b)
     codes = np.arange(n) if clusters is None else cluster_codes(clusters, n)
@@ -189,15 +190,13 @@ def _null(steps: NDArray[np.float64], flipped: OfSums, seed: Seed, resamples: in
     Args:
         steps: Shape (units, columns), what flipping a unit moves from one model to the other.
     """
-    counts(resamples=resamples)
-    if resamples == 0:
-        raise ValueError("resamples is 0; give at least 1")
+    resamples = _resamples(resamples)
     moving = steps[np.any(steps != 0, axis=1)]
     kinds, times = np.unique(moving, axis=0, return_counts=True)
     if float(np.sum(np.log2(times + 1.0))) <= math.log2(_ALL / steps.shape[1]):
         sums, log_weights = _all_sums(kinds, times)
         return _Null(flipped(sums), log_weights, drawn=False)
-    sums = _drawn_sums(kinds, times, np.random.default_rng(seed), resamples)
+    sums = _drawn_sums(kinds, times, generator(seed), resamples)
     return _Null(flipped(sums), _even(resamples), drawn=True)
 
 
@@ -234,9 +233,16 @@ def _all_masks(units: NDArray[np.intp], codes: NDArray[np.intp]) -> Iterator[NDA
 
 
 def _drawn_masks(codes: NDArray[np.intp], seed: Seed, resamples: int) -> Iterator[NDArray[np.bool_]]:
-    rng, size = np.random.default_rng(seed), int(codes.max()) + 1
+    rng, size = generator(seed), int(codes.max()) + 1
     for _ in range(resamples):
         yield (rng.integers(0, 2, size) == 1)[codes]
+
+
+def _resamples(given: int) -> int:
+    counts(resamples=given)
+    if not 1 <= given <= _MOST:
+        raise ValueError(f"resamples is {given}; give at least 1 and at most {_MOST}")
+    return int(given)
 
 
 def _even(size: int) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flows.stats.checks import binary, finite, same_length, share
+from flows.stats.checks import probabilities as in_range
 from flows.stats.paired.clusters import Clusters, cluster_codes, cluster_sums
 from flows.stats.results import Effect
 from flows.stats.wald import constant, undecided, wald
@@ -147,8 +148,10 @@ def log_loss(labels: ArrayLike, probabilities: ArrayLike, *, floor: float = 1e-1
         >>> log_loss([1, 0], [0.8, 0.4]).round(4).tolist()
         [0.2231, 0.5108]
     """
-    y, p = binary("labels", labels), _probabilities(probabilities)
+    y, p = binary("labels", labels), in_range("probabilities", probabilities)
     same_length(labels=y, probabilities=p)
+    if not 0 < floor < 0.5:
+        raise ValueError(f"floor is {floor}; it must lie between 0 and 0.5")
     kept = np.clip(p, floor, 1 - floor)
     return np.asarray(-np.where(y == 1, np.log(kept), np.log1p(-kept)))
 
@@ -164,7 +167,7 @@ def brier(labels: ArrayLike, probabilities: ArrayLike) -> NDArray[np.float64]:
         >>> brier([1, 0], [0.8, 0.4]).round(4).tolist()
         [0.04, 0.16]
     """
-    y, p = binary("labels", labels), _probabilities(probabilities)
+    y, p = binary("labels", labels), in_range("probabilities", probabilities)
     same_length(labels=y, probabilities=p)
     return np.asarray((p - y) ** 2)
 
@@ -191,11 +194,3 @@ def squared_error(actual: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64
         [1.0, 4.0]
     """
     return absolute_error(actual, predicted) ** 2
-
-
-def _probabilities(given: ArrayLike) -> NDArray[np.float64]:
-    values = finite("probabilities", given)
-    bad = int(np.count_nonzero((values < 0) | (values > 1)))
-    if bad:
-        raise ValueError(f"probabilities has {bad} of {values.size} values outside 0 to 1; calibrate or rescale them")
-    return values

@@ -167,6 +167,9 @@ def holm(log_p: ArrayLike) -> NDArray[np.float64]:
         [0.03, 0.06, 0.06]
     """
     given = np.asarray(log_p, dtype=np.float64)
+    bad = int(np.count_nonzero(~(given <= 0)))
+    if bad:
+        raise ValueError(f"log_p has {bad} of {given.size} values that are NaN or above 0; give logarithms of p-values")
     order = np.argsort(given, kind="stable")
     factors = np.log(np.arange(given.size, 0, -1))
     corrected = np.empty_like(given)

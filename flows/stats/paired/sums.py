@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flows.stats.checks import binary, counts, finite, same_length
+from flows.stats.checks import probabilities as in_range
 
 Rows = NDArray[np.float64]
 OfSums = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -105,9 +106,12 @@ def calibration_rows(labels: ArrayLike, probabilities: ArrayLike, *, bins: int =
         >>> float(calibration_of(calibration_rows([0, 1, 1, 1], [0.15, 0.15, 0.95, 0.95]).sum(axis=0)))
         -0.2
     """
-    y, p = binary("labels", labels), finite("probabilities", probabilities)
+    y, p = binary("labels", labels), in_range("probabilities", probabilities)
     n = same_length(labels=y, probabilities=p)
     counts(bins=bins)
+    if not bins:
+        raise ValueError("bins is 0; give at least 1")
+    bins = int(bins)
     rows = np.zeros((n, bins + 1))
     rows[np.arange(n), np.clip((p * bins).astype(int), 0, bins - 1)] = p - y
     rows[:, bins] = 1.0

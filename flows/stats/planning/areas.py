@@ -5,7 +5,7 @@ from typing import Literal
 
 from scipy import special
 
-from flows.stats.checks import share
+from flows.stats.checks import number, share
 from flows.stats.planning.solving import Sides, critical, positive, reachable, smallest_n
 
 AreaVariance = Literal["hanley_mcneil", "obuchowski"]
@@ -119,7 +119,7 @@ def two_areas_power(
         Hanley and McNeil (1983), Radiology 148:839-843: variance of a difference of
         correlated areas.
     """
-    share("ones", ones)
+    share("ones", ones), positive("n", n), positive("ratio", ratio), number("margin", margin)
     if not -1 <= correlation < 1:
         raise ValueError(f"correlation is {correlation}; it must lie in [-1, 1)")
     null = _difference_error(n, champion, champion, ones, correlation, ratio, method)
@@ -156,6 +156,7 @@ def two_areas_n(
         >>> f"{two_areas_n(0.70, 0.75, ones=0.5, alpha=0.05, sides=1) / 2:.0f}"  # table III: 652
         '653'
     """
+    share("ones", ones), positive("ratio", ratio)
     reachable(challenger - champion + margin, margin, sides)
     least = 2 / min(ones, 1 - ones) / min(ratio, 1.0)
     return smallest_n(

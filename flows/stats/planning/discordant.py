@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from flows.stats.checks import share
-from flows.stats.planning.solving import Sides, critical, smallest_n
+from flows.stats.planning.solving import Sides, critical, positive, smallest_n
 
 PairedTest = Literal["connor", "miettinen", "midp", "exact"]
 _NEGLIGIBLE = 1e-12
@@ -49,6 +49,7 @@ def discordant_power(
         '0.3731'
     """
     _possible(difference, discordance)
+    positive("n", n)
     if test in ("midp", "exact"):
         return _summed_power(math.floor(n), difference, discordance, test, alpha, sides)
     d, bound = abs(difference), critical(alpha, sides)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from flows.stats.checks import number
 from flows.stats.planning.solving import Sides, critical, positive, reachable, smallest_n
 
 
@@ -44,6 +45,7 @@ def two_means_power(
         >>> f"{two_means_power(20, 1, 1):.4f}"  # R: power.t.test(n = 20, delta = 1, sd = 1) gives 0.8689528
         '0.8690'
     """
+    positive("n", n), positive("ratio", ratio), number("effect", effect), number("margin", margin)
     first, second = positive("sd", sd) ** 2 / n, positive("sd", sd_challenger or sd) ** 2 / (n * ratio)
     error = math.sqrt(first + second)
     if sd_challenger is None:
@@ -77,6 +79,7 @@ def two_means_n(
         >>> f"{two_means_n(1, 1, power=0.90):.4f}"  # R: power.t.test(power = .90, delta = 1) gives 22.02110
         '22.0211'
     """
+    positive("ratio", ratio)
     reachable(effect + margin, margin, sides)
     least = 3 / (1 + ratio) if sd_challenger is None else max(2.0, 2 / ratio)
     return smallest_n(
@@ -110,7 +113,7 @@ def paired_means_power(
         >>> f"{paired_means_power(20, 1, 1):.4f}"  # statsmodels: TTestPower().power(1, 20, 0.05)
         '0.9886'
     """
-    positive("sd", sd)
+    positive("n", n), positive("sd", sd), number("effect", effect), number("margin", margin)
     return _noncentral_power((effect + margin) * math.sqrt(n) / sd, n - 1, alpha, sides, symmetric=margin == 0)
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from flows.stats.checks import share
+from flows.stats.checks import number, share
 from flows.stats.planning.solving import Sides, critical, normal_power, positive, quantiles, reachable
 
 
@@ -39,6 +39,7 @@ def two_proportions_power(
         >>> f"{two_proportions_power(50, 0.50, 0.75):.3f}"  # R: power.prop.test(n = 50, p1 = .50, p2 = .75)
         '0.740'
     """
+    number("margin", margin)
     null, spread = _errors(champion, challenger, ratio, margin)
     root = math.sqrt(positive("n", n))
     shift = challenger - champion + margin

@@ -6,7 +6,7 @@ from typing import Literal
 
 from scipy import optimize, special
 
-from flows.stats.checks import share
+from flows.stats.checks import number, share
 
 Sides = Literal[1, 2]
 MOST = 1e12
@@ -116,5 +116,6 @@ def positive(name: str, value: float) -> float:
 
 def reachable(shift: float, margin: float, sides: Sides) -> None:
     """Refuse an effect that no sample would show."""
+    number("the effect", shift)
     if shift == 0 or (shift < 0 and (margin > 0 or sides == 1)):
         raise ValueError(f"the effect is {shift:g} from the bound; it must lie beyond it for any n to be enough")

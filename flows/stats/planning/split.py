@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from flows.stats.checks import share
+from flows.stats.checks import number, share
 from flows.stats.planning.solving import positive, smallest_effect, smallest_n
 
 
@@ -87,6 +87,7 @@ def goodness_power(n: float, effect: float, freedom: int, *, alpha: float = 0.05
         '0.6751'
     """
     share("alpha", alpha)
+    positive("freedom", freedom), number("effect", effect)
     bound = float(special.chdtri(freedom, alpha))
     strength = positive("n", n) * effect**2
     if strength == 0:
@@ -103,6 +104,12 @@ def _shares(planned: Sequence[float], seen: Sequence[float]) -> tuple[NDArray[np
     if expected.shape != actual.shape or expected.ndim != 1:
         raise ValueError(f"planned has {expected.size} and seen {actual.size} weights; give one per arm to both")
     kept = expected > 0
-    if np.count_nonzero(kept) < 2 or np.any(actual < 0):
-        raise ValueError("planned needs two weights above 0, and no weight may be negative")
+    if (
+        np.count_nonzero(kept) < 2
+        or not np.all((actual >= 0) & np.isfinite(actual))
+        or not np.all(np.isfinite(expected) & (expected >= 0))
+    ):
+        raise ValueError(f"planned is {planned} and seen {seen}; give weights from 0 on, two planned ones above 0")
+    if not actual[kept].any():
+        raise ValueError("seen has no weight on the planned arms; give what they got")
     return expected[kept] / expected[kept].sum(), actual[kept] / actual[kept].sum()

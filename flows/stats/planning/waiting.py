@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from flows.stats.checks import share
+from flows.stats.checks import number, share
 from flows.stats.planning.crossing import Passage, passage
 from flows.stats.planning.solving import MOST, positive
 from flows.stats.sequential.mixture import tuning
@@ -59,7 +59,7 @@ def discordant_waiting(
         >>> f"{seen.expected:.0f} {seen.enough:.0f}"
         '5980 9347'
     """
-    share("power", power), share("alpha", alpha)
+    share("power", power), share("alpha", alpha), positive("a", a)
     d = abs(difference)
     if not 0 < d <= discordance <= 1:
         raise ValueError(
@@ -115,7 +115,7 @@ def sequence_waiting(
         >>> f"{seen.expected:.0f} {seen.enough:.0f}"
         '860 1303'
     """
-    share("power", power), share("alpha", alpha)
+    share("power", power), share("alpha", alpha), positive("first", first)
     drift = positive("effect", abs(effect)) / positive("sd", sd)
     prior = tuned_scale(tuned_to, alpha) if scale is None else positive("scale", scale)
     last = max(40 * _about(drift, alpha, prior), 4 * first)
@@ -143,6 +143,9 @@ def discordant_told(n: float, difference: float, discordance: float, *, alpha: f
         >>> f"{discordant_told(9347, 0.01, 0.06):.3f}"
         '0.800'
     """
+    positive("n", n), share("alpha", alpha), positive("a", a)
+    if not (0 < discordance <= 1 and abs(difference) <= discordance):
+        raise ValueError(f"difference is {difference}, discordance {discordance}; the latter must lie from that to 1")
     lean = abs(difference) / discordance
     most = int(special.bdtrik(1 - 1e-9, n, discordance)) + 1 if discordance < 1 else int(n)
     if most > _EXACT:
@@ -172,6 +175,7 @@ def sequence_told(
         >>> f"{sequence_told(1304, 0.1, 1.0, first=30):.3f}"
         '0.800'
     """
+    positive("n", n), positive("first", first), share("alpha", alpha), number("effect", effect)
     if n <= first:
         return 0.0
     prior = tuned_scale(tuned_to, alpha) if scale is None else positive("scale", scale)

@@ -7,8 +7,7 @@ enough for the limit theorem; the docs show how often an A/A test is then reject
 
 import math
 
-from flows.stats.checks import Sample, numbers
-from flows.stats.moments import CoMoments
+from flows.stats.checks import Pairs, Sample, numbers
 from flows.stats.results import AlwaysValid, probability
 from flows.stats.sequential.arms import arms, effective_events, pooled_variance
 from flows.stats.sequential.mixture import log_p, radius, tuning
@@ -126,9 +125,7 @@ def relative_sequence(
     return _relative(ours, theirs, alpha, tuned_to, "asymptotic confidence sequence, log ratio")
 
 
-def unit_sequence(
-    champion: CoMoments, challenger: CoMoments, *, alpha: float = 0.05, tuned_to: float = 500
-) -> AlwaysValid:
+def unit_sequence(champion: Pairs, challenger: Pairs, *, alpha: float = 0.05, tuned_to: float = 500) -> AlwaysValid:
     """
     Difference of two ratios sum(y) / sum(x) over different keys.
 
@@ -149,6 +146,7 @@ def unit_sequence(
         Deng, Knoblich, Lu (2018), KDD (delta method); `two_sample_sequence`.
 
     Example:
+        >>> from flows.stats.moments import CoMoments
         >>> ours = CoMoments(n=500, mean_x=1.0, mean_y=0.0, m2_x=0.0, m2_y=499.0, co=0.0)
         >>> seen = unit_sequence(ours, ours._replace(mean_y=0.2))
         >>> f"[{seen.low:.5f}, {seen.high:.5f}]"
@@ -159,7 +157,7 @@ def unit_sequence(
 
 
 def unit_relative_sequence(
-    champion: CoMoments, challenger: CoMoments, *, alpha: float = 0.05, tuned_to: float = 500
+    champion: Pairs, challenger: Pairs, *, alpha: float = 0.05, tuned_to: float = 500
 ) -> AlwaysValid:
     """
     Relative lift of one ratio sum(y) / sum(x) over another, over different keys.
@@ -178,6 +176,7 @@ def unit_relative_sequence(
         As `unit_sequence` and `relative_sequence`.
 
     Example:
+        >>> from flows.stats.moments import CoMoments
         >>> ours = CoMoments(n=500, mean_x=2.0, mean_y=1.0, m2_x=0.0, m2_y=499.0, co=0.0)
         >>> seen = unit_relative_sequence(ours, ours._replace(mean_y=1.5))
         >>> plain = relative_sequence((500, 1.0, 499.0), (500, 1.5, 499.0))
@@ -188,7 +187,7 @@ def unit_relative_sequence(
     return _relative(ours, theirs, alpha, tuned_to, "asymptotic confidence sequence, log ratio per key")
 
 
-def unit_paired_sequence(keys: CoMoments, *, alpha: float = 0.05, tuned_to: float = 500) -> AlwaysValid:
+def unit_paired_sequence(keys: Pairs, *, alpha: float = 0.05, tuned_to: float = 500) -> AlwaysValid:
     """
     Mean of a per-request difference, where requests of one key depend on each other.
 
@@ -207,6 +206,7 @@ def unit_paired_sequence(keys: CoMoments, *, alpha: float = 0.05, tuned_to: floa
         Deng, Knoblich, Lu (2018), KDD (delta method); `paired_sequence`.
 
     Example:
+        >>> from flows.stats.moments import CoMoments
         >>> seen = unit_paired_sequence(CoMoments(n=500, mean_x=1.0, mean_y=0.1, m2_x=0.0, m2_y=499.0, co=0.0))
         >>> f"[{seen.low:.5f}, {seen.high:.5f}]"
         '[-0.03574, 0.23574]'

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flows.stats.checks import finite, share
+from flows.stats.checks import finite, number, share
 from flows.stats.results import AlwaysValid, probability
 from flows.stats.sequential.bounded import Bets, log_capital, stakes, unit_scale
 
@@ -46,6 +46,7 @@ def two_arm_betting_sequence(
         (True, True, True)
     """
     share("alpha", alpha)
+    number("low", low), number("high", high)
     raw = [finite("champion", champion), finite("challenger", challenger)]
     ours, theirs = (
         stakes(unit_scale(name, x, low, high), alpha) for name, x in zip(("champion", "challenger"), raw, strict=True)

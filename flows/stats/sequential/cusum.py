@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from flows.stats.checks import counts, finite, share
+from flows.stats.checks import above_zero, counts, finite, number, share
 
 _MESH = 100
 _NODES = 60
+_LONGEST = 1e12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +189,10 @@ def limit_for(reference: float, run_length: float, rate: float, *, mesh: int = _
         >>> bernoulli_run_length(Chart(reference=0.25, limit=limit), 0.1) >= 500
         True
     """
+    share("reference", reference), share("rate", rate), above_zero("run_length", run_length)
+    counts(mesh=mesh)
+    if not mesh or run_length > _LONGEST:
+        raise ValueError(f"mesh is {mesh}, run_length {run_length}; mesh must be 1 or more, run_length at most 1e12")
     low, high = 0, 1
     while bernoulli_run_length(Chart(reference=reference, limit=high / mesh), rate, mesh=mesh) < run_length:
         low, high = high, 2 * high
@@ -204,6 +209,7 @@ def _run_length(chart: Chart, chances: NDArray[np.float64], mesh: int) -> float:
     from scipy.sparse.linalg import spsolve
 
     counts(mesh=mesh)
+    number("limit", chart.limit), number("reference", chart.reference)
     states, fall = round(chart.limit * mesh), round(chart.reference * mesh)
     if states < 1 or fall < 1:
         raise ValueError(f"limit {chart.limit} or reference {chart.reference} is below 1 / mesh; take a finer mesh")

@@ -96,8 +96,8 @@ def log_e_from_log_p(log_p: float, kappa: float | None = None) -> float:
         >>> [f"{math.exp(log_e_from_log_p(math.log(p))):.4f}" for p in (0.05, 0.01, 0.001)]
         ['1.7833', '4.4510', '20.7911']
     """
-    if not log_p <= 0:
-        raise ValueError(f"log_p is {log_p}; the log of a p-value is at most 0")
+    if not -math.inf < log_p <= 0:
+        raise ValueError(f"log_p is {log_p}; the log of a p-value must be finite and at most 0")
     if kappa is not None:
         return math.log(share("kappa", kappa)) + (kappa - 1) * log_p
     if log_p > -1e-4:

@@ -2,7 +2,7 @@
 
 import math
 
-from flows.stats.checks import share
+from flows.stats.checks import counts, share
 from flows.stats.results import AlwaysValid, probability
 
 
@@ -39,6 +39,7 @@ def msprt(estimate: float, error: float, *, prior: float, n: int = 0, alpha: flo
             raise ValueError(f"{name} is {value}; a standard deviation is positive")
     if not math.isfinite(estimate):
         raise ValueError(f"estimate is {estimate}; leave out looks without one")
+    counts(n=n)
     v, w = error * error, prior * prior
     log_e = 0.5 * math.log(v / (v + w)) + w * estimate * estimate / (2 * v * (v + w))
     half = math.sqrt(v * (v + w) / w * (math.log((v + w) / v) - 2 * math.log(alpha)))

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from flows.stats.checks import numbers
+from flows.stats.checks import Pairs, numbers, pair_numbers
 from flows.stats.moments import CoMoments
 
 _MIN_KEYS = 20
@@ -26,13 +26,13 @@ class Unit(NamedTuple):
     note: str = ""
 
 
-def unit(name: str, keys: CoMoments) -> Unit:
+def unit(name: str, keys: Pairs) -> Unit:
     """
     Ratio sum(y) / sum(x) over keys, its variance linearised about the ratio.
 
     Args:
         name: Of the arm, for messages.
-        keys: Co-moments over keys: x the denominator, y the numerator.
+        keys: Co-moments over keys: x the denominator, y the numerator; or the two arrays.
 
     Raises:
         ValueError: If the co-moments are of no sample.
@@ -45,6 +45,7 @@ def unit(name: str, keys: CoMoments) -> Unit:
         >>> f"{found.mean} {found.variance:.9f}"
         '0.5 0.112179487'
     """
+    keys = CoMoments(*keys) if len(keys) == 6 else pair_numbers(name, keys)
     n, mean_x, m2_x = numbers(f"{name}'s denominator", (keys.n, keys.mean_x, keys.m2_x))
     _, mean_y, m2_y = numbers(f"{name}'s numerator", (keys.n, keys.mean_y, keys.m2_y))
     if not math.isfinite(keys.co) or keys.co**2 > m2_x * m2_y * (1 + 1e-6) + 1e-12:

@@ -150,7 +150,7 @@ def exact_characteristics(test: ErrorBudget, rate: float, horizon: int) -> Chara
     chances: NDArray[np.float64] = np.array([1.0])
     broken = expected = 0.0
     errors = np.array([0])
-    for n in range(1, horizon + 1):
+    for n in range(1, int(horizon) + 1):
         expected += float(chances.sum())
         chances = np.append(chances * (1 - rate), 0.0) + np.append(0.0, chances * rate)
         errors = np.append(errors, errors[-1] + 1)

@@ -140,7 +140,7 @@ def test_what_is_no_number_is_refused():
         JointMoments.of([[1.0, math.nan]])
     with pytest.raises(ValueError, match="2 values per key, the other 1"):
         JointMoments.of([[1.0, 2.0]]).merge(JointMoments.of([[1.0]]))
-    with pytest.raises(ValueError, match=r"up to 1e\+200 are too large to square"):
+    with pytest.raises(ValueError, match=r"2 of 2 values beyond 1e150, too large to square"):
         Moments.of([1e200, -1e200])
     with pytest.raises(ValueError, match="1 dimensions"):
         JointMoments.of([1.0])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from flows.stats.checks import finite, share
+from flows.stats.checks import finite, number, share
 from flows.stats.sequential.group.spending import Spending
 from flows.stats.sequential.group.walk import OPEN, Floats, Layer, Region, bound_above, enter, log_above, log_below
 
@@ -231,7 +231,7 @@ def constant_shape(times: Sequence[float], *, shape: float, alpha: float = 0.05,
     """
     from scipy.optimize import brentq
 
-    form = np.array(increasing("times", times)) ** (shape - 0.5)
+    form = np.array(increasing("times", times)) ** (number("shape", shape) - 0.5)
     log_level = math.log(share("alpha", alpha)) - math.log(sides(sided))
 
     def excess(constant: float) -> float:

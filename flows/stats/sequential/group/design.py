@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from scipy import special
 
-from flows.stats.checks import share
+from flows.stats.checks import number, share
 from flows.stats.sequential.group.bounds import Walked, exits, increasing, sides, walked
 from flows.stats.sequential.group.futility import with_futility
 from flows.stats.sequential.group.spending import Spending, obrien_fleming
@@ -140,6 +140,7 @@ def operating(design: GroupDesign, drift: float) -> Operating:
         >>> f"{seen.power:.4f} {seen.expected:.4f}"
         '0.7903 0.8085'
     """
+    number("drift", drift)
     looks = futile(design) if design.futility else planned(design)
     left = exits(looks, drift)
     stop = [up + down for up, down in left]

@@ -265,7 +265,7 @@ def test_impossible_questions_say_what_is_wrong():
         (lambda: two_means_n(0, 1), "the effect is 0"),
         (lambda: two_means_n(1, 0), "sd is 0; it must be above 0"),
         (lambda: two_means_power(1, 1, 1), "0 degrees of freedom"),
-        (lambda: two_means_power(math.nan, 1, 1), "degrees of freedom"),
+        (lambda: two_means_power(math.nan, 1, 1), "n is nan; it must be above 0 and finite"),
         (lambda: discordant_n(0.1, 0.05), "discordance is 0.05 with a difference of 0.1"),
         (lambda: discordant_n(0, 0.05), "difference is 0"),
         (lambda: discordant_n(0.1, 0.3, alpha=1.5), "alpha is 1.5"),
