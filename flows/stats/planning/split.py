@@ -109,7 +109,9 @@ def _shares(planned: Sequence[float], seen: Sequence[float]) -> tuple[NDArray[np
         or not np.all((actual >= 0) & np.isfinite(actual))
         or not np.all(np.isfinite(expected) & (expected >= 0))
     ):
-        raise ValueError(f"planned is {planned} and seen {seen}; give weights from 0 on, two planned ones above 0")
+        raise ValueError(
+            f"planned is {planned} and seen {seen}; planned needs two weights above 0, and no weight may be negative"
+        )
     if not actual[kept].any():
         raise ValueError("seen has no weight on the planned arms; give what they got")
     return expected[kept] / expected[kept].sum(), actual[kept] / actual[kept].sum()

@@ -16,6 +16,7 @@ from flows.stats.paired.forecast import diebold_mariano
 from flows.stats.paired.losses import paired_mean
 from flows.stats.paired.margins import discordant_not_inferior, paired_equivalent, paired_not_inferior
 from flows.stats.paired.ranking import auc, delong
+from flows.stats.planning.waiting import tuned_scale
 from flows.stats.sequential.asymptotic import paired_sequence, unit_sequence
 from flows.stats.sequential.cusum import Chart, normal_run_length
 from flows.stats.unpaired.cuped import cuped
@@ -227,3 +228,12 @@ def test_three_numbers_that_could_mean_two_things_are_refused():
 def test_the_area_of_one_class_is_refused():
     with pytest.raises(ValueError, match="labels have 0 ones and 2 zeros; AUC needs both"):
         auc([0, 0], [0.1, 0.2])
+
+
+def test_the_normal_mixture_of_confseq():
+    # gostevehoward/confseq, test of TwoSidedNormalMixture: rho 12.60056 and bound 30.35209, tuned to and at 100.
+    seen = paired_sequence((100, 0.0, 99.0), tuned_to=100)
+
+    assert tuned_scale(100, 0.05) == pytest.approx(12.60056, abs=1e-5)
+    assert 100 * seen.high == pytest.approx(30.35209, abs=1e-4)
+    assert 100 * seen.low == pytest.approx(-30.35209, abs=1e-4)
