@@ -163,6 +163,71 @@ def test_groups_are_tuned_by_the_policy_too_so_that_each_look_has_the_same_test(
     assert width(400, 40_000) > 1.1 * width(400, None)
 
 
+def finding_of(decision: Decision, role: str) -> Finding:
+    return next(f for f in decision.findings if f.role == role)
+
+
+def test_the_larger_of_policy_and_step_says_how_many_labels_are_enough():
+    arms = {name: arm(60, 0.9) for name in EVEN}
+
+    assert judged(rollout(500_000, min_labelled=70), variants=arms, weights=EVEN).changes == (
+        "10 more labelled requests",
+    )
+    assert judged(rollout(500_000, min_labelled=2), variants=arms, weights=EVEN).headline.count("of at least") == 0
+
+
+def test_a_shadow_watched_by_the_same_callers_counts_callers():
+    few = UnitMoments(n=30, mean_x=1000 / 30, mean_y=2.0, m2_x=0.0, m2_y=900.0)
+    seen = msgspec.structs.replace(
+        watched(0.1)["v1.1.0"], challenger_only_right=90, units={"correct": few, "loss": few}
+    )
+    decision = judged(rollout(0), shadows={"v1.1.0": seen}, variants={"champion": arm(1000, 0.9)})
+
+    assert finding_of(decision, "primary").n == 30
+    assert decision.outcome == "continue"
+    assert finding_of(judged(rollout(0, metric="brier"), shadows={"v1.1.0": seen}), "primary").n == 30
+
+
+def test_pairs_are_tuned_to_the_size_that_the_policy_declares():
+    seen = msgspec.structs.replace(
+        watched(0.0, pairs=6000)["v1.1.0"], champion_only_right=150, challenger_only_right=210
+    )
+
+    def log_p(horizon):
+        plan = rollout(0, horizon=horizon)
+        return finding_of(
+            judged(plan, shadows={"v1.1.0": seen}, variants={"champion": arm(6000, 0.9)}), "primary"
+        ).log_p
+
+    assert log_p(6000) < log_p(None) - 0.5
+
+
+def test_what_a_shadow_says_of_the_challenger_is_in_the_unit_of_the_metric():
+    seen = {"shadows": watched(0.02), "variants": {"champion": arm(1000, 0.9)}}
+    brier, accuracy = (finding_of(judged(rollout(0, metric=m), **seen), "primary") for m in ("brier", "accuracy"))
+
+    assert (brier.champion, brier.challenger) == pytest.approx((0.1, 0.08))
+    assert accuracy.challenger == pytest.approx(0.9)
+
+
+def test_non_inferiority_live_is_asked_at_minus_the_margin():
+    arms = {"champion": arm(900, 0.9), "challenger": arm(900, 0.9)}
+    plan = rollout(500_000, rule="non_inferiority", margin=0.5)
+
+    assert finding_of(judged(plan, variants=arms, weights=EVEN), "primary").threshold == pytest.approx(-0.05)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_live_margin_that_is_a_share_knows_that_the_champion_is_noisy(relative):
+    cost = {"outcomes": {"cost": Moments(n=900, mean=4.0, m2=900 * 16.0)}}
+    arms = {name: arm(900, 0.9, **cost) for name in EVEN}
+    guards = (Guardrail(metric="cost", margin=1.0 if relative else 4.0, relative=relative, direction="lower"),)
+    found = finding_of(judged(rollout(500_000, guardrails=guards), variants=arms, weights=EVEN), "guardrail")
+
+    assert found.threshold == -4.0
+    assert (found.high - found.low > 1.5) is relative
+
+
 # Goals and guardrails
 
 
@@ -315,6 +380,57 @@ def test_levels_of_a_segment_know_which_way_is_better():
         assert min(found) > 0
 
 
+def test_a_margin_of_the_same_rows_knows_that_the_champion_is_noisy():
+    spent = DICE.exponential(size=N), DICE.exponential(size=N) * 0.01
+    spent = spent[0], spent[0] + spent[1]
+    found = [
+        finding_of(
+            same_rows(
+                PromotionPolicy(metric="accuracy", guardrails=(Guardrail(metric="spent", margin=m, relative=r),)),
+                kpis={"spent": spent},
+            ),
+            "guardrail",
+        )
+        for m, r in ((0.5, True), (0.5, False))
+    ]
+    relative, absolute = (f.high - f.low for f in found)
+
+    assert relative == pytest.approx(2 * 1.96 * 0.5 * np.std(spent[0]) / np.sqrt(N), rel=0.05)
+    assert absolute < 0.05 * relative
+
+
+def test_slack_is_forgiven_beyond_a_margin():
+    kpis = {"spent": (np.full(N, 10.0), np.full(N, 10.0) - DICE.random(N))}
+    guards = (Guardrail(metric="spent", margin=0.01, slack=slack) for slack in (0.0, 2.0))
+    found = [same_rows(PromotionPolicy(metric="accuracy", guardrails=(one,)), kpis=kpis) for one in guards]
+
+    assert [one.outcome for one in found] == ["reject", "promote"]
+    assert finding_of(found[1], "guardrail").threshold == pytest.approx(-2.1)
+
+
+def test_without_times_the_only_planned_look_is_that_of_today():
+    policy = PromotionPolicy(metric="accuracy", method="group_sequential", horizon=2 * N, looks=5)
+
+    assert "look 1 of 5" in other_rows(policy).findings[0].said
+
+
+def test_only_a_verdict_in_favour_shows_a_goal():
+    won = msgspec.structs.replace(same_rows(PromotionPolicy(metric="accuracy")), outcome="continue")
+
+    assert not shown(won)
+    assert shown(msgspec.structs.replace(won, outcome="needs_approval"))
+
+
+def test_the_size_that_a_goal_must_have_is_that_of_its_own_metric():
+    policy = PromotionPolicy(metric="auc", min_improvement=0.5, goals=("revenue",))
+    flat = effect(-0.1, 0.1, name="auc", log_p=-0.1)
+
+    def outcome(lift):
+        return decide(policy, [flat, effect(0.1, 0.2, role="goal", name="revenue", lift=lift)], ENOUGH).outcome
+
+    assert (outcome(0.04), outcome(0.06)) == ("needs_approval", "promote")
+
+
 def test_a_margin_that_is_a_share_of_a_noisy_champion_is_not_taken_for_known():
     dice = np.random.default_rng(4)
     policy = PromotionPolicy(
@@ -447,6 +563,13 @@ def test_live_arms_are_named_in_the_order_in_which_they_came(settings):
 
     assert recompute(settings, Decision.from_json(kept.to_json())).same
     assert "champion 100.0%, challenger 100.0%" in next(f.said for f in kept.findings if f.name == "label rates")
+
+
+def test_the_same_case_is_kept_once(settings):
+    save_case(settings, empty_arm())
+    save_case(settings, empty_arm())
+
+    assert [one.name for one in (settings.decisions_dir / "m").iterdir()] == ["d"]
 
 
 @pytest.mark.parametrize("name", ["../d", "a/b", "", ".", "..", ".d", "a\0b"])
