@@ -1,10 +1,12 @@
 """Relative lift: by how many per cent is the challenger better?"""
 
 import math
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
-from flows.stats.checks import Sample, numbers, share
+from flows.stats.checks import Sample, choice, numbers, share
 from flows.stats.moments import Moments
 from flows.stats.results import Effect
 from flows.stats.unpaired.formulae import (
@@ -13,6 +15,7 @@ from flows.stats.unpaired.formulae import (
     NO_BASE,
     Floats,
     RatioSet,
+    Samples,
     Tested,
     difference,
     lift,
@@ -24,10 +27,16 @@ from flows.stats.unpaired.formulae import fieller as fieller_sets
 from flows.stats.unpaired.means import effect_of, welch
 from flows.stats.wald import undecided
 
+Interval = Literal["fieller", "log"]
+
 _METHOD = "log-ratio t test, Fieller interval"
+_INTERVALS = {"fieller": "Fieller", "log": "log ratio"}
+_FAR = 700.0
 
 
-def relative_lift(champion: Sample, challenger: Sample, *, confidence: float = 0.95) -> Effect:
+def relative_lift(
+    champion: Sample, challenger: Sample, *, confidence: float = 0.95, interval: Interval = "fieller"
+) -> Effect:
     """
     Relative difference of two means: challenger / champion - 1.
 
@@ -38,6 +47,9 @@ def relative_lift(champion: Sample, challenger: Sample, *, confidence: float = 0
         champion, challenger: (n, mean, m2), m2 the sum of squared deviations; or an array
             of the values themselves.
         confidence: Two-sided coverage, strictly between 0 and 1.
+        interval: "fieller", or "log": that of the log ratio, which agrees with the test and
+            with `tea_tasting`; where a mean is not positive or Fieller's is unbounded, the
+            latter is given all the same.
 
     Returns:
         0.05 means 5 % more. A champion's mean below 0 is taken by its size, so that more
@@ -59,6 +71,7 @@ def relative_lift(champion: Sample, challenger: Sample, *, confidence: float = 0
         '0.10 [0.0549, 0.1472] p = 8.64e-06'
     """
     share("confidence", confidence)
+    choice("interval", interval, _INTERVALS)
     ours, theirs = numbers("champion", champion), numbers("challenger", challenger)
     n = min(ours.n, theirs.n)
     if n < 2:
@@ -77,7 +90,10 @@ def relative_lift(champion: Sample, challenger: Sample, *, confidence: float = 0
         confidence,
         difference(one, other, confidence).log_p,
     )
-    return lift_effect(tested, ratios, method=_METHOD, n=n, base=ours.mean)
+    found = lift_effect(tested, ratios, method=_METHOD, n=n, base=ours.mean)
+    if interval == "log" and int(tested.state[0]) == FINE and min(ours.mean, theirs.mean) > 0:
+        return _by_log(found, one, other, confidence)
+    return found
 
 
 def fieller(champion: Sample, challenger: Sample, *, confidence: float = 0.95) -> tuple[float, float, str]:
@@ -143,6 +159,16 @@ def lift_effect(tested: Tested, ratios: RatioSet, *, method: str, n: int, base: 
     if state == FINE and tested.estimate[0] <= -1:
         said.append("the means differ in sign: p of the difference")
     return effect_of(tested, method=method, n=n, note="; ".join(said))
+
+
+def _by_log(found: Effect, one: Samples, other: Samples, confidence: float) -> Effect:
+    """The same lift with the interval of its logarithm."""
+    freedom = ratio_freedom(other.mean, other.squared_error, other.n, one.mean, one.squared_error, one.n)
+    spread = np.sqrt(other.squared_error / other.mean**2 + one.squared_error / one.mean**2)
+    half = float((t_quantile(freedom, (1 + confidence) / 2) * spread)[0])
+    middle = math.log(float(other.mean[0])) - math.log(float(one.mean[0]))
+    low, high = math.expm1(middle - half), math.expm1(min(middle + half, _FAR))
+    return replace(found, method="log-ratio t test and interval", low=low, high=high)
 
 
 def _constant(ours: Moments, theirs: Moments, confidence: float) -> Effect:

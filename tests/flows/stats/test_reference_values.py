@@ -202,6 +202,26 @@ def test_tests_of_spotify_confidence():
     assert share_interval(500, 1009, method="wald") == pytest.approx((0.4646901340, 0.5263901435), abs=1e-9)
 
 
+def test_tests_of_tea_tasting():
+    # e10v/tea-tasting, tests/metrics/test_mean.py, orders of make_users_data(n_users=100, seed=42).
+    control, treatment = (53, 0.5660377358490566, 52 * 0.7888243831640056), (47, 18 / 47, 46 * 0.5023126734505089)
+
+    plain, lift = welch(control, treatment), relative_lift(control, treatment, interval="log")
+
+    assert (plain.low, plain.high, plain.p_value) == pytest.approx((-0.50043594, 0.13431791, 0.25512305), abs=1e-8)
+    assert (lift.estimate, lift.low, lift.high) == pytest.approx((-0.32340426, -0.65933511, 0.34378921), abs=1e-8)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
+def test_the_interval_of_the_log_ratio_agrees_with_its_test(confidence):
+    rng = np.random.default_rng(8)
+    for _ in range(50):
+        a, b = rng.exponential(size=40), 1.4 * rng.exponential(size=60)
+        found = relative_lift(a, b, interval="log", confidence=confidence)
+        assert (found.low > 0 or found.high < 0) == (found.p_value < 1 - confidence)
+        assert found.p_value == relative_lift(a, b).p_value
+
+
 def test_values_of_every_kind_are_taken():
     a, b = np.array([1.0, 2.0, 4.0, 3.0]), np.array([2.0, 4.0, 5.0, 5.0])
     expected = stats.ttest_ind(b, a, equal_var=False).pvalue
