@@ -89,7 +89,7 @@ BY_NAME = {
     "guardrails": 3, "shape": 0.25, "earlier": (2.5,), "looks": ((500, 0.1, 0.05),), "test_": None,
     "champion_errors": A, "challenger_errors": B, "requested": np.arange(N) + 0.0, "now": 100.0, "age": 10.0,
     "tests": ErrorBudget(allowed=0.1, broken=0.3), "below": 1 + A, "above": B, "a": 1.0,
-    "k": 5, "alternative": "greater",
+    "k": 5, "queries": [str(i // 4) for i in range(N)], "alternative": "greater",
 }  # fmt: skip
 SHARES = {"champion": (30, 100), "challenger": (40, 100)}
 SAMPLES = {"champion": MOMENTS, "challenger": Moments.of(B)}

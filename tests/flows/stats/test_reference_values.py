@@ -1,5 +1,6 @@
 """Published values of what an outsider would look up, each by one call with counts or raw arrays."""
 
+import itertools
 import math
 
 import numpy as np
@@ -10,20 +11,24 @@ from scipy import stats
 from statsmodels.stats.weightstats import ttost_paired
 
 from flows.stats.moments import CoMoments, Moments
+from flows.stats.multiplicity import adjusted
 from flows.stats.one_sided import one_sided, widened
 from flows.stats.paired.binary import mcnemar, mcnemar_counts, tango
 from flows.stats.paired.forecast import diebold_mariano
 from flows.stats.paired.losses import paired_mean
 from flows.stats.paired.margins import discordant_not_inferior, paired_equivalent, paired_not_inferior
 from flows.stats.paired.ranking import auc, delong
+from flows.stats.paired.top import recall_at
 from flows.stats.planning.waiting import tuned_scale
 from flows.stats.sequential.asymptotic import paired_sequence, unit_sequence
 from flows.stats.sequential.cusum import Chart, normal_run_length
+from flows.stats.sequential.group.bounds import constant_shape
 from flows.stats.unpaired.cuped import cuped
 from flows.stats.unpaired.margins import share_equivalent, share_not_inferior
 from flows.stats.unpaired.means import welch
 from flows.stats.unpaired.one_sample import mean_interval, share_interval
-from flows.stats.unpaired.proportions import miettinen_nurminen, newcombe, proportion_z
+from flows.stats.unpaired.proportions import fisher, miettinen_nurminen, newcombe, proportion_z
+from flows.stats.unpaired.ranks import mann_whitney
 from flows.stats.unpaired.ratios import ratio_difference
 from flows.stats.unpaired.relative import relative_lift
 from flows.stats.unpaired.share_ratio import share_lift
@@ -257,3 +262,105 @@ def test_the_normal_mixture_of_confseq():
     assert tuned_scale(100, 0.05) == pytest.approx(12.60056, abs=1e-5)
     assert 100 * seen.high == pytest.approx(30.35209, abs=1e-4)
     assert 100 * seen.low == pytest.approx(-30.35209, abs=1e-4)
+
+
+def from_sums(n, total, squares, *, divided_by_n=False):
+    """Sufficient statistics from raw sums; the older spotify-confidence divides squares by n in place of n - 1."""
+    return n, total / n, (squares - total * total / n) * ((n - 1) / n if divided_by_n else 1)
+
+
+@pytest.mark.parametrize(
+    ("champion", "challenger", "confidence", "expected"),
+    [  # spotify/confidence, tests/frequentist/test_ttest.py: difference, interval, p
+        ((104, 312, 984), (1009, 1969, 5767), 0.95, (-1.0485629, -1.205402, -0.891723)),
+        ((104, 312, 984), (1009, 1969, 5767), 0.99, (-1.0485629, -1.255391, -0.841735)),
+        ((104, 312, 984), (1009, 1969, 5767), 0.999, (-1.0485629, -1.314140, -0.782986)),
+        ((10, 24, 80), (150, 330, 1010), 0.95, (-0.2, -1.283253, 0.883253, 0.689599)),
+        ((22, 8, 12), (1010, 500, 2500), 0.95, (0.131413, -0.166276, 0.429102, 0.372650)),
+    ],
+)
+def test_t_tests_of_spotify_confidence(champion, challenger, confidence, expected):
+    arms = (from_sums(*arm, divided_by_n=True) for arm in (champion, challenger))
+
+    found = welch(*arms, confidence=confidence)
+
+    assert (found.estimate, found.low, found.high, found.p_value)[: len(expected)] == pytest.approx(expected, abs=2e-6)
+
+
+def test_t_test_of_gbstats():
+    # growthbook/growthbook, packages/stats/tests/frequentist/test_tests.py
+    found = welch((3407, 0.41, 3.9**2 * 3406), (3461, 0.7, 6.2**2 * 3460))
+
+    assert (found.low, found.high, found.p_value) == pytest.approx((0.04538, 0.53462, 0.02016), abs=6e-6)
+
+
+def test_t_test_of_sleep():
+    # R, example of t.test: extra ~ group.
+    first = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
+    second = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
+
+    found = welch(first, second)
+
+    assert (-found.high, -found.low, found.p_value) == pytest.approx((-3.3654832, 0.2054832, 0.07939), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "alpha", "at", "constants"),
+    [  # Jennison and Turnbull (2000), tables 2.1 and 2.3
+        (0.5, 0.05, 0, {2: 2.178, 3: 2.289, 4: 2.361, 5: 2.413, 10: 2.555, 20: 2.672}),
+        (0.5, 0.1, 0, {2: 1.875, 3: 1.992, 4: 2.067, 5: 2.122, 10: 2.270}),
+        (0.5, 0.01, 0, {2: 2.772, 3: 2.873, 4: 2.939, 5: 2.986, 10: 3.117}),
+        (0.0, 0.05, -1, {2: 1.977, 3: 2.004, 4: 2.024, 5: 2.040, 10: 2.087, 20: 2.126}),
+        (0.0, 0.1, -1, {2: 1.678, 3: 1.710, 4: 1.733, 5: 1.751, 10: 1.801}),
+        (0.0, 0.01, -1, {2: 2.580, 3: 2.595, 4: 2.609, 5: 2.621, 10: 2.660}),
+    ],
+)
+def test_constants_of_jennison_and_turnbull(shape, alpha, at, constants):
+    for looks, expected in constants.items():
+        bounds = constant_shape(list(np.arange(1, looks + 1) / looks), shape=shape, alpha=alpha)
+        assert bounds[at] == pytest.approx(expected, abs=6e-4)
+
+
+def test_false_discoveries_of_benjamini_and_hochberg():
+    # Benjamini and Hochberg (1995), section 4.1: theirs rejects four hypotheses, Bonferroni's three.
+    p = [
+        0.0001,
+        0.0004,
+        0.0019,
+        0.0095,
+        0.0201,
+        0.0278,
+        0.0298,
+        0.0344,
+        0.0459,
+        0.3240,
+        0.4262,
+        0.5719,
+        0.6528,
+        0.759,
+        1,
+    ]
+    log_p = [math.log(one) for one in p]
+
+    assert sum(math.exp(one) <= 0.05 for one in adjusted(log_p, method="bh")) == 4
+    assert sum(math.exp(one) <= 0.05 for one in adjusted(log_p, method="bonferroni")) == 3
+
+
+def test_exact_tests_of_r():
+    # R documentation: fisher.test (tea, twins), wilcox.test (permeability of placental membranes).
+    term, early = [0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46], [1.15, 0.88, 0.90, 0.74, 1.21]
+
+    assert fisher((1, 4), (3, 4)).p_value == pytest.approx(0.4857143, abs=1e-7)
+    assert fisher((2, 17), (10, 13)).p_value == pytest.approx(0.0005367, abs=1e-7)
+    assert mann_whitney(early, term).p_value == pytest.approx(0.2544122544, abs=1e-9)
+
+
+def test_recall_at_k_is_the_mean_over_orders_of_ties():
+    labels, scores = np.array([1, 0, 1, 0, 1, 0]), np.array([0.9, 0.5, 0.5, 0.5, 0.1, 0.0])
+    orders = [(0, *middle, 4, 5) for middle in itertools.permutations((1, 2, 3))]
+
+    for k in range(1, 8):
+        expected = np.mean([labels[list(order)][:k].sum() / 3 for order in orders])
+        assert recall_at(labels, scores, k) == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(ValueError, match="no one among 2"):
+        recall_at([0, 0], [0.1, 0.2], 1)
