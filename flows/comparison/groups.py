@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
 import numpy as np
 
 from flows.comparison.decide import Amount, Ruling, decide
@@ -253,11 +254,18 @@ def _levels(case: GroupCase, segment: str, metric: str) -> list[Finding]:
     for level in largest_levels((*levels["champion"], *levels["challenger"])):
         parts = {arm: case.arms[arm].where(np.flatnonzero(levels[arm] == level)) for arm in ARMS}
         if min(part.n for part in parts.values()) >= LEAST:
-            measured = group_test(case.task, parts, metric, case.policy)
+            measured = group_test(case.task, parts, metric, _of_part(case.policy, parts))
             if measured is not None:
                 about = About(metric, "segment", measured.champion, measured.challenger, name=f"{segment} = {level}")
                 found.append(finding(about, measured.effect))
     return found
+
+
+def _of_part(policy: PromotionPolicy, parts: Mapping[str, GroupRows]) -> PromotionPolicy:
+    """Looks are planned for all rows; a part is looked at once, and decides nothing."""
+    if policy.method == "always_valid":
+        return policy
+    return msgspec.structs.replace(policy, method="fixed", horizon=max(2, sum(part.n for part in parts.values())))
 
 
 def _metrics(task: Task, rows: GroupRows) -> dict[str, float]:

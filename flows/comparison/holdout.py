@@ -117,7 +117,7 @@ def _ruling(case: HoldoutCase) -> Ruling:
     guards = [_guarded(case, one) for one in policy.guardrails]
     ruling = decide(policy, [*goals, *guards], Amount(rows.n, policy.min_holdout, "held-out rows"))
     decisive = {metric, *policy.goals, *_guarded_names(policy), *_SLOW}
-    others = [name for name in METRICS[case.task] if name not in decisive]
+    others = [name for name in (*METRICS[case.task], *sorted(rows.kpis)) if name not in decisive]
     context = [_measured(case, name, "context") for name in others if name == _testable(name, case)]
     segments = paired_segments(case.task, rows, metric, policy)
     return ruling._replace(findings=(*ruling.findings, *context, *segments))

@@ -67,7 +67,8 @@ def planned_test(arms: Arms, policy: PromotionPolicy, horizon: int) -> Effect:
             note = f"the plan looks once, at {horizon} rows; there are {total}"
             return undecided("fixed horizon", total, note)
         ours, theirs = (summary(arm) for arm in _first(arms, horizon))
-        return welch(ours, theirs, confidence=1 - policy.alpha)
+        found = welch(ours, theirs, confidence=1 - policy.alpha)
+        return found if arms[0].labels is None else replace(found, method="DeLong, two groups, by Welch's t")
     fractions = tuple((k + 1) / policy.looks for k in range(policy.looks))
     design = GroupDesign(
         horizon=horizon,

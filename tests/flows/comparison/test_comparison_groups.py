@@ -176,3 +176,11 @@ def test_areas_of_a_few_rows_of_a_class_are_not_judged_yet():
 
     assert "fewer than 30 rows of a class" in found.said
     assert (found.low, found.high) == (None, None)
+
+
+@pytest.mark.parametrize("policy", [{"method": "fixed"}, {"method": "group_sequential", "looks": 2}], ids=str)
+def test_a_level_of_a_segment_is_looked_at_once_though_it_is_smaller_than_the_plan(policy):
+    decision = judged(arm("a", 3000, 0.80), arm("b", 3000, 0.88, seed=1), horizon=6000, **policy)
+    levels = [f for f in decision.findings if f.role == "segment"]
+
+    assert [f.low > 0 for f in levels] == [True, True]

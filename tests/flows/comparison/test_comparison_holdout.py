@@ -122,3 +122,23 @@ def test_a_decision_survives_its_json():
 
     assert Decision.from_json(decision.to_json()) == decision
     assert decision.digest() == judged(POOR, GOOD).digest()
+
+
+def test_a_kpi_that_decides_nothing_is_reported():
+    dice = np.random.default_rng(2)
+    decision = compare_holdout(
+        model="m",
+        champion="v1.0.0",
+        challenger="v1.1.0",
+        task="binary",
+        labels=LABELS,
+        champion_scores=POOR,
+        challenger_scores=GOOD,
+        policy=PromotionPolicy(metric="auc"),
+        decision_id="d",
+        at=AT,
+        kpis={"revenue": (dice.exponential(1, N), dice.exponential(2, N))},
+    )
+    [revenue] = [f for f in decision.findings if f.metric == "revenue"]
+
+    assert (revenue.role, revenue.low > 0) == ("context", True)
