@@ -11,7 +11,7 @@ from flows.comparison.decide import Amount, Ruling, decide
 from flows.comparison.findings import About, finding, missing, plain
 from flows.comparison.group_tests import group_test
 from flows.comparison.metrics import METRICS, Floats, loss_scale, metrics_of
-from flows.comparison.outlook import more_needed, power_reached
+from flows.comparison.outlook import more_needed, power_reached, side_view
 from flows.comparison.rows import NOBODY, Texts, key_texts
 from flows.comparison.segments import LEAST, largest_levels
 from flows.errors import DataError
@@ -207,7 +207,8 @@ def _ruling(case: GroupCase, n: int) -> Ruling:
     named = {metric, policy.metric, *policy.goals, *(one.metric for one in policy.guardrails)}
     known = [*(METRICS[case.task] if _scored(case) else ()), *sorted(case.arms["champion"].kpis)]
     context = [_measured(case, name, "context") for name in known if name not in named]
-    return ruling._replace(findings=(*ruling.findings, *context, *_segments(case, metric)))
+    side = side_view(ruling, policy)
+    return ruling._replace(findings=(*ruling.findings, *context, *side, *_segments(case, metric)))
 
 
 def _measured(case: GroupCase, metric: str, role: Role) -> Finding:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from flows.comparison.decide import Amount, Ruling, decide
 from flows.comparison.findings import About, finding, missing, plain
 from flows.comparison.metrics import METRICS, OFFLINE, loss_scale, metrics_of
-from flows.comparison.outlook import more_needed, power_reached
+from flows.comparison.outlook import more_needed, power_reached, side_view
 from flows.comparison.paired_tests import Measured, paired_test
 from flows.comparison.rows import HoldoutCase, PairedRows, paired_rows
 from flows.comparison.segments import paired_segments
@@ -120,7 +120,7 @@ def _ruling(case: HoldoutCase) -> Ruling:
     others = [name for name in (*METRICS[case.task], *sorted(rows.kpis)) if name not in decisive]
     context = [_measured(case, name, "context") for name in others if name == _testable(name, case)]
     segments = paired_segments(case.task, rows, metric, policy)
-    return ruling._replace(findings=(*ruling.findings, *context, *segments))
+    return ruling._replace(findings=(*ruling.findings, *context, *side_view(ruling, policy), *segments))
 
 
 def _measured(case: HoldoutCase, metric: str, role: Role) -> Finding:

@@ -2,7 +2,12 @@
 
 import math
 
-from flows.comparison.decide import Ruling
+from scipy.special import ndtr, ndtri
+
+from flows.comparison.decide import Findings, Ruling
+from flows.comparison.findings import plain
+from flows.stats.bayes.beliefs import Normal
+from flows.stats.bayes.posterior import posterior
 from registry.records.policy import PromotionPolicy
 from registry.records.verdict import Finding
 
@@ -50,8 +55,6 @@ def power_reached(primary: Finding | None, policy: PromotionPolicy) -> float | N
     From the standard error behind the interval of a test that was looked at once; None for
     an always-valid one, which may be looked at again.
     """
-    from scipy.special import ndtr, ndtri
-
     if primary is None or primary.low is None or primary.high is None or primary.always_valid:
         return None
     z = float(ndtri(1 - policy.alpha / 2))
@@ -62,3 +65,31 @@ def power_reached(primary: Finding | None, policy: PromotionPolicy) -> float | N
     if error <= 0 or aim <= 0:
         return None
     return float(ndtr(aim / error - z))
+
+
+def side_view(ruling: Ruling, policy: PromotionPolicy) -> Findings:
+    """
+    The same effect for a Bayesian reader: chance that it is better, and what choosing it would cost if not.
+
+    A flat prior and the normal distribution behind the interval of a test that was looked at
+    once. Reported, never decisive.
+    """
+    primary = next((f for f in ruling.findings if f.role == "primary"), None)
+    if primary is None or primary.low is None or primary.high is None or primary.always_valid:
+        return ()
+    error = (primary.high - primary.low) / (2 * float(ndtri(1 - policy.alpha / 2)))
+    if error <= 0 or primary.estimate is None:
+        return ()
+    half = error / math.sqrt(2)  # the difference of two such has the error that was seen
+    ours = Normal(mean=0.0, sd=half, n=primary.n)
+    seen = posterior(ours, Normal(mean=primary.estimate, sd=half, n=primary.n))
+    said = (
+        f"chance that it is better on {primary.name}: {_chance(seen.p_better, seen.log_p_worse)}; expected loss if it "
+        f"is chosen and is not: {seen.loss:.2g}, if it is better and not chosen: {seen.loss_of_keeping:.2g} "
+        "(flat prior; decides nothing)"
+    )
+    return (plain("Bayesian side view", None, said, primary.n),)
+
+
+def _chance(p_better: float, log_p_worse: float) -> str:
+    return f"{p_better:.1%}" if p_better <= 0.999 else f"all but 10^{log_p_worse / math.log(10):.1f}"

@@ -146,7 +146,8 @@ def test_swapped_files_get_the_mirrored_verdict(understudy):
     theirs = understudy("compare", "--champion", "b.csv", "--challenger", "a.parquet", "--json").json
 
     assert (ours["outcome"], theirs["outcome"]) == ("promote", "reject")
-    for one, other in zip(ours["findings"], theirs["findings"], strict=True):
+    tested = [[f for f in found["findings"] if f["estimate"] is not None] for found in (ours, theirs)]
+    for one, other in zip(*tested, strict=True):
         assert one["estimate"] == pytest.approx(-other["estimate"], abs=1e-12)
         assert one["low"] == pytest.approx(-other["high"], abs=1e-12)
         assert one["p_value"] == pytest.approx(other["p_value"], rel=1e-12)

@@ -1,5 +1,6 @@
 """Verdicts on the same held-out rows."""
 
+import math
 from datetime import UTC, datetime
 
 import numpy as np
@@ -142,3 +143,18 @@ def test_a_kpi_that_decides_nothing_is_reported():
     [revenue] = [f for f in decision.findings if f.metric == "revenue"]
 
     assert (revenue.role, revenue.low > 0) == ("context", True)
+
+
+def test_a_bayesian_reader_gets_the_chance_and_the_cost_of_being_wrong():
+    for champion, challenger, said in ((POOR, GOOD, "all but 10^"), (GOOD, GOOD, None)):
+        views = [f for f in judged(champion, challenger).findings if f.name == "Bayesian side view"]
+        assert [said in view.said for view in views] == ([True] if said else [])
+
+
+def test_the_bayesian_chance_is_that_of_the_normal_distribution_behind_the_interval():
+    close = np.clip(GOOD + 0.002 * np.random.default_rng(1).normal(size=N), 0, 1)
+    decision = judged(GOOD, close)
+    auc, view = (next(f for f in decision.findings if f.name == name) for name in ("auc", "Bayesian side view"))
+    z = auc.estimate / ((auc.high - auc.low) / 2 / 1.959964)
+
+    assert f"{0.5 * math.erfc(-z / math.sqrt(2)):.1%}" in view.said
