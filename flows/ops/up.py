@@ -43,6 +43,21 @@ def up(
         DeployFailed: The servers are well and go on, but the flows are not deployed.
         AlreadyStarting: If an `up` or `down` is at work.
     """
+    if not detach:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is told to stop
+    try:
+        found = _up(settings, wait, progress, timeout)
+    except KeyboardInterrupt:
+        if detach or wait:
+            raise
+        _end(settings, progress)  # told to stop before it stayed
+        return status(settings)
+    if not detach:
+        _stay(settings, progress)
+    return found
+
+
+def _up(settings: Settings, wait: bool, progress: Progress, timeout: float) -> SystemStatus:
     began = time.monotonic()
     settings = settings.prepare()
     settings.token()  # made before five processes want it at once
@@ -56,10 +71,7 @@ def up(
             _deploy(settings)
         if wait:
             _wait_or_stop(settings, progress, began + timeout, ours=not already)
-        found = dataclasses.replace(status(settings), already_up=already, seconds=time.monotonic() - began)
-    if not detach:
-        _stay(settings, progress)
-    return found
+        return dataclasses.replace(status(settings), already_up=already, seconds=time.monotonic() - began)
 
 
 def _launch(settings: Settings, progress: Progress) -> None:
@@ -152,10 +164,13 @@ def _not_deployed(settings: Settings) -> DeployFailed:
 
 def _stay(settings: Settings, progress: Progress) -> None:
     progress("running; press Ctrl-C to stop")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is told to stop
     with contextlib.suppress(KeyboardInterrupt):
         while supervisor_pid(settings):
             time.sleep(1)
+    _end(settings, progress)
+
+
+def _end(settings: Settings, progress: Progress) -> None:
     with exclusively(settings):
         stop(settings)
     progress("everything is stopped")
