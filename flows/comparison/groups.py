@@ -10,7 +10,8 @@ import numpy as np
 from flows.comparison.decide import Amount, Ruling, decide
 from flows.comparison.findings import About, finding, missing, plain
 from flows.comparison.group_tests import group_test
-from flows.comparison.metrics import METRICS, Floats, loss_scale, metrics_of
+from flows.comparison.judged import held_to_margin, held_to_policy
+from flows.comparison.metrics import METRICS, Floats, metrics_of
 from flows.comparison.outlook import more_needed, power_reached, side_view
 from flows.comparison.rows import NOBODY, Texts, key_texts
 from flows.comparison.segments import LEAST, largest_levels
@@ -215,11 +216,7 @@ def _measured(case: GroupCase, metric: str, role: Role) -> Finding:
     measured = group_test(case.task, case.arms, metric, case.policy)
     if measured is None:
         return missing(About(metric, role), "not measured in both groups", f"values of {metric} in both groups")
-    threshold = 0.0
-    if role == "primary" and case.policy.rule == "non_inferiority":
-        threshold = -case.policy.margin * loss_scale(metric, measured.champion)
-    about = About(metric, role, measured.champion, measured.challenger, None if role == "context" else threshold)
-    return finding(about, measured.effect)
+    return held_to_policy(case.policy, metric, role, measured)
 
 
 def _guarded(case: GroupCase, guard: Guardrail) -> Finding:
@@ -230,9 +227,7 @@ def _guarded(case: GroupCase, guard: Guardrail) -> Finding:
         why = "cannot be tested on different callers" if only_same else "not measured in both groups"
         repair = f"the same rows, for {guard.metric}" if only_same else f"values of {guard.metric} in both groups"
         return missing(About(guard.metric, "guardrail"), why, repair)
-    margin = guard.margin * (abs(measured.champion) if guard.relative else 1.0) + guard.slack
-    about = About(guard.metric, "guardrail", measured.champion, measured.challenger, -margin)
-    return finding(about, measured.effect)
+    return held_to_margin(guard, measured)
 
 
 def _integrity(case: GroupCase) -> list[Finding]:

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from flows.comparison.decide import Amount, Ruling, decide
-from flows.comparison.findings import About, finding, missing, plain
-from flows.comparison.metrics import METRICS, OFFLINE, loss_scale, metrics_of
+from flows.comparison.findings import About, missing, plain
+from flows.comparison.judged import held_to_margin, held_to_policy
+from flows.comparison.metrics import METRICS, OFFLINE, metrics_of
 from flows.comparison.outlook import more_needed, power_reached, side_view
 from flows.comparison.paired_tests import Measured, paired_test
 from flows.comparison.rows import HoldoutCase, PairedRows, paired_rows
@@ -127,11 +128,7 @@ def _measured(case: HoldoutCase, metric: str, role: Role) -> Finding:
     measured = _tested(case, metric)
     if measured is None:
         return missing(About(metric, role), "not measured on these rows", f"a value of {metric} for every row")
-    threshold = 0.0
-    if role == "primary" and case.policy.rule == "non_inferiority":
-        threshold = -case.policy.margin * loss_scale(metric, measured.champion)
-    about = About(metric, role, measured.champion, measured.challenger, None if role == "context" else threshold)
-    return finding(about, measured.effect)
+    return held_to_policy(case.policy, metric, role, measured)
 
 
 def _guarded(case: HoldoutCase, guard: Guardrail) -> Finding:
@@ -143,9 +140,7 @@ def _guarded(case: HoldoutCase, guard: Guardrail) -> Finding:
     if measured is None:
         why = "is measured live" if guard.metric in _LIVE_ONLY else "is not in these rows; it is measured live"
         return missing(About(guard.metric), why)
-    margin = guard.margin * (abs(measured.champion) if guard.relative else 1.0) + guard.slack
-    about = About(guard.metric, "guardrail", measured.champion, measured.challenger, -margin)
-    return finding(about, measured.effect)
+    return held_to_margin(guard, measured)
 
 
 def _tested(case: HoldoutCase, metric: str, margin: float = 0.0) -> Measured | None:

@@ -238,7 +238,9 @@ def test_one_row_is_enough_for_a_page():
         for n in (0, 1, 25):
             y, ours, _, times, _ = binary_rows(max(n, 1))
             arm = Arm(y[:n], ours[:n] * 0, times[:n] * 0)
-            parsed(decision_report(decision, Evidence(task, False, {"champion": arm, "challenger": arm})))
+            page = decision_report(decision, Evidence(task, False, {"champion": arm, "challenger": arm}))
+            assert parsed(page) is not None
+            assert "nan" not in text_of(page).lower().split()
 
 
 @st.composite
