@@ -11,16 +11,16 @@ from typing import Any
 import msgspec
 
 from registry.errors import Refusal
+from registry.eventlog.events import Predicted
+from registry.eventlog.segments import SegmentWriter
 from registry.records.live import OutcomeStatus
 from router import outcomes
 from router.decode import MAX_BODY, decode, rows_of
 from router.errors import TooLarge, UnknownModel
-from router.events import Predicted
 from router.metrics import Counters
 from router.openapi import DOCS, OPENAPI
 from router.plans import PlanWatcher
 from router.predict import answer
-from router.segments import SegmentWriter
 
 log = logging.getLogger("understudy.router")
 Scope = MutableMapping[str, Any]

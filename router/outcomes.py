@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
+from registry.eventlog.events import Observed
+from registry.eventlog.segments import SegmentWriter
 from registry.records.live import Outcome, OutcomeStatus
 from router.decode import MAX_ROWS, encodable, shown
 from router.errors import BadRequest, Malformed
-from router.events import Observed
 from router.index.lookup import Lookup
-from router.segments import SegmentWriter
 
 
 class NotDurable(BadRequest):

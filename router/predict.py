@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.assignment import Assignment
+from registry.eventlog.events import Predicted
 from registry.records.plan import CHAMPION
 from router.decode import Row, encodable
 from router.errors import RouterError
-from router.events import Predicted
 from router.models import Loaded, Snapshot, reason_of
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import bentoml
 
+from registry.eventlog.segments import OUTCOMES, PREDICTIONS, SegmentWriter
 from registry.home import Settings
 from registry.reader import PlanReader
 from router.app import Asgi, Receive, RouterApp, Scope, Send, owns
@@ -20,7 +21,6 @@ from router.models import ModelCache, artifact_loader
 from router.outcomes import OutcomeLog
 from router.parent import die_with_parent
 from router.plans import PlanWatcher
-from router.segments import SegmentWriter
 
 _app: RouterApp | None = None
 
@@ -32,8 +32,8 @@ def build(settings: Settings) -> RouterApp:
     )
     watcher.start_from_last_good()
     watcher.refresh()
-    writer = SegmentWriter(settings.events_dir, "worker")
-    return RouterApp(watcher, writer, OutcomeLog(writer, Lookup(settings.home / "index.sqlite")))
+    kept = OutcomeLog(SegmentWriter(settings.events_dir, OUTCOMES), Lookup(settings.home / "index.sqlite"))
+    return RouterApp(watcher, SegmentWriter(settings.events_dir, PREDICTIONS), kept)
 
 
 class Front:

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from registry.errors import Refusal, StoreUnavailable
+from registry.eventlog.events import Predicted, Shadowed
+from registry.eventlog.segments import PREDICTIONS, SHADOWS, SegmentReader, SegmentWriter
 from registry.home import Settings
 from registry.records.version import ModelVersion
-from router.events import Predicted, Shadowed
 from router.lastgood import replace_file
 from router.models import Loaded, ModelCache, artifact_loader, reason_of
-from router.segments import SegmentReader, SegmentWriter
 
 log = logging.getLogger("understudy.shadow")
 MAX_LAG_BYTES = 256 << 20
@@ -42,8 +42,8 @@ class Shadows:
         cache: ModelCache,
         version_of: Callable[[str, str], ModelVersion | None],
     ) -> None:
-        self._reader = SegmentReader(events_dir, ("worker",))
-        self._writer = SegmentWriter(events_dir, "shadow")
+        self._reader = SegmentReader(events_dir, (PREDICTIONS,))
+        self._writer = SegmentWriter(events_dir, SHADOWS)
         self._position, self._cache, self._version_of = position, cache, version_of
         self._offsets = self._recall()
         self._versions: dict[tuple[str, str], ModelVersion] = {}

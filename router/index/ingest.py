@@ -10,12 +10,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from router.events import Event, Observed, Predicted, Shadowed
+from registry.eventlog.events import Event, Observed, Predicted, Shadowed
+from registry.eventlog.segments import ROLES, SegmentReader
 from router.index.schema import Dirty, block_of
-from router.segments import SegmentReader
 
 ATTRIBUTION_S = 7 * 86_400.0
-ROLES = ("worker", "shadow")
 
 _INSERT = """
 INSERT INTO predictions (id, model, key, time, features, assigned, served, assigned_version, version, epoch, phase,

@@ -3,8 +3,8 @@
 import sqlite3
 from pathlib import Path
 
+from registry.eventlog.events import Observed
 from registry.records.live import OutcomeStatus
-from router.events import Observed
 from router.index.schema import open_readonly
 
 _KNOWN = """

@@ -5,11 +5,11 @@ import asyncio
 import httpx
 import pytest
 
+from registry.eventlog.events import Observed, Predicted
+from registry.eventlog.segments import SegmentWriter
 from registry.store.registry import Registry
 from router.admin import admin_app
-from router.events import Observed, Predicted
 from router.keeper import Keeper
-from router.segments import SegmentWriter
 
 TOKEN = "Bearer secret"
 SAID = {"actor": "ann", "reason": "holiday"}

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from router_making import Constant, Raises, Source, plan_of
 
+from registry.eventlog.segments import SegmentReader, SegmentWriter
 from router.app import RouterApp
 from router.index.lookup import Lookup
 from router.models import ModelCache
 from router.outcomes import OutcomeLog
 from router.plans import PlanWatcher
-from router.segments import SegmentReader, SegmentWriter
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from router import segments
-from router.events import Observed
-from router.segments import SegmentReader, SegmentWriter
+from registry.eventlog import segments
+from registry.eventlog.events import Observed
+from registry.eventlog.segments import SegmentReader, SegmentWriter
 
 
 def outcome(number):

@@ -10,13 +10,13 @@ from router_live import plan_after
 
 from registry.assignment import TOTAL
 from registry.errors import Refusal, StoreUnavailable
+from registry.eventlog.events import Observed, Predicted
+from registry.eventlog.segments import SegmentReader, SegmentWriter
 from registry.records.plan import Slice
 from registry.store.registry import Registry
 from router.errors import UnknownModel
-from router.events import Observed, Predicted
 from router.keeper import Keeper
 from router.lastgood import Kept, keep, override_of
-from router.segments import SegmentReader, SegmentWriter
 
 
 def predicted(number, *, variant="challenger", phase="canary", epoch=2, error=None, **changes):

@@ -6,11 +6,11 @@ import time
 import pytest
 from router_live import plan_after
 
+from registry.eventlog.events import Predicted
+from registry.eventlog.segments import SegmentWriter
 from registry.store.registry import Registry
-from router.events import Predicted
 from router.keeper import Keeper
 from router.lastgood import override_of
-from router.segments import SegmentWriter
 
 SLOW_S = 0.3
 

@@ -19,11 +19,11 @@ import psutil
 import pytest
 from router_live import Live, plan_after, wait_for
 
+from registry.eventlog.events import Observed
+from registry.eventlog.segments import ROLES, SegmentReader
 from registry.store.registry import Registry
-from router.events import Observed
-from router.index.ingest import ROLES, Ingest
+from router.index.ingest import Ingest
 from router.index.schema import open_index
-from router.segments import SegmentReader
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 KILLS, CALLERS, SEED = int(os.environ.get("UNDERSTUDY_KILLS", "40")), 4, 0

@@ -4,9 +4,9 @@ import pytest
 from router_making import Constant, Raises, Scoring, version_of
 
 from registry.errors import StoreUnavailable
-from router.events import Predicted
+from registry.eventlog.events import Predicted
+from registry.eventlog.segments import SegmentReader, SegmentWriter
 from router.models import ModelCache
-from router.segments import SegmentReader, SegmentWriter
 from router.shadow import Shadows
 
 

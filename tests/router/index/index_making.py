@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from registry.eventlog.events import Event, Observed, Predicted, Shadowed
+from registry.eventlog.segments import SegmentWriter
 from registry.records.live import ModelMetrics
-from router.events import Event, Observed, Predicted, Shadowed
 from router.index.ingest import Ingest
 from router.index.metrics import MetricsReader
 from router.index.schema import open_index
-from router.segments import SegmentWriter
 
 
 def predicted(id_: str, *, key: str | None = "a", time: float = 0.0, **changes: Any) -> Predicted:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_making import Index, observed, predicted, shadowed
 
-from router.segments import _line
+from registry.eventlog.segments import _line
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

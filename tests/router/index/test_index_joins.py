@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_making import Index, observed, predicted, shadowed
 
-from router.events import Observed
+from registry.eventlog.events import Observed
 from router.index.ingest import ATTRIBUTION_S
 
 

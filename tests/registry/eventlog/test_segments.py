@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import segments
-from router.events import Observed
-from router.segments import SegmentReader, SegmentWriter
+from registry.eventlog import segments
+from registry.eventlog.events import Observed
+from registry.eventlog.segments import SegmentReader, SegmentWriter
 
 
 def outcome(number):
@@ -160,7 +160,8 @@ def test_a_folder_that_cannot_be_made_loses_the_events_and_counts_them(tmp_path)
 
 def test_what_was_appended_survives_a_kill_9_right_behind_it(tmp_path):
     code = (
-        "import os, sys, pathlib; from router.events import Observed; from router.segments import SegmentWriter;"
+        "import os, sys, pathlib;"
+        "from registry.eventlog.events import Observed; from registry.eventlog.segments import SegmentWriter;"
         "event = Observed(model='m', id='p0', metric='label', value=1.0, time=0.0);"
         "SegmentWriter(pathlib.Path(sys.argv[1]), 'worker').append([event]); os.kill(os.getpid(), 9)"
     )

@@ -16,11 +16,14 @@ from pathlib import Path
 
 import msgspec
 
-from router.events import Event
+from registry.eventlog.events import Event
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Event)
 SUFFIX = ".log"
+PREDICTIONS, OUTCOMES, SHADOWS = "worker", "outcomes", "shadow"
+ROLES = (PREDICTIONS, OUTCOMES, SHADOWS)
+"""Who writes what: outcomes have files of their own, so that making them durable flushes nothing else."""
 
 
 class SegmentWriter:

@@ -1,0 +1,1 @@
+"""The event log that router and flows agree on: its lines and its segments."""
