@@ -2,10 +2,13 @@
 
 from collections import Counter
 from datetime import datetime
+from functools import cached_property
 from math import inf
 from typing import Literal
 
-from registry.assignment import TOTAL, Assignment, assign
+from msgspec import UNSET, UnsetType
+
+from registry.assignment import TOTAL, Assignment, Dealer
 from registry.errors import InvalidRecord
 from registry.records.base import Record, name_mistakes, salt_mistakes, version_mistakes
 
@@ -24,6 +27,33 @@ class Arm(Record, frozen=True, kw_only=True):
 
     variant: str
     version: str
+
+
+class Layer(Record, frozen=True, kw_only=True):
+    """
+    A stretch of the keys that models share, so that no key is in two experiments at once.
+
+    A key's place in the layer, 1 to 1,000,000, depends on the layer's name and the key alone.
+
+    Attributes:
+        name: Models that name the same layer exclude each other.
+        first, last: The places whose keys take part, both included.
+    """
+
+    name: str
+    first: int
+    last: int
+
+    def mistakes(self) -> list[str]:
+        """Say why it cannot be a layer, or nothing."""
+        mistakes = name_mistakes("layer", self.name)
+        if not 1 <= self.first <= self.last <= TOTAL:
+            mistakes.append(f"places {self.first} to {self.last} of layer {self.name} are not within 1 to {TOTAL}")
+        return mistakes
+
+    def overlaps(self, other: "Layer") -> bool:
+        """Whether a key may stand in both."""
+        return self.name == other.name and self.first <= other.last and other.first <= self.last
 
 
 class Guards(Record, frozen=True, kw_only=True):
@@ -73,7 +103,7 @@ class Guards(Record, frozen=True, kw_only=True):
             raise InvalidRecord.of("The guards", mistakes, "Leave a guard out to use its default.")
 
 
-class TrafficPlan(Record, frozen=True, kw_only=True):
+class TrafficPlan(Record, frozen=True, kw_only=True, dict=True):
     """
     Who answers callers, who only watches.
 
@@ -84,9 +114,12 @@ class TrafficPlan(Record, frozen=True, kw_only=True):
             deals every key afresh.
         slices: In the order they are walked; weights in parts per million.
         arms: The version behind each variant; exactly one is the champion.
-        shadows: Versions that see a copy; their answers are only logged.
+        shadows: Versions that see a copy; their answers are only logged. The champion's own
+            version may be one: how far it differs from itself is the noise of the comparison.
         forced: Keys that always get a variant, excluded from statistics.
         enrolment: Whole percent of keys that take part; the rest is the holdout.
+        layer: Only keys in this stretch take part, so that models do not disturb each other; plans
+            without one are written as they were before there were layers.
         paused: True while ramping is held; guards stay active.
     """
 
@@ -99,6 +132,7 @@ class TrafficPlan(Record, frozen=True, kw_only=True):
     shadows: tuple[str, ...] = ()
     forced: dict[str, tuple[str, ...]] = {}
     enrolment: int = 100
+    layer: Layer | UnsetType = UNSET
     guards: Guards = Guards()
     paused: bool = False
     rollout_id: str | None = None
@@ -117,6 +151,7 @@ class TrafficPlan(Record, frozen=True, kw_only=True):
             mistakes.append("its phase has no name")
         if not 0 <= self.enrolment <= 100:
             mistakes.append(f"enrolment {self.enrolment} is not between 0 and 100 percent")
+        mistakes += self.layer.mistakes() if self.layer else []
         if mistakes:
             raise InvalidRecord.of(
                 "The traffic plan",
@@ -150,15 +185,14 @@ class TrafficPlan(Record, frozen=True, kw_only=True):
             mistakes.append(f"weights add up to {total}, not {TOTAL}: {shares}")
         return mistakes
 
+    @cached_property
+    def dealer(self) -> Dealer:
+        """What decides, worked out once."""
+        return Dealer.of(self)
+
     def assign(self, key: object) -> Assignment:
         """Choose the variant that answers *key*, and say why; see `registry.assignment`."""
-        return assign(
-            key,
-            salt=self.salt,
-            slices=[(s.variant, s.weight) for s in self.slices],
-            forced=self.forced,
-            enrolment=self.enrolment,
-        )
+        return self.dealer.deal(key)
 
     def version_of(self, variant: str) -> str:
         """Look up the version behind *variant*; KeyError if it has no arm."""

@@ -1,6 +1,7 @@
 """Traffic plans: immutable, numbered without gaps, published by compare-and-swap."""
 
-from sqlalchemy import Connection, insert, select
+from msgspec import UnsetType
+from sqlalchemy import Connection, func, insert, select, text
 
 from registry.errors import PlanConflict, StageConflict
 from registry.records.plan import CHAMPION, TrafficPlan
@@ -31,7 +32,8 @@ class Plans(Store):
             The plan as it is stored.
 
         Raises:
-            PlanConflict: If its epoch is not the next one: somebody published first.
+            PlanConflict: If its epoch is not the next one: somebody published first; or if another
+                model's experiment has taken places of its layer.
             NotFound: If an arm or a shadow is not registered.
             StageConflict: If its champion is not the version in production.
         """
@@ -48,6 +50,7 @@ def publish(connection: Connection, plan: TrafficPlan) -> TrafficPlan:
     for version in dict.fromkeys([*(arm.version for arm in plan.arms), *plan.shadows]):
         one_version(connection, plan.model, version)
     _refuse_foreign_champion(connection, plan)
+    _refuse_taken_places(connection, plan)
     connection.execute(
         insert(plans).values(
             model=plan.model,
@@ -126,6 +129,34 @@ def _refuse_foreign_champion(connection: Connection, plan: TrafficPlan) -> None:
         )
 
 
+def _refuse_taken_places(connection: Connection, plan: TrafficPlan) -> None:
+    layer = plan.layer
+    if isinstance(layer, UnsetType) or not plan.challengers:
+        return
+    if connection.dialect.name == "postgresql":  # two models may publish at once; SQLite has locked everything already
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"layer {layer.name}"})
+    taken = [
+        f"{other.model} has places {other.layer.first} to {other.layer.last} (epoch {other.epoch})"
+        for other in _newest_of_others(connection, plan.model)
+        if other.challengers and not isinstance(other.layer, UnsetType) and layer.overlaps(other.layer)
+    ]
+    if taken:
+        raise PlanConflict(
+            f"Epoch {plan.epoch} of {plan.model} was not published.",
+            f"It wants places {layer.first} to {layer.last} of layer {layer.name}, but {'; '.join(taken)}.",
+            "Choose places that are free, or end the other experiment first.",
+        )
+
+
+def _newest_of_others(connection: Connection, model: str) -> list[TrafficPlan]:
+    newest = select(plans.c.model, func.max(plans.c.epoch).label("epoch")).where(plans.c.model != model)
+    of_each = newest.group_by(plans.c.model).subquery()
+    query = select(plans.c.document).join(
+        of_each, (plans.c.model == of_each.c.model) & (plans.c.epoch == of_each.c.epoch)
+    )
+    return [TrafficPlan.from_json(document) for document in connection.scalars(query.order_by(plans.c.model))]
+
+
 def _summary(plan: TrafficPlan | None) -> dict[str, object]:
     if plan is None:
         return {}
@@ -136,5 +167,6 @@ def _summary(plan: TrafficPlan | None) -> dict[str, object]:
         "arms": {arm.variant: arm.version for arm in plan.arms},
         "shadows": list(plan.shadows),
         "paused": plan.paused,
+        **({} if isinstance(plan.layer, UnsetType) else {"layer": plan.layer.to_dict()}),
         "digest": plan.digest(),
     }
