@@ -1,27 +1,32 @@
 """Loaded models and the snapshot that every request sees."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from registry.records.plan import CHAMPION, TrafficPlan
+from registry.records.upstream import UPSTREAM_FILE
 from registry.records.version import ModelVersion
+from registry.upstream.failed import REASONS as UPSTREAM_REASONS
 from router.breaker import Breaker
+from router.remote.remote import Remote
 
-_REASONS = {"wrong_shape", "not_finite", "out_of_range", "not_found"}
+REASONS = frozenset({"wrong_shape", "not_finite", "out_of_range", "not_found", "raised", *UPSTREAM_REASONS})
+QUICK_US = 50.0  # a row
+_INLINE_US = 2_000.0  # all rows of a request: longer, and other callers would wait for the event loop
 
 
 def reason_of(error: BaseException) -> str:
     """Name a failure in one word, for counting."""
     word = str(error).split(":")[0]
-    return word if isinstance(error, ValueError) and word in _REASONS else "raised"
+    return word if isinstance(error, ValueError) and word in REASONS else "raised"
 
 
 class Scores(Protocol):
-    """What the request path needs of a scorer."""
+    """What the request path needs of a scorer; `compiled` besides, if it is."""
 
     def score(self, rows: Sequence[dict[str, Any]]) -> Any:
         """One number per row."""
@@ -30,43 +35,80 @@ class Scores(Protocol):
         """What callers are told."""
 
 
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1)
+
+
+Answers = tuple[list[float], list[Any]]
+Rows = Sequence[dict[str, Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A version, its scorer, and the only thread that may run it as a challenger."""
+    """
+    A version and its scorer.
+
+    Attributes:
+        pool: The only thread that may run it as a challenger.
+        desk: The only thread that may run it as the champion; what hangs in `pool` holds nobody up here.
+    """
 
     version: ModelVersion
     scorer: Scores
     pool: ThreadPoolExecutor
+    desk: ThreadPoolExecutor = field(default_factory=_one_thread)
 
-    def answer(self, rows: Sequence[dict[str, Any]]) -> tuple[list[float], list[Any]]:
+    @property
+    def remote(self) -> Remote | None:
+        """The upstream, if the version is one; it is asked in the event loop."""
+        return self.scorer if isinstance(self.scorer, Remote) else None
+
+    def quick(self, rows: int) -> bool:
+        """Whether so many rows may be scored within the event loop: compiled, and done in a moment."""
+        each = getattr(getattr(self.scorer, "compiled", None), "us_per_row", math.inf)
+        return each <= QUICK_US and each * rows <= _INLINE_US
+
+    def answer(self, rows: Rows) -> Answers:
         """
         Score rows.
 
         Raises:
             ValueError: If the scorer answers with another length, NaN or infinity.
         """
-        raw = self.scorer.score(rows)
-        scores = [float(value) for value in raw]
-        if len(scores) != len(rows):
-            raise ValueError(f"wrong_shape: {len(scores)} scores for {len(rows)} rows")
-        if not all(map(math.isfinite, scores)):
-            raise ValueError("not_finite")
-        predictions = self.scorer.predictions(raw)
-        if len(predictions) != len(rows):
-            raise ValueError(f"wrong_shape: {len(predictions)} predictions for {len(rows)} rows")
-        return scores, predictions
+        return self.checked(self.scorer.score(rows), len(rows))
 
-    def prove(self, rows: Sequence[dict[str, Any]]) -> tuple[list[float], list[Any]]:
+    def prove(self, rows: Rows) -> Answers:
         """
         Answer as a challenger or shadow: who says 1.2 for a probability cannot be promoted.
 
         Raises:
             ValueError: Like `answer`; "out_of_range" besides.
         """
-        scores, predictions = self.answer(rows)
+        return self.proven(self.scorer.score(rows), len(rows))
+
+    def checked(self, raw: Any, rows: int) -> Answers:
+        """Turn what the scorer said of so many rows into an answer; raises like `answer`."""
+        scores = [float(value) for value in raw]
+        if len(scores) != rows:
+            raise ValueError(f"wrong_shape: {len(scores)} scores for {rows} rows")
+        if not all(map(math.isfinite, scores)):
+            raise ValueError("not_finite")
+        predictions = self.scorer.predictions(raw)
+        if len(predictions) != rows:
+            raise ValueError(f"wrong_shape: {len(predictions)} predictions for {rows} rows")
+        return scores, predictions
+
+    def proven(self, raw: Any, rows: int) -> Answers:
+        """Turn what the scorer said of so many rows into an answer; raises like `prove`."""
+        scores, predictions = self.checked(raw, rows)
         if self.version.task == "binary" and not all(0 <= score <= 1 for score in scores):
             raise ValueError("out_of_range")
         return scores, predictions
+
+    def retire(self) -> None:
+        """Let go of connections; threads end when nobody holds this any more."""
+        if self.remote is not None:
+            self.remote.retire()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +158,7 @@ class ModelCache:
     def _forget(self, model: str) -> None:
         keys = [key for key in self._loaded if key[0] == model]
         for key in keys[: -self._keep]:
-            del self._loaded[key]
+            self._loaded.pop(key).retire()
 
 
 def artifact_loader(root: Path) -> Callable[[ModelVersion], Scores]:
@@ -124,9 +166,21 @@ def artifact_loader(root: Path) -> Callable[[ModelVersion], Scores]:
 
     def load(version: ModelVersion) -> Scores:
         from registry.artifacts import ArtifactStore
-        from registry.scoring.scorer import Scorer
 
-        files = ArtifactStore(root).load(version.model, version.version, version.artifact_digest)
-        return Scorer.of(files)
+        return scorer_of(version, ArtifactStore(root).load(version.model, version.version, version.artifact_digest))
 
     return load
+
+
+def scorer_of(version: ModelVersion, files: Mapping[str, bytes]) -> Scores:
+    """
+    Make the scorer of a version: an upstream if its artifact names one.
+
+    Raises:
+        ArtifactRefused: If the files make no scorer.
+    """
+    if UPSTREAM_FILE in files:
+        return Remote.of(version, files)
+    from registry.scoring.scorer import Scorer
+
+    return Scorer.of(files)

@@ -11,7 +11,7 @@ from registry.eventlog.events import Predicted
 from registry.records.plan import CHAMPION
 from router.decode import Row, encodable
 from router.errors import RouterError
-from router.models import Loaded, Snapshot, reason_of
+from router.models import Answers, Loaded, Snapshot, reason_of
 
 
 class NoAnswer(RouterError):
@@ -22,50 +22,68 @@ class NoAnswer(RouterError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one group of rows got from one variant."""
+    """What one group of rows got."""
 
+    served: str
     scores: Sequence[float | None]
     predictions: Sequence[Any]
     latency_ms: float
     error: str | None = None
 
 
+Group = tuple[str, list[int]]
+
+
 async def answer(
     snapshot: Snapshot, rows: Sequence[Row], *, clock: Callable[[], float], new_id: Callable[[], str]
 ) -> list[Predicted]:
     """
-    Score all rows by one snapshot.
+    Score all rows by one snapshot; rows of different variants at the same time.
 
     Returns:
         One event per row, in order; failed ones say so.
     """
     assignments = [snapshot.plan.assign(row.key) for row in rows]
-    groups: dict[str, list[int]] = {}
+    indices: dict[str, list[int]] = {}
     for index, assignment in enumerate(assignments):
-        groups.setdefault(assignment.variant, []).append(index)
-    events: list[Predicted | None] = [None] * len(rows)
-    for variant, indices in groups.items():
-        outcome = await _ask(snapshot, variant, [rows[i].features for i in indices])
-        served = variant
-        if outcome.error is not None and variant != CHAMPION:
-            served = CHAMPION
-            backup = _champion(snapshot, [rows[i].features for i in indices])
-            outcome = Outcome(backup.scores, backup.predictions, outcome.latency_ms, outcome.error)
-        for place, i in enumerate(indices):
-            events[i] = _event(snapshot, rows[i], assignments[i], served, outcome, place, clock, new_id)
-    return [event for event in events if event is not None]
+        indices.setdefault(assignment.variant, []).append(index)
+    groups = list(indices.items())
+    outcomes = await _together(snapshot, rows, groups)
+    events: dict[int, Predicted] = {}
+    for (_, places), outcome in zip(groups, outcomes, strict=True):
+        for place, i in enumerate(places):
+            events[i] = _event(snapshot, rows[i], assignments[i], outcome, place, clock, new_id)
+    return [events[i] for i in range(len(rows))]
 
 
-async def _ask(snapshot: Snapshot, variant: str, features: list[dict[str, Any]]) -> Outcome:
+async def _together(snapshot: Snapshot, rows: Sequence[Row], groups: list[Group]) -> list[Outcome]:
+    asked = [(variant, [rows[i].features for i in indices]) for variant, indices in groups]
+    if len(asked) == 1:
+        return [await _served(snapshot, *asked[0])]
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(_served(snapshot, variant, features)) for variant, features in asked]
+    return [task.result() for task in waiting]
+
+
+async def _served(snapshot: Snapshot, variant: str, features: list[dict[str, Any]]) -> Outcome:
+    """What a variant says, or else the champion in the same request."""
     if variant == CHAMPION:
-        return _champion(snapshot, features)
+        return await _champion(snapshot.champion, features)
+    outcome = await _challenger(snapshot, variant, features)
+    if outcome.error is None:
+        return outcome
+    backup = await _champion(snapshot.champion, features)
+    return Outcome(CHAMPION, backup.scores, backup.predictions, outcome.latency_ms, outcome.error)
+
+
+async def _challenger(snapshot: Snapshot, variant: str, features: list[dict[str, Any]]) -> Outcome:
     if snapshot.stopped is not None:
-        return Outcome((), (), 0.0, "stopped")
+        return _nothing(variant, "stopped")
     breaker = snapshot.breakers[variant]
     if not breaker.allows():
-        return Outcome((), (), 0.0, "breaker_open")
+        return _nothing(variant, "breaker_open")
     try:
-        outcome = await _challenger(snapshot.loaded[variant], features, snapshot.plan.guards.deadline_ms)
+        outcome = await _proven(variant, snapshot.loaded[variant], features, snapshot.plan.guards.deadline_ms)
     except BaseException:
         breaker.failed()  # a request that was given up must not leave its probe open for ever
         raise
@@ -76,47 +94,77 @@ async def _ask(snapshot: Snapshot, variant: str, features: list[dict[str, Any]])
     return outcome
 
 
-async def _challenger(loaded: Loaded, features: list[dict[str, Any]], deadline_ms: float) -> Outcome:
+async def _proven(variant: str, loaded: Loaded, features: list[dict[str, Any]], deadline_ms: float) -> Outcome:
     started = time.perf_counter()
     try:
-        # Its own single thread: a hung challenger hangs nobody else.
-        work = asyncio.get_running_loop().run_in_executor(loaded.pool, loaded.prove, features)
-    except RuntimeError:  # the machine has no thread left
-        return Outcome((), (), 0.0, "raised")
+        scores, predictions = await _by_deadline(loaded, features, deadline_ms)
+    except TimeoutError:
+        return _nothing(variant, "deadline", deadline_ms)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the champion answers
+        return _nothing(variant, reason_of(error), _since(started))
+    spent = _since(started)
+    if spent > deadline_ms:
+        return _nothing(variant, "deadline", deadline_ms)
+    return Outcome(variant, scores, predictions, spent)
+
+
+async def _by_deadline(loaded: Loaded, features: list[dict[str, Any]], deadline_ms: float) -> Answers:
+    remote = loaded.remote
+    if remote is not None:
+        return loaded.proven(await remote.ask(features, deadline_ms=deadline_ms), len(features))
+    if loaded.quick(len(features)):
+        return loaded.prove(features)
+    # Its own single thread: a hung challenger hangs nobody else.
+    work = asyncio.get_running_loop().run_in_executor(loaded.pool, loaded.prove, features)
     done, _ = await asyncio.wait({work}, timeout=deadline_ms / 1000)
-    spent = (time.perf_counter() - started) * 1000
     if not done:
         work.cancel()
         work.add_done_callback(_forget)
-        return Outcome((), (), deadline_ms, "deadline")
-    error = work.exception()
-    if error is not None:
-        return Outcome((), (), spent, reason_of(error))
-    scores, predictions = work.result()
-    return Outcome(scores, predictions, spent)
+        raise TimeoutError
+    return work.result()
 
 
-def _champion(snapshot: Snapshot, features: list[dict[str, Any]]) -> Outcome:
+async def _champion(loaded: Loaded, features: list[dict[str, Any]]) -> Outcome:
     started = time.perf_counter()
     try:
-        scores, predictions = snapshot.champion.answer(features)
+        scores, predictions = await _certain(loaded, features)
     except Exception as error:  # noqa: BLE001 - told to the caller as an error with its prediction id
         nothing = [None] * len(features)
-        return Outcome(nothing, nothing, (time.perf_counter() - started) * 1000, f"champion_{reason_of(error)}")
-    return Outcome(scores, predictions, (time.perf_counter() - started) * 1000)
+        return Outcome(CHAMPION, nothing, nothing, _since(started), f"champion_{reason_of(error)}")
+    return Outcome(CHAMPION, scores, predictions, _since(started))
+
+
+async def _certain(loaded: Loaded, features: list[dict[str, Any]]) -> Answers:
+    remote = loaded.remote
+    if remote is not None:
+        return loaded.checked(await remote.ask(features, retry=True), len(features))
+    if loaded.quick(len(features)):
+        return loaded.answer(features)
+    try:
+        work = asyncio.get_running_loop().run_in_executor(loaded.desk, loaded.answer, features)
+    except RuntimeError:  # the machine has no thread left; a slow answer is better than none
+        return loaded.answer(features)
+    return await work
+
+
+def _nothing(variant: str, error: str, latency_ms: float = 0.0) -> Outcome:
+    return Outcome(variant, (), (), latency_ms, error)
+
+
+def _since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
 
 
 def _event(
     snapshot: Snapshot,
     row: Row,
     assignment: Assignment,
-    served: str,
     outcome: Outcome,
     place: int,
     clock: Callable[[], float],
     new_id: Callable[[], str],
 ) -> Predicted:
-    plan = snapshot.plan
+    plan, served = snapshot.plan, outcome.served
     score = outcome.scores[place]
     return Predicted(
         model=plan.model,

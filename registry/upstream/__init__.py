@@ -1,0 +1,1 @@
+"""How a remote version is asked: rows into requests, replies into scores."""

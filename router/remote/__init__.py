@@ -1,0 +1,1 @@
+"""Remote versions: an upstream HTTP model server that answers like any other version."""
