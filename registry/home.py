@@ -1,6 +1,7 @@
 """Where everything lives: one state folder, three ports, a few tokens."""
 
 import errno
+import ipaddress
 import os
 import secrets
 import tempfile
@@ -11,7 +12,13 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from registry.errors import StoreUnavailable
+from registry.errors import RegistryError, StoreUnavailable
+
+LEAST_TOKEN = 16
+
+
+class OpenDoor(RegistryError):
+    """A server that strangers could reach, and command; it was not started."""
 
 
 def _absolute(path: Path) -> Path:
@@ -36,6 +43,10 @@ class Settings(BaseSettings):
     admin_token: str | None = Field(
         default=None, description="Bearer token; made and kept in the state folder if absent"
     )
+    admin_tokens_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        default=None,
+        description="Further bearer tokens, with names and roles; admin-tokens in the state folder if absent",
+    )
 
     @property
     def registry_url(self) -> str:
@@ -50,17 +61,17 @@ class Settings(BaseSettings):
     @property
     def router_url(self) -> str:
         """Base address of the serving port."""
-        return f"http://{self.host}:{self.router_port}"
+        return _origin(self.host, self.router_port)
 
     @property
     def admin_url(self) -> str:
         """Base address of the admin port."""
-        return f"http://{self.host}:{self.admin_port}"
+        return _origin(self.host, self.admin_port)
 
     @property
     def prefect_api_url(self) -> str:
         """`PREFECT_API_URL` of the local server, unless the environment names another."""
-        return os.environ.get("PREFECT_API_URL") or f"http://{self.host}:{self.prefect_port}/api"
+        return os.environ.get("PREFECT_API_URL") or f"{_origin(self.host, self.prefect_port)}/api"
 
     @property
     def models_dir(self) -> Path:
@@ -139,6 +150,39 @@ class Settings(BaseSettings):
             ) from error
         return self
 
+    @property
+    def tokens_file(self) -> Path:
+        """Tokens with names and roles, one per line; see `router.admin.tokens`. It need not exist."""
+        return self.admin_tokens_file or self.home / "admin-tokens"
+
+    @property
+    def public(self) -> bool:
+        """Whether others than this machine can reach the servers."""
+        return not _is_loopback(self.host)
+
+    def refuse_open_door(self) -> None:
+        """
+        Let no server be reached by strangers before somebody has chosen who may command it.
+
+        Raises:
+            OpenDoor: If the address is public and no token was set explicitly, or one that can be guessed.
+        """
+        if not self.public or (self.admin_token is None and self.admin_tokens_file is not None):
+            return
+        if self.admin_token is None:
+            why = f"UNDERSTUDY_HOST is {self.host}, which others can reach, and no token was set for them."
+        elif len(self.admin_token) < LEAST_TOKEN:
+            length = len(self.admin_token)
+            why = f"UNDERSTUDY_HOST is {self.host}, and UNDERSTUDY_ADMIN_TOKEN has only {length} characters."
+        else:
+            return
+        raise OpenDoor(
+            "The server was not started.",
+            why,
+            f"Set UNDERSTUDY_ADMIN_TOKEN to {LEAST_TOKEN} characters or more, e.g. of `openssl rand -hex 32`, "
+            "or UNDERSTUDY_ADMIN_TOKENS_FILE; or leave UNDERSTUDY_HOST at 127.0.0.1.",
+        )
+
     def token(self) -> str:
         """Bearer token of the admin port; made once, readable by its owner only."""
         if self.admin_token:
@@ -148,6 +192,19 @@ class Settings(BaseSettings):
             self.home.mkdir(parents=True, exist_ok=True)
             _write_once(path, secrets.token_urlsafe(32))
         return path.read_text().strip()
+
+
+def _origin(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name: who else answers to it is not known
+        return False
 
 
 def _write_once(path: Path, text: str) -> None:

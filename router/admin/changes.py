@@ -1,0 +1,177 @@
+"""What operators and approvers change; one change at a time per model, and each one once."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registry.assignment import TOTAL
+from registry.errors import PlanConflict
+from registry.records.plan import TrafficPlan
+from router.admin.lanes import Lanes
+from router.admin.once import Once
+from router.admin.reads import record
+from router.admin.refusals import Forbidden
+from router.admin.said import Said, body_of, said, vouched
+from router.admin.steps import Wish, is_last, next_share, next_step
+from router.decode import shown
+from router.errors import BadRequest
+from router.keeper import Keeper
+from router.lastgood import override_of
+
+SAME_INCIDENT_S = 60.0
+_BACK = ("rollback.", "back-")
+
+
+class Changes:
+    """
+    Routes that change something.
+
+    Args:
+        keeper: Makes rollbacks, and knows the plan.
+        plans_dir: Where rollbacks leave their mark for the workers.
+    """
+
+    def __init__(self, keeper: Keeper, lanes: Lanes, plans_dir: Path) -> None:
+        self._keeper, self._lanes, self._plans_dir = keeper, lanes, plans_dir
+        self._once = Once()
+        self._locks = [threading.Lock() for _ in range(64)]
+
+    async def publish(self, request: Request) -> Response:
+        """Make a plan the newest."""
+        body, model = await body_of(request), _model(request)
+        try:
+            plan = TrafficPlan.from_json(body)
+        except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
+            raise BadRequest("The plan was not published.", f"{error}.", "Send a TrafficPlan as JSON.") from error
+        if plan.model != model:
+            raise BadRequest("The plan was not published.", f"It is of {plan.model!r}.", "Use its own address.")
+        actor, reason = vouched(request.state.caller, plan.actor, plan.reason)
+        told = msgspec.structs.replace(plan, actor=actor, reason=reason)
+        return await self._do(request, body, lambda: self._keeper.registry().publish_plan(told))
+
+    async def rollback(self, request: Request) -> Response:
+        """Give all callers back."""
+        words = await said(request, ("to", "epoch"))
+        to = words.more.get("to")
+        if to is not None and not isinstance(to, str):
+            raise BadRequest("Nothing was changed.", f"to is {shown(to)}, expected a version.", "Name one, or none.")
+        if to is not None:
+            _need_approver(request, "to bring a version of one's choice into production")
+        return await self._do(request, words.body, lambda: self._back(_model(request), words, to))
+
+    async def pause(self, request: Request) -> Response:
+        """Hold the ramp."""
+        return await self._hold(request, paused=True)
+
+    async def resume(self, request: Request) -> Response:
+        """Let the ramp go on."""
+        return await self._hold(request, paused=False)
+
+    async def advance(self, request: Request) -> Response:
+        """The next step of the rollout, or another share."""
+        words = await said(request, ("share", "variant", "epoch"))
+        share, variant = _share(words.more.get("share")), words.more.get("variant")
+        if variant is not None and not isinstance(variant, str):
+            raise BadRequest("Nothing was changed.", f"variant is {shown(variant)}, expected a name.", "Name one.")
+        return await self._do(request, words.body, lambda: self._advance(request, words, share, variant))
+
+    async def _hold(self, request: Request, *, paused: bool) -> Response:
+        words = await said(request, ("epoch",))
+
+        def change() -> TrafficPlan:
+            plan = self._expected(_model(request), words)
+            if plan.paused == paused:
+                return plan
+            changed = msgspec.structs.replace(
+                plan, epoch=plan.epoch + 1, paused=paused, actor=words.actor, reason=words.reason
+            )
+            return self._keeper.registry().publish_plan(changed)
+
+        return await self._do(request, words.body, change)
+
+    async def _do(self, request: Request, body: bytes, change: Callable[[], TrafficPlan]) -> Response:
+        model = _model(request)
+
+        def alone() -> TrafficPlan:
+            with self._locks[hash(model) % len(self._locks)]:
+                return change()
+
+        async def answer() -> Response:
+            return record(await self._lanes.changes.run(alone))
+
+        key = request.headers.get("idempotency-key")
+        if not key:
+            return await answer()
+        return await self._once(f"{request.state.caller.name} {request.url.path} {key[:256]}", body, answer)
+
+    def _back(self, model: str, words: Said, to: str | None) -> TrafficPlan:
+        plan = self._keeper.plan(model)
+        if to is None and self._is_back_already(plan, words):
+            return plan
+        self._expected(model, words)
+        return self._keeper.roll_back(model, actor=words.actor, reason=words.reason, to=to)
+
+    def _is_back_already(self, plan: TrafficPlan, words: Said) -> bool:
+        """
+        Whether the newest plan is the rollback that is asked for.
+
+        The same person sends the same words again; or two people, or a person and a guard, act on the
+        same incident: the second must not take the champion away, whom the first has just brought back.
+        """
+        if plan.challengers or not (plan.phase.endswith(".rolled_back") or plan.phase.startswith(_BACK)):
+            return False
+        if (plan.actor, plan.reason) == (words.actor, words.reason):
+            return True
+        mark = override_of(self._plans_dir, plan.model)
+        return mark is not None and mark.epoch == plan.epoch - 1 and self._age_of_mark(plan.model) < SAME_INCIDENT_S
+
+    def _age_of_mark(self, model: str) -> float:
+        try:
+            return time.time() - (self._plans_dir / f"{model}.override").stat().st_mtime
+        except OSError:
+            return float("inf")
+
+    def _advance(self, request: Request, words: Said, share: int | None, variant: str | None) -> TrafficPlan:
+        model, registry = _model(request), self._keeper.registry()
+        plan, rollout = self._expected(model, words), registry.active_rollout(model)
+        if is_last(rollout) or share == TOTAL:
+            _need_approver(request, "to give everybody to a challenger")
+        wish = Wish(words.actor, words.reason, self._keeper.now(model), share, variant)
+        return next_step(registry, rollout, plan, wish) if rollout else next_share(registry, plan, wish)
+
+    def _expected(self, model: str, words: Said) -> TrafficPlan:
+        plan, epoch = self._keeper.plan(model), words.more.get("epoch")
+        if epoch is None:
+            return plan
+        if type(epoch) is not int:
+            raise BadRequest("Nothing was changed.", f"epoch is {shown(epoch)}, expected a number.", "Or leave it out.")
+        if epoch != plan.epoch:
+            why = f"Plan {plan.epoch} is in force, published by {plan.actor}: {plan.reason}; you have seen {epoch}."
+            raise PlanConflict("Nothing was changed.", why, "Read the newest plan, and decide again.")
+        return plan
+
+
+def _need_approver(request: Request, what: str) -> None:
+    if not request.state.caller.may("approver"):
+        role = request.state.caller.role
+        raise Forbidden("Nothing was changed.", f"The token is {role}'s, but it takes an approver {what}.", "Ask one.")
+
+
+def _share(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        mistake = f"share is {shown(value)}, expected a number from 0 to 1."
+        raise BadRequest("Nothing was changed.", mistake, "A tenth of the callers is 0.1.")
+    return round(value * TOTAL)
+
+
+def _model(request: Request) -> str:
+    model: str = request.path_params["model"]
+    return model

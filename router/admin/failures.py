@@ -1,0 +1,58 @@
+"""Wrong tokens, counted per address, so that nobody guesses for long."""
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+MOST, WINDOW_S = 10, 60.0
+_REMEMBERED = 4096
+
+
+class Failures:
+    """
+    After *most* wrong tokens within *window_s* seconds an address is told to wait.
+
+    Meanwhile a token that was right at that address before stays welcome: whoever works there is not
+    locked out by another's mistakes. One that was never used there waits like a wrong one, or guessing
+    would go on; the wait ends *window_s* after the oldest mistake, however many more are made.
+
+    Args:
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, most: int = MOST, window_s: float = WINDOW_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most, self._window_s, self._clock = most, window_s, clock
+        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
+        self._right: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+
+    def wait_of(self, address: str) -> float:
+        """Seconds until *address* may try another token; 0 if it may now."""
+        times = self._wrong.get(address)
+        if times is None or len(times) < self._most:
+            return 0.0
+        return max(0.0, times[0] + self._window_s - self._clock())
+
+    def failed(self, address: str) -> None:
+        """A wrong token came; while the address waits, none is counted."""
+        if self.wait_of(address) > 0:
+            return
+        times = self._wrong.setdefault(address, deque(maxlen=self._most))
+        while times and times[0] + self._window_s <= self._clock():
+            times.popleft()
+        times.append(self._clock())
+        self._wrong.move_to_end(address)
+        while len(self._wrong) > _REMEMBERED:
+            self._wrong.popitem(last=False)
+
+    def succeeded(self, address: str, token: bytes) -> None:
+        """Remember *token* (a digest of it) as right at *address*."""
+        self._right[address, token] = None
+        self._right.move_to_end((address, token))
+        while len(self._right) > _REMEMBERED:
+            self._right.popitem(last=False)
+
+    def knows(self, address: str, token: bytes) -> bool:
+        """Whether *token* was right at *address* before."""
+        return (address, token) in self._right
