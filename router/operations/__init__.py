@@ -1,0 +1,1 @@
+"""How the serving processes start, stop, come back and stay within their bounds."""

@@ -1,0 +1,43 @@
+"""
+How BentoML looks after its workers, mended.
+
+Its supervisor (circus) looks for dead workers every 10 seconds, and in a container
+(`BENTOML_CONTAINERIZED`) it replaces none. It waits a day for workers that do not stop.
+"""
+
+import logging
+from contextlib import suppress
+from typing import Any
+
+from router.operations.settings import ServeSettings
+
+log = logging.getLogger("understudy.router")
+CHECK_S = 0.25
+_LAST_S = 5.0
+
+
+def mend_arbiter() -> None:
+    """Dead workers come back at once, in containers too; call it in the parent, before BentoML starts any."""
+    from bentoml._internal.utils import circus
+
+    settings, stock = ServeSettings(), circus.Arbiter
+    if stock.__name__ == "_Mended":
+        return
+
+    class _Mended(stock):  # type: ignore[valid-type, misc]
+        """Made here, so that importing this file does not import BentoML."""
+
+        def __init__(self, watchers: list[Any], *args: Any, **kwargs: Any) -> None:
+            for watcher in watchers:
+                watcher.respawn = True
+                watcher.graceful_timeout = settings.linger_s + settings.drain_s + _LAST_S
+            super().__init__(watchers, *args, **kwargs | {"check_delay": CHECK_S})
+
+        def stop(self) -> Any:
+            # Nobody new gets into the queue; who is in it already is still answered.
+            for socket in self.sockets.values():
+                with suppress(OSError):
+                    socket.listen(0)
+            return super().stop()
+
+    circus.Arbiter = _Mended  # type: ignore[misc]
