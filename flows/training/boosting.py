@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from flows.config.model import Features
 from flows.training.encoding import category_tables, columns, target_encoder
 from flows.training.family import Budget, Fold, Setting, only
+from flows.training.folding.boosters import xgboost_trees
 from flows.training.rows import Sample
 from registry.records.version import Task
+from registry.scoring.forest import FOREST_FILE
 from registry.scoring.spec import NumericColumn, ScorerSpec
 
 BOOSTER_FILE = "model.ubj"
@@ -84,13 +86,23 @@ class Boosting:
             return np.asarray(fitted.predict_proba(sample.features)[:, 1], dtype=np.float64)
         return np.asarray(fitted.predict(sample.features), dtype=np.float64)
 
-    def spec(self, fitted: Any) -> tuple[ScorerSpec, bytes]:
-        """Fold the encoder into tables; the booster stays native."""
+    def spec(self, fitted: Any) -> tuple[ScorerSpec, bytes, bytes]:
+        """Fold the encoder into tables, and the trees into arrays; the native booster is kept beside them."""
         booster = fitted["model"].get_booster()
+        trees = xgboost_trees(booster)
         tables = category_tables(self.features, fitted["encode"])
         numbers = [NumericColumn(feature=name) for name in self.features.numeric]
-        spec = ScorerSpec(task=self.task, kind="xgboost", columns=(*numbers, *tables), booster=BOOSTER_FILE)
-        return spec, bytes(booster.save_raw("ubj"))
+        spec = ScorerSpec(
+            task=self.task,
+            kind="xgboost",
+            columns=(*numbers, *tables),
+            inputs=self.features.names,
+            booster=BOOSTER_FILE,
+            arrays=FOREST_FILE,
+            intercept=trees.start,
+            link=trees.link,
+        )
+        return spec, bytes(booster.save_raw("ubj")), trees.forest.to_bytes()
 
     def encoder(self) -> Any:
         """Make the unfitted encoder."""

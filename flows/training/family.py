@@ -75,8 +75,8 @@ class Family(Protocol):
         """P(1) or the value, shape (n,)."""
         ...
 
-    def spec(self, fitted: Any) -> tuple[ScorerSpec, bytes | None]:
-        """Fold a fitted pipeline into tables and, if it has one, a native model."""
+    def spec(self, fitted: Any) -> tuple[ScorerSpec, bytes | None, bytes | None]:
+        """Fold a fitted pipeline into tables and, if it has them, a native model and arrays."""
         ...
 
 

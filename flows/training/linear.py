@@ -55,17 +55,19 @@ class Linear:
         """P(1) or the value, shape (n,)."""
         return self._of(fitted, sample.features)
 
-    def spec(self, fitted: Any) -> tuple[ScorerSpec, None]:
+    def spec(self, fitted: Any) -> tuple[ScorerSpec, None, None]:
         """Fold filling, scaling, levels and coefficients into one table."""
         model = fitted["model"]
         tables = category_tables(self.features, fitted["encode"])
-        return ScorerSpec(
+        spec = ScorerSpec(
             task=self.task,
             kind="linear",
             columns=(*self._numbers(fitted["encode"]), *tables),
             coefficients=tuple(map(float, np.ravel(model.coef_))),
             intercept=float(np.ravel(model.intercept_)[0]),
-        ), None
+            inputs=self.features.names,
+        )
+        return spec, None, None
 
     def _numbers(self, encoder: Any) -> list[NumericColumn]:
         if not self.features.numeric:

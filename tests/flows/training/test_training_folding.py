@@ -101,7 +101,7 @@ def test_every_tree_of_a_booster_is_served():
 
 def test_a_scorer_that_says_something_else_is_refused():
     family, pipeline = MODELS["linear", "binary"]
-    spec, _ = family.spec(pipeline)
+    spec, *_ = family.spec(pipeline)
     bent = msgspec.structs.replace(spec, intercept=spec.intercept + 0.01)
     frame = make_frame(100)
     expected = family.scores(pipeline, Sample(frame.select("a", "b", "c"), np.empty(0)))
@@ -112,7 +112,7 @@ def test_a_scorer_that_says_something_else_is_refused():
 
 def test_a_score_that_is_no_number_is_refused():
     family, pipeline = MODELS["linear", "regression"]
-    spec, _ = family.spec(pipeline)
+    spec, *_ = family.spec(pipeline)
     bent = msgspec.structs.replace(spec, coefficients=(float("1e308"),) * len(spec.coefficients))
     rows = [{"a": 1e300, "b": 0.0, "c": "red"}]
 

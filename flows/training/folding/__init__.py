@@ -1,0 +1,1 @@
+"""Fold a fitted scikit-learn pipeline into what the router serves."""

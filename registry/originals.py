@@ -1,0 +1,136 @@
+"""Fitted scikit-learn pipelines that are served as they are, because nothing leaner says the same."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.errors import ArtifactRefused
+from registry.scoring.encoder import level_of, number_of
+from registry.scoring.spec import NumericColumn, ScorerSpec
+
+ORIGINAL_FILE = "pipeline.skops"
+TRUSTED = (
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "numpy.dtype",
+    "sklearn._loss.link.IdentityLink",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogLink",
+    "sklearn._loss.link.LogitLink",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
+)
+"""What a stored pipeline may be made of, besides what skops itself trusts; none of it runs code when loaded."""
+
+
+class Original:
+    """
+    Score by a fitted pipeline; slow, and faithful by definition.
+
+    Args:
+        spec: Names the features and their kinds.
+        pipeline: Takes a polars DataFrame of these columns.
+    """
+
+    def __init__(self, spec: ScorerSpec, pipeline: Any) -> None:
+        self._spec, self._pipeline = spec, pipeline
+
+    @classmethod
+    def of(cls, spec: ScorerSpec, raw: bytes) -> Self:
+        """
+        Read what `stored` wrote.
+
+        Raises:
+            ArtifactRefused: If scikit-learn or skops is not installed, or the bytes hold
+                other types than the trusted ones, or cannot be read.
+        """
+        return cls(spec, _loaded(raw))
+
+    def score(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+        """
+        Score each row; shape (n,).
+
+        Raises:
+            ValueError: If a numeric feature is not a number.
+        """
+        frame = _frame(self._spec, rows)
+        if self._spec.task == "binary":
+            return np.asarray(self._pipeline.predict_proba(frame)[:, 1], dtype=np.float64)
+        return np.asarray(self._pipeline.predict(frame), dtype=np.float64)
+
+
+def stored(pipeline: Any) -> bytes:
+    """
+    Write a fitted pipeline without pickle.
+
+    Raises:
+        ArtifactRefused: If it could not be loaded again: foreign types, or no skops.
+    """
+    io = _skops()
+    try:
+        raw: bytes = io.dumps(pipeline)
+    except Exception as error:  # skops names no error of its own for what it cannot write
+        raise _refused(f"skops cannot write it: {error}") from error
+    _loaded(raw)
+    return raw
+
+
+def _loaded(raw: bytes) -> Any:
+    io = _skops()
+    try:
+        foreign = sorted({*io.get_untrusted_types(data=raw)} - {*TRUSTED})
+    except Exception as error:  # foreign bytes
+        raise _refused(f"{ORIGINAL_FILE} is unreadable: {error}") from error
+    if foreign:
+        raise _refused(f"{ORIGINAL_FILE} holds types that are not trusted: {', '.join(foreign)}")
+    try:
+        return io.loads(raw, trusted=list(TRUSTED))
+    except Exception as error:  # a type that is not installed, or of another version
+        raise _refused(f"{ORIGINAL_FILE} cannot be loaded: {error}") from error
+
+
+def _skops() -> Any:
+    try:
+        import skops.io
+    except ImportError as error:
+        raise ArtifactRefused(
+            "The scorer was not loaded.",
+            f"It is a fitted pipeline, and {error.name} is not installed.",
+            "Install the extra: pip install 'understudy[flows]', or serve a version that is compiled.",
+        ) from error
+    return skops.io
+
+
+def _frame(spec: ScorerSpec, rows: Sequence[Mapping[str, Any]]) -> Any:
+    import polars as pl
+
+    columns = {}
+    for column in spec.columns:
+        name = column.feature
+        if isinstance(column, NumericColumn):
+            columns[name] = pl.Series(name, [_finite(number_of(row, name)) for row in rows], dtype=pl.Float64)
+        else:
+            columns[name] = pl.Series(name, [_level(row.get(name)) for row in rows], dtype=pl.String)
+    return pl.DataFrame([columns[name] for name in spec.inputs or columns])
+
+
+def _finite(value: float) -> float | None:
+    """Missing is null, as in the frame that the pipeline was fitted on."""
+    return value if np.isfinite(value) else None
+
+
+def _level(value: Any) -> str | None:
+    return None if value is None or value != value else level_of(value)
+
+
+def _refused(why: str) -> ArtifactRefused:
+    return ArtifactRefused(
+        "The original pipeline was refused.", f"{why}.", "Use estimators of scikit-learn, XGBoost or LightGBM only."
+    )

@@ -1,0 +1,154 @@
+"""How raw features become what a model looks at: a spec as one flat table of slots that a kernel walks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.scoring.spec import CategoryColumn, NumericColumn, ScorerSpec
+
+NUMBER, ZERO_IS_MISSING, TABLE, SET = 0, 1, 2, 3
+TINY = 1e-35  # LightGBM's kZeroThreshold
+
+SLOT = np.dtype(
+    [
+        ("feature", np.uint32),
+        ("op", np.int32),
+        ("fill", np.float64),
+        ("shift", np.float64),
+        ("scale", np.float64),
+        ("factor", np.float64),
+        ("offset", np.float64),
+        ("missing", np.float64),
+        ("where", np.int64),
+        ("levels", np.int64),
+    ],
+    align=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """
+    One way in which a model looks at an encoded column.
+
+    Attributes:
+        column: Number of the encoded column.
+        missing: What it sees instead of NaN.
+        zero_is_missing: Whether zero counts as NaN.
+        members: For a test of membership: 1 for each code (0, 1, ...) that belongs; it sees 0
+            for a member, 1 for any other code, and *missing* for NaN.
+    """
+
+    column: int
+    missing: float = np.nan
+    zero_is_missing: bool = False
+    members: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """
+    Encodes rows for one model.
+
+    Attributes:
+        features: Names, in the order of the raw columns.
+        levels: Of each feature: None for a number, else the code of each level.
+        slots: Structured (SLOT), one for each look.
+        tables: Numbers that slots look up; double precision.
+    """
+
+    features: tuple[str, ...]
+    levels: tuple[Mapping[str, int] | None, ...]
+    slots: NDArray[Any]
+    tables: NDArray[np.float64]
+
+
+def plain_looks(spec: ScorerSpec) -> list[Look]:
+    """Look at every encoded column as it is."""
+    return [Look(column) for column in range(spec.width)]
+
+
+def make_program(spec: ScorerSpec, looks: Sequence[Look]) -> Program:
+    """Lay out what *looks* need of the columns of *spec*."""
+    levels = _levels(spec)
+    features = tuple(levels)
+    numbers = {name: number for number, name in enumerate(features)}
+    origins = [(column, place) for column in spec.columns for place in range(column.width)]
+    slots, tables = np.zeros(len(looks), dtype=SLOT), _Tables()
+    for slot, look in zip(slots, looks, strict=True):
+        column, place = origins[look.column]
+        slot["feature"] = numbers[column.feature]
+        if isinstance(column, NumericColumn):
+            _number(slot, column, look, tables)
+        else:
+            _table(slot, _seen(_column(column, place, levels[column.feature] or {}), look), tables)
+    return Program(features, tuple(levels.values()), slots, tables.joined)
+
+
+class _Tables:
+    """Tables one behind the other; equal ones are kept once."""
+
+    def __init__(self) -> None:
+        self._places: dict[bytes, int] = {}
+        self._parts: list[NDArray[np.float64]] = []
+        self._length = 0
+
+    def place(self, numbers: NDArray[np.float64]) -> int:
+        known = self._places.setdefault(numbers.tobytes(), self._length)
+        if known == self._length:
+            self._parts.append(numbers)
+            self._length += len(numbers)
+        return known
+
+    @property
+    def joined(self) -> NDArray[np.float64]:
+        return np.concatenate([*self._parts, np.zeros(1)])
+
+
+def _levels(spec: ScorerSpec) -> dict[str, dict[str, int] | None]:
+    """Codes by feature; several columns may know different levels of one feature."""
+    kinds = {column.feature: isinstance(column, NumericColumn) for column in spec.columns}
+    order = spec.inputs or tuple(kinds)
+    found: dict[str, dict[str, int] | None] = {name: None if kinds[name] else {} for name in order}
+    for column in spec.columns:
+        codes = found[column.feature]
+        if isinstance(column, CategoryColumn) and codes is not None:
+            for level in column.table:
+                codes.setdefault(level, len(codes))
+    return found
+
+
+def _number(slot: Any, column: NumericColumn, look: Look, tables: _Tables) -> None:
+    slot["fill"] = np.nan if column.fill is None else column.fill
+    slot["shift"], slot["scale"] = column.shift, column.scale
+    slot["factor"], slot["offset"] = column.factor, column.offset
+    if look.members is not None:
+        slot["op"], slot["levels"] = SET, len(look.members)
+        slot["where"] = tables.place(np.array([*(0.0 if m else 1.0 for m in look.members), 1.0, look.missing]))
+        return
+    slot["op"], slot["missing"] = (ZERO_IS_MISSING if look.zero_is_missing else NUMBER), look.missing
+
+
+def _column(column: CategoryColumn, place: int, codes: Mapping[str, int]) -> NDArray[np.float64]:
+    """The numbers of one encoded column by code; then of the unknown, then of the missing."""
+    known = [column.table.get(level, column.unknown)[place] for level in codes]
+    return np.array([*known, column.unknown[place], column.missing[place]], dtype=np.float64)
+
+
+def _seen(numbers: NDArray[np.float64], look: Look) -> NDArray[np.float64]:
+    """The same, as *look* sees them."""
+    gone = np.isnan(numbers)
+    if look.zero_is_missing:
+        gone |= np.abs(numbers) <= TINY
+    if look.members is not None:
+        members = np.array([*look.members, 0], dtype=bool)
+        codes = np.where(gone | (numbers < 0) | (numbers >= len(look.members)), len(look.members), numbers)
+        numbers = np.where(members[codes.astype(np.int64)], 0.0, 1.0)
+    return np.where(gone, look.missing, numbers)
+
+
+def _table(slot: Any, numbers: NDArray[np.float64], tables: _Tables) -> None:
+    slot["op"], slot["levels"], slot["where"] = TABLE, len(numbers) - 2, tables.place(numbers)
