@@ -136,6 +136,11 @@ class Tallies:
             else:
                 tally.answered(n, enrolled, latency_ms)
 
+    def inherit(self, tallies: Sequence[Tally]) -> None:
+        """Go on from the counts of a process that is dead."""
+        for tally in tallies:
+            self._of(tally.key).merge(tally)
+
     def fold(self, phases: set[tuple[str, str]]) -> None:
         """Merge the oldest tallies of other phases than these (model, phase), so that what is kept stays bounded."""
         past = [key for key in self._by_key if key[:2] not in phases and key[1]]

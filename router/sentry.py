@@ -1,0 +1,210 @@
+"""Every tenth of a second in every worker: tell the others, listen to them, take a bad challenger off."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from registry.records.plan import CHAMPION, Arm, Guards, TrafficPlan
+from router.board import Board, Report, Seen, Stop
+from router.breaker import Breaker
+from router.models import Snapshot
+from router.tally import Tallies, Tally
+from router.watch import ErrorWatch, Evidence, LatencyWatch
+
+log = logging.getLogger("understudy.router")
+EVERY_S = 0.1
+HUNG_S = 1.0
+Obey = Callable[[str, Stop], None]
+Version = tuple[str, str, str]
+
+
+class Sentry:
+    """
+    The guards of one worker, on the counts of all workers.
+
+    Needs no disk, no registry and no other process; without a board it sees its own counts only.
+
+    Args:
+        board: None if it could not be opened.
+        snapshots: What requests see, by model.
+        obey: Takes the challengers of a model off in this worker, at once.
+        unlogged: Predictions of this worker that were answered but not logged.
+        clock: Monotonic seconds, the same for all workers.
+
+    Attributes:
+        stops: Challengers that are off, by model.
+        alerts: Champions that fail, by model.
+    """
+
+    def __init__(
+        self,
+        board: Board | None,
+        tallies: Tallies,
+        snapshots: Mapping[str, Snapshot],
+        obey: Obey,
+        *,
+        unlogged: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._board, self._tallies, self._snapshots, self._obey = board, tallies, snapshots, obey
+        self._unlogged, self._clock, self._began = unlogged, clock, time.time()
+        self._watches: dict[str, _Watches] = {}
+        self.stops: dict[str, Stop] = {}
+        self.alerts: dict[str, Stop] = {}
+        self._unlogged_before = 0
+        if board is not None and board.inherited is not None:
+            tallies.inherit(board.inherited.tallies)
+            self._unlogged_before = board.inherited.unlogged
+            self._listen(board.inherited)
+
+    async def watch(self) -> None:
+        """Look for ever; nothing that goes wrong here ends it."""
+        while True:
+            try:
+                self.look()
+            except Exception:
+                log.exception("the guards could not look")
+            await asyncio.sleep(EVERY_S)
+
+    def look(self) -> None:
+        """One look: listen, judge, tell."""
+        others = [] if self._board is None else [s for s in self._board.read() if s.slot != self._board.slot]
+        for seen in others:
+            self._listen(seen.report)
+        snapshots = dict(self._snapshots)
+        self._tallies.fold({(model, snapshot.plan.phase) for model, snapshot in snapshots.items()})
+        counted = self._counted(others, snapshots)
+        for model, snapshot in snapshots.items():
+            self._share_breakers(model, snapshot, others)
+            self._judge(snapshot, counted)
+            stop = self.stops.get(model)
+            if stop is not None and snapshot.stopped is None and stop.epoch >= snapshot.plan.epoch:
+                self._obey(model, stop)
+        if self._board is not None:
+            self._board.publish(self.report())
+
+    def stopped(self, model: str, epoch: int) -> str | None:
+        """Why the challengers of this plan are off; None if they are on."""
+        stop = self.stops.get(model)
+        return stop.reason if stop is not None and stop.epoch >= epoch else None
+
+    def report(self) -> Report:
+        """What this worker tells."""
+        snapshots = dict(self._snapshots)
+        present = {(model, snapshot.plan.phase) for model, snapshot in snapshots.items()}
+        return Report(
+            began=self._began,
+            epochs={model: snapshot.plan.epoch for model, snapshot in snapshots.items()},
+            circuits=[
+                (model, snapshot.plan.phase, variant, breaker.circuit)
+                for model, snapshot in snapshots.items()
+                for variant, breaker in snapshot.breakers.items()
+            ],
+            tallies=sorted(self._tallies, key=lambda tally: (tally.model, tally.phase) in present),
+            stops=self.stops,
+            alerts=self.alerts,
+            unlogged=self._unlogged_before + self._unlogged(),
+        )
+
+    def reports(self) -> list[Report]:
+        """Of every process, dead ones included; this worker's own as it is now."""
+        others = [] if self._board is None else [s for s in self._board.read() if s.slot != self._board.slot]
+        return [self.report(), *(seen.report for seen in others)]
+
+    def _listen(self, report: Report) -> None:
+        for ours, theirs in ((self.stops, report.stops), (self.alerts, report.alerts)):
+            for model, stop in theirs.items():
+                if model not in ours or ours[model].epoch < stop.epoch:
+                    ours[model] = stop
+
+    def _counted(self, others: list[Seen], snapshots: Mapping[str, Snapshot]) -> dict[Version, Evidence]:
+        phases = {(model, snapshot.plan.phase) for model, snapshot in snapshots.items()}
+        found: dict[Version, Evidence] = {}
+        for tally in (*self._tallies, *(tally for seen in others for tally in seen.report.tallies)):
+            if (tally.model, tally.phase) in phases:
+                version = tally.model, tally.variant, tally.version
+                found[version] = found.get(version, Evidence()).plus(_evidence(tally))
+        return found
+
+    def _judge(self, snapshot: Snapshot, counted: Mapping[Version, Evidence]) -> None:
+        plan = snapshot.plan
+        watches = self._watches.get(plan.model)
+        if watches is None or watches.of != _of(plan):
+            watches = self._watches[plan.model] = _watches(plan)
+        champion = counted.get((plan.model, CHAMPION, plan.version_of(CHAMPION)), Evidence())
+        if watches.champion.alarmed(champion):
+            self._say(self.alerts, plan, f"the champion fails: {watches.champion.said(champion)}")
+        for arm in plan.challengers:
+            challenger = counted.get((plan.model, arm.variant, arm.version), Evidence())
+            reason = watches.against(arm.variant, champion, challenger, plan)
+            reason = reason or _open_too_long(snapshot.breakers[arm.variant], plan.guards.breaker_rollback_s)
+            if reason is not None:
+                self._say(self.stops, plan, f"{arm.variant} {arm.version}: {reason}")
+
+    def _say(self, said: dict[str, Stop], plan: TrafficPlan, reason: str) -> None:
+        if plan.model not in said or said[plan.model].epoch < plan.epoch:
+            said[plan.model] = Stop(plan.epoch, reason)
+            log.warning("%s %s", plan.model, reason)
+
+    def _share_breakers(self, model: str, snapshot: Snapshot, others: list[Seen]) -> None:
+        workers = [seen for seen in others if seen.alive and seen.report.role == "worker" and seen.silent_s < HUNG_S]
+        for seen in workers:
+            for named, phase, variant, circuit in seen.report.circuits:
+                if (named, phase) == (model, snapshot.plan.phase) and variant in snapshot.breakers:
+                    snapshot.breakers[variant].adopt(circuit)
+        if self._board is None:
+            return
+        places = sorted([self._board.slot, *(seen.slot for seen in workers)])
+        turn = int(self._clock() / max(snapshot.plan.guards.breaker_open_s, EVERY_S)) % len(places)
+        for breaker in snapshot.breakers.values():
+            breaker.probes = places[turn] == self._board.slot
+
+
+_Of = tuple[str, tuple[Arm, ...], Guards]
+
+
+def _of(plan: TrafficPlan) -> _Of:
+    return plan.phase, plan.arms, plan.guards
+
+
+class _Watches(NamedTuple):
+    """Of one phase, as long as its arms and guards stay."""
+
+    of: _Of
+    champion: ErrorWatch
+    errors: dict[str, ErrorWatch]
+    latencies: dict[str, LatencyWatch]
+
+    def against(self, variant: str, champion: Evidence, challenger: Evidence, plan: TrafficPlan) -> str | None:
+        guards = plan.guards
+        if self.errors[variant].alarmed(challenger):
+            return f"{self.errors[variant].said(challenger)}, more than the {guards.error_rate:.1%} allowed"
+        if self.latencies[variant].alarmed(champion, challenger):
+            return (
+                f"mean latency {challenger.latency_ms.mean:.1f} ms against {champion.latency_ms.mean:.1f} ms, "
+                f"more than {guards.latency_increase:.0%} above the champion"
+            )
+        return None
+
+
+def _watches(plan: TrafficPlan) -> _Watches:
+    guards = plan.guards
+    variants = [arm.variant for arm in plan.challengers]
+    return _Watches(
+        _of(plan),
+        ErrorWatch(guards.error_rate, guards.alpha),
+        {variant: ErrorWatch(guards.error_rate, guards.alpha) for variant in variants},
+        {variant: LatencyWatch(guards.latency_increase, guards.alpha, guards.deadline_ms) for variant in variants},
+    )
+
+
+def _evidence(tally: Tally) -> Evidence:
+    return Evidence(tally.asked, tally.suspect, tally.timed, tally.sum_ms, tally.squares)
+
+
+def _open_too_long(breaker: Breaker, most_s: float) -> str | None:
+    if breaker.state == "closed" or breaker.open_for < most_s:
+        return None
+    return f"its circuit breaker has been open for {breaker.open_for:.1f} s"
