@@ -71,7 +71,7 @@ class Remote:
         finally:
             self._asked -= 1
             if self._retired and not self._asked:
-                await self._caller.close()
+                await self.close()
 
     def score_now(self, rows: Rows, timeout: float | None = None) -> list[float]:
         """
@@ -100,6 +100,10 @@ class Remote:
             return list(scores)
         return [int(score >= self.upstream.threshold) for score in scores]
 
+    async def close(self) -> None:
+        """Close the connections of the running loop; who asks again gets new ones."""
+        await self._caller.close()
+
     def retire(self) -> None:
         """Close idle connections; whoever is being asked may finish, and who asks again gets new ones."""
         self._retired = True
@@ -109,10 +113,10 @@ class Remote:
                 loop.call_soon_threadsafe(self._close_if_idle)
         with self._lock:
             if self._runner is not None:
-                self._runner.run(self._caller.close())
+                self._runner.run(self.close())
                 self._runner.close()
                 self._runner = None
 
     def _close_if_idle(self) -> None:
         if not self._asked and self._loop is not None:
-            self._closing = self._loop.create_task(self._caller.close())
+            self._closing = self._loop.create_task(self.close())
