@@ -12,7 +12,8 @@ from sqlalchemy import Connection, insert, select, update
 from registry.errors import InvalidRecord
 from registry.records.audit import AuditEntry
 from registry.records.base import utc
-from registry.store.base import Cause, Store
+from registry.store.anchor import Mark, anchors, loose
+from registry.store.base import AUDITED, Cause, Store
 from registry.store.tables import audit_entries, audit_head
 
 FIRST = "0" * 64
@@ -49,26 +50,28 @@ class AuditTrail(Store):
 
     def verify_audit(self) -> list[str]:
         """
-        Walk the whole chain.
+        Walk the whole chain, and compare it with what was noted of it outside of the database.
 
         Returns:
             One sentence per break; empty if nothing was altered, cut or slipped in.
         """
         findings: list[str] = []
         sequence, previous = 0, FIRST
+        noted, trail = anchors(self._url), {}
         with self._reads() as connection:
             rows = connection.execute(select(audit_entries).order_by(audit_entries.c.sequence)).mappings()
             for row in rows:
                 entry = AuditEntry(**row)
                 findings += _breaks(entry, sequence, previous)
                 sequence, previous = entry.sequence, entry.hash
+                trail[sequence] = previous
             head = connection.execute(select(audit_head.c.sequence, audit_head.c.hash)).one_or_none()
         if head is None or tuple(head) != (sequence, previous):
             end = "missing" if head is None else f"at entry {head.sequence}"
             findings.append(
                 f"The trail ends at entry {sequence}, but its head is {end}: entries were cut or slipped in."
             )
-        return findings
+        return findings + loose(self._url, noted, trail)
 
 
 def append(
@@ -101,6 +104,7 @@ def append(
     entry = msgspec.structs.replace(draft, hash=entry_hash(draft))
     connection.execute(insert(audit_entries).values(msgspec.structs.asdict(entry)))
     connection.execute(update(audit_head).values(sequence=entry.sequence, hash=entry.hash))
+    connection.info[AUDITED] = Mark(entry.sequence, entry.hash)
     return entry
 
 

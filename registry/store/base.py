@@ -10,7 +10,11 @@ from sqlalchemy import Connection, Engine
 
 from registry.errors import InvalidRecord
 from registry.records.base import Kept
+from registry.store.anchor import drop_anchor
 from registry.store.engine import translated
+
+AUDITED = "understudy_audited"
+"""Under this name a connection keeps the end of the audit trail that its transaction has written."""
 
 
 class Cause(NamedTuple):
@@ -41,8 +45,11 @@ class Store:
         """Change everything or nothing, alone."""
         with translated(self._url), self._engine.connect() as connection:
             writer = connection.execution_options(understudy_writes=True)
+            writer.info.pop(AUDITED, None)
             with writer.begin():
                 yield writer
+            if AUDITED in writer.info:
+                drop_anchor(self._url, writer.info.pop(AUDITED))
 
 
 def kept(record: Kept) -> Kept:

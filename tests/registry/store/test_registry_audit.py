@@ -5,11 +5,13 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta, timezone
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from registry_making import NOON, a_plan, a_rollout, install
 
+from registry.errors import PlanConflict
 from registry.records.audit import AuditEntry
 from registry.store.audit import entry_hash
 from registry.store.registry import Registry
@@ -117,8 +119,83 @@ def test_a_forged_hash_breaks_the_next_entry(told, database):
     forged = AuditEntry(**{name: getattr(second, name) for name in AuditEntry.__struct_fields__} | {"actor": "eve"})
     tamper(database, f"UPDATE audit_entries SET actor = 'eve', hash = '{entry_hash(forged)}' WHERE sequence = 2")
 
-    assert len(told.verify_audit()) == 1
-    assert "Entry 3" in told.verify_audit()[0]
+    chain, noted = told.verify_audit()
+    assert "Entry 3" in chain
+    assert "Entry 2 is not the one that" in noted
+
+
+COLUMNS = "sequence, at, actor, action, model, subject, reason, before, after, previous, hash"
+
+
+@pytest.fixture
+def rewritten(told, database):
+    """An intruder who knows how the chain is made: everything computed anew, the head as well."""
+
+    def forge(change):
+        entries = change(list(reversed(told.audit())))
+        previous, rows = "0" * 64, []
+        for sequence, entry in enumerate(entries, 1):
+            draft = msgspec.structs.replace(entry, sequence=sequence, previous=previous)
+            previous = entry_hash(draft)
+            rows.append((previous, draft))
+        tamper(database, "DELETE FROM audit_entries")
+        with closing(sqlite3.connect(database, isolation_level=None)) as plain:
+            for digest, draft in rows:
+                fields = msgspec.structs.asdict(draft) | {"hash": digest, "at": draft.at.replace(tzinfo=None)}
+                for name in ("before", "after"):
+                    fields[name] = msgspec.json.encode(fields[name], order="sorted").decode()
+                fields["at"] = fields["at"].strftime("%Y-%m-%d %H:%M:%S.%f")
+                marks = ", ".join(f":{name}" for name in COLUMNS.split(", "))
+                plain.execute(f"INSERT INTO audit_entries ({COLUMNS}) VALUES ({marks})", fields)
+            plain.execute("UPDATE audit_head SET sequence = ?, hash = ?", (len(rows), previous))
+
+    return forge
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (lambda es: [*es[:2], msgspec.structs.replace(es[2], actor="eve"), *es[3:]], "Entry . is not the one that .* noted"),
+        (lambda es: [*es[:3], *es[4:]], "ends at entry 5, but .* noted entry 6"),
+        (lambda es: [*es[:3], es[3], es[3], *es[4:]], "Entry . is not the one that .* noted"),
+        (lambda es: [es[0], es[1], es[3], es[2], *es[4:]], "Entry . is not the one that .* noted"),
+        (lambda es: es[:-1], "ends at entry 5, but .* noted entry 6: entries were cut"),
+        (lambda es: [], "ends at entry 0, but .* noted entry 6"),
+    ],
+    ids=["edited", "deleted", "inserted", "reordered", "cut at the end", "emptied"],
+)
+def test_a_chain_that_was_computed_anew_is_found_by_what_was_noted_outside(told, rewritten, change, finding):
+    rewritten(change)
+
+    assert re.search(finding, "\n".join(told.verify_audit()))
+
+
+def test_a_chain_computed_anew_without_a_change_is_the_same_chain(told, rewritten):
+    rewritten(lambda entries: entries)
+
+    assert told.verify_audit() == []
+
+
+def test_a_torn_line_of_the_notes_says_nothing_and_costs_nothing(told, database):
+    with database.with_name("registry.sqlite.anchor").open("a") as file:
+        file.write("7 abc")
+
+    assert told.verify_audit() == []
+
+
+def test_a_disk_that_takes_no_note_does_not_undo_the_change(registry, database):
+    database.with_name("registry.sqlite.anchor").mkdir()
+    install(registry, "v1.1.0")
+
+    assert len(registry.audit()) > 0
+
+
+def test_only_what_has_committed_is_noted(told, database):
+    noted = database.with_name("registry.sqlite.anchor").read_text()
+    with pytest.raises(PlanConflict):
+        told.publish_plan(a_plan(9))
+
+    assert database.with_name("registry.sqlite.anchor").read_text() == noted
 
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))
