@@ -1,0 +1,1 @@
+"""What the router's benchmarks share: the model, the processes, the load and the report."""
