@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -70,7 +71,7 @@ class Sentry:
 
     def look(self) -> None:
         """One look: listen, judge, tell."""
-        others = [] if self._board is None else [s for s in self._board.read() if s.slot != self._board.slot]
+        others = self._others()
         for seen in others:
             self._listen(seen.report)
         snapshots = dict(self._snapshots)
@@ -108,10 +109,13 @@ class Sentry:
             unlogged=self._unlogged_before + self._unlogged(),
         )
 
-    def reports(self) -> list[Report]:
-        """Of every process, dead ones included; this worker's own as it is now."""
-        others = [] if self._board is None else [s for s in self._board.read() if s.slot != self._board.slot]
-        return [self.report(), *(seen.report for seen in others)]
+    def seen(self) -> list[Seen]:
+        """Every process of the router, dead ones included; this one as it is now."""
+        slot = self._board.slot if self._board is not None else 0
+        return [Seen(slot, os.getpid(), True, 0.0, self.report()), *self._others()]
+
+    def _others(self) -> list[Seen]:
+        return [] if self._board is None else [seen for seen in self._board.read() if seen.slot != self._board.slot]
 
     def _listen(self, report: Report) -> None:
         for ours, theirs in ((self.stops, report.stops), (self.alerts, report.alerts)):
