@@ -1,45 +1,10 @@
 """The admin port, over a real registry."""
 
-import asyncio
-
-import httpx
 import pytest
+from admin_making import SAID
 
 from registry.eventlog.events import Observed, Predicted
 from registry.eventlog.segments import SegmentWriter
-from registry.store.registry import Registry
-from router.admin import admin_app
-from router.keeper import Keeper
-
-TOKEN = "Bearer secret"
-SAID = {"actor": "ann", "reason": "holiday"}
-
-
-class Admin:
-    def __init__(self, app):
-        self._app = app
-
-    def request(self, method, path, headers=None, **wanted):
-        async def ask():
-            transport = httpx.ASGITransport(self._app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
-                return await client.request(method, path, headers=headers or {"Authorization": TOKEN}, **wanted)
-
-        return asyncio.run(ask())
-
-    def get(self, path, **wanted):
-        return self.request("GET", path, **wanted)
-
-    def post(self, path, **wanted):
-        return self.request("POST", path, **wanted)
-
-    def put(self, path, **wanted):
-        return self.request("PUT", path, **wanted)
-
-
-@pytest.fixture
-def admin(settings, registry):
-    return Admin(admin_app(Keeper(settings, lambda: Registry.open(settings.registry_url)), "secret"))
 
 
 def test_pausing_and_resuming_are_plans_of_their_own(admin, registry):
