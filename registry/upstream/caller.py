@@ -59,13 +59,16 @@ class Caller:
         Raises:
             UpstreamFailed: With one of its reasons.
         """
+        return self._mapper.scores(await self.reply(rows, deadline_ms=deadline_ms, retry=retry), len(rows))
+
+    async def reply(self, rows: Rows, *, deadline_ms: float, retry: bool = False) -> bytes:
+        """Ask like `ask`, and return the body of the reply as it came."""
         body = self._mapper.body(rows)
         try:
             async with asyncio.timeout(deadline_ms / 1000):
-                raw = await self._sent(body, retry=retry)
+                return await self._sent(body, retry=retry)
         except TimeoutError as error:
             raise UpstreamFailed("deadline", f"no answer within {deadline_ms:g} ms") from error
-        return self._mapper.scores(raw, len(rows))
 
     async def close(self) -> None:
         """Close the connections of the running loop; asking again opens new ones."""
