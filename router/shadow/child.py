@@ -11,10 +11,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from registry.records.version import ModelVersion
+from registry.upstream.failed import UpstreamFailed
 from router.models import Loaded, ModelCache, reason_of
 from router.shadow.lean import lean
 from router.shadow.wire import Answer, Gone, Ready, Start, receive, send
@@ -47,14 +49,25 @@ def answer(loaded: Loaded, rows: list[msgspec.Raw]) -> Answer:
 
 def _scored(loaded: Loaded, rows: list[msgspec.Raw]) -> Scored:
     try:
-        scores, predictions = loaded.prove(rows)  # type: ignore[arg-type]
+        raw = loaded.scorer.score(rows)  # type: ignore[arg-type]
     except MemoryError:
         return [(None, None, "memory")] * len(rows)
     except Exception as error:  # noqa: BLE001 - a broken shadow is a line in the log, never a crash
-        if len(rows) <= 1:
+        if len(rows) <= 1 or isinstance(error, UpstreamFailed):  # nobody asks a server in trouble again
             return [(None, None, reason_of(error))] * len(rows)
         half = len(rows) // 2
         return [*_scored(loaded, rows[:half]), *_scored(loaded, rows[half:])]
+    return _proven(loaded, raw, len(rows))
+
+
+def _proven(loaded: Loaded, raw: Any, size: int) -> Scored:
+    try:
+        scores, predictions = loaded.proven(raw, size)
+    except Exception as error:  # noqa: BLE001 - see above
+        if size <= 1 or len(raw) != size:
+            return [(None, None, reason_of(error))] * size
+        half = size // 2
+        return [*_proven(loaded, raw[:half], half), *_proven(loaded, raw[half:], size - half)]
     return [(score, prediction, None) for score, prediction in zip(scores, predictions, strict=True)]
 
 

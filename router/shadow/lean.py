@@ -63,7 +63,7 @@ class Columns(Plain):
         values = map(msgspec.structs.astuple, decoded)
         if self._coded:
             values = map(self._codes, values)
-        return np.array(list(values), dtype=np.float64).reshape(len(decoded), -1)
+        return np.array(list(values), dtype=np.float64).reshape(len(decoded), len(self._compiled.levels))
 
     def _codes(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         found = list(values)
