@@ -84,6 +84,8 @@ def parsed() -> argparse.Namespace:
         print(
             f"{name} is left out: it has no environment; peers/install.sh makes one, --peers names it.", file=sys.stderr
         )
+    if args.pin:
+        args.workers = []  # on one core they cannot grow
     return args
 
 

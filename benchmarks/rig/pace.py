@@ -25,8 +25,14 @@ from rig.processes import pinned
 
 
 class Answer(NamedTuple):
-    """One request, by the machine's monotonic clock; status 0 and an empty body if nothing came back."""
+    """
+    What came of one request, by the machine's monotonic clock; status 0 and an empty body if nothing came back.
 
+    Attributes:
+        number: Which request; the first is 0. They go through the bodies in turn.
+    """
+
+    number: int
     due: float
     answered: float
     status: int
@@ -42,16 +48,16 @@ class Connection(asyncio.Protocol):
     """One request at a time."""
 
     def __init__(self, pool: "Pool") -> None:
-        self._pool, self._due, self._request = pool, 0.0, b""
+        self._pool, self._number, self._due, self._busy = pool, 0, 0.0, False
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport, self._body, self._parser = transport, b"", httptools.HttpResponseParser(self)
 
-    def ask(self, due: float, request: bytes) -> None:
+    def ask(self, number: int, due: float, request: bytes) -> None:
         assert self._transport is not None
-        self._due, self._request, self._body = due, request, b""
+        self._number, self._due, self._busy, self._body = number, due, True, b""
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -62,13 +68,14 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if not 100 <= self._parser.get_status_code() < 200:
-            due, self._request = self._due, b""
-            text = self._body.decode(errors="replace")
-            self._pool.done(self, Answer(due, time.monotonic(), self._parser.get_status_code(), text))
+            self._busy = False
+            self._pool.done(self, self._answer(self._parser.get_status_code(), self._body.decode(errors="replace")))
 
     def connection_lost(self, _: Exception | None) -> None:
-        broken = Answer(self._due, time.monotonic(), 0, "") if self._request else None
-        self._pool.lost(self, broken)
+        self._pool.lost(self, self._answer(0, "") if self._busy else None)
+
+    def _answer(self, status: int, body: str) -> Answer:
+        return Answer(self._number, self._due, time.monotonic(), status, body)
 
 
 class Pool:
@@ -77,7 +84,7 @@ class Pool:
     def __init__(self, port: int) -> None:
         self._port = port
         self._idle: deque[Connection] = deque()  # taken in turn, so that every worker behind the port is asked
-        self._waiting: deque[tuple[float, bytes]] = deque()
+        self._waiting: deque[tuple[int, float, bytes]] = deque()
         self._opening: set[asyncio.Task[None]] = set()
         self._closed = False
         self.answers: list[Answer] = []
@@ -94,11 +101,11 @@ class Pool:
                 self._take(made)
                 return
 
-    def ask(self, due: float, request: bytes) -> None:
+    def ask(self, number: int, due: float, request: bytes) -> None:
         if self._idle:
-            self._idle.popleft().ask(due, request)
+            self._idle.popleft().ask(number, due, request)
         else:
-            self._waiting.append((due, request))
+            self._waiting.append((number, due, request))
 
     def done(self, connection: Connection, answer: Answer) -> None:
         self.answers.append(answer)
@@ -143,13 +150,14 @@ async def pace(
         due = began + number / rate
         if (early := due - time.monotonic()) > 0:
             await asyncio.sleep(early)
-        pool.ask(due, requests[number % len(requests)])
+        pool.ask(number, due, requests[number % len(requests)])
     until = time.monotonic() + patience
     while len(pool.answers) < count and time.monotonic() < until:
         await asyncio.sleep(0.01)
     pool.close()
-    now, missing = time.monotonic(), count - len(pool.answers)
-    return [*pool.answers, *(Answer(began, now, 0, "") for _ in range(missing))]
+    now, came = time.monotonic(), {answer.number for answer in pool.answers}
+    never = [Answer(number, began + number / rate, now, 0, "") for number in range(count) if number not in came]
+    return [*pool.answers, *never]
 
 
 def requests_of(path: str, bodies: Path) -> list[bytes]:

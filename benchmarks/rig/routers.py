@@ -1,5 +1,6 @@
 """The router under test: a registry of its own, versions, plans, and its processes."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,7 +18,11 @@ from registry.records.plan import Arm, Guards, Slice, TrafficPlan
 from registry.records.version import Feature, ModelVersion, TrainingData
 from registry.scoring.scorer import scorer_files
 from registry.scoring.spec import NumericColumn, ScorerSpec
+from registry.store.base import Cause
+from registry.store.plans import newest_plan, publish
 from registry.store.registry import Registry
+from registry.store.stages import promote
+from registry.store.versions import one_version, production
 from rig import served
 from rig.processes import Processes, free_ports, python
 
@@ -25,6 +30,7 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 MODEL, NAMES = "m", [f"f{place}" for place in range(served.WIDTH)]
 CHAMPION, CHALLENGER, SHADOW = "v1.0.0", "v1.1.0", "v1.2.0"
 PARTS = ("control", "shadow")
+GIVEN_UP_S = 9.9  # control waits for 10 s and then answers by what it has
 
 
 class Router:
@@ -101,6 +107,16 @@ class Router:
         }
         return self.registry.publish_plan(msgspec.structs.replace(newest, **(values | changes)))
 
+    def crown(self, version: str, **changes: Any) -> TrafficPlan:
+        """Make another version the champion, by a plan with *changes*, in one transaction as a promotion does."""
+        cause = Cause("benchmark", "benchmark", AT)
+        with self.registry._writes() as connection:
+            champion, newest = production(connection, MODEL), newest_plan(connection, MODEL)
+            assert newest is not None
+            promote(connection, one_version(connection, MODEL, version), champion, cause)
+            epoch = newest.epoch + 1
+            return publish(connection, msgspec.structs.replace(newest, epoch=epoch, phase=f"p{epoch}", **changes))
+
     def obey(self, share: int, **changes: Any) -> TrafficPlan:
         """Publish, and wait until every worker answers by it."""
         plan = self.publish(share, **changes)
@@ -131,8 +147,12 @@ class Router:
         """Wait until index and shadow have caught up, so that the next measurement pays for itself; the metrics."""
         headers = {"Authorization": f"Bearer {self.settings.token()}", "X-Actor": "benchmark"}
         url = f"{self.settings.admin_url}/v1/models/{MODEL}/sync"
-        found: dict[str, Any] = self.http.post(url, headers=headers, timeout=seconds).raise_for_status().json()
-        return found
+        began = time.monotonic()
+        while True:
+            asked = time.monotonic()
+            found: dict[str, Any] = self.http.post(url, headers=headers).raise_for_status().json()
+            if time.monotonic() - asked < GIVEN_UP_S or time.monotonic() - began > seconds:
+                return found
 
     def close(self) -> None:
         self.registry.close()
