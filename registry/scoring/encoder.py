@@ -30,6 +30,7 @@ class Encoder:
         self._shift = np.array([c.shift for c in columns], dtype=np.float64)
         self._scale = np.array([c.scale for c in columns], dtype=np.float64)
         self._factor = np.array([c.factor for c in columns], dtype=np.float64)
+        self._otherwise = np.array([np.nan if c.otherwise is None else c.otherwise for c in columns], dtype=np.float64)
         self._offset = np.array([c.offset for c in columns], dtype=np.float64)
 
     def matrix(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
@@ -38,7 +39,8 @@ class Encoder:
         if rows and self._names:
             raw = np.array([[number_of(row, name) for name in self._names] for row in rows], dtype=np.float64)
             raw = np.where(np.isnan(raw), self._fill, raw)
-            matrix[:, self._places] = (raw - self._shift) / self._scale * self._factor + self._offset
+            numbers = (raw - self._shift) / self._scale * self._factor + self._offset
+            matrix[:, self._places] = np.where(np.isnan(numbers), self._otherwise, numbers)
         for column, place in self._categories if rows else ():
             matrix[:, place] = [_lookup(column, row.get(column.feature)) for row in rows]
         return matrix

@@ -48,6 +48,8 @@ def _encode(raw: Array, i: int, slots: Array, tables: Array, x: Array) -> None:
         if value != value:
             value = slot.fill
         value = (value - slot.shift) / slot.scale * slot.factor + slot.offset
+        if value != value:
+            value = slot.otherwise
         if slot.op == SET:
             x[k] = tables[slot.where + _cell(value, slot.levels)]
         elif value != value or (slot.op == ZERO_IS_MISSING and abs(value) <= TINY):

@@ -21,6 +21,7 @@ SLOT = np.dtype(
         ("scale", np.float64),
         ("factor", np.float64),
         ("offset", np.float64),
+        ("otherwise", np.float64),
         ("missing", np.float64),
         ("where", np.int64),
         ("levels", np.int64),
@@ -125,6 +126,7 @@ def _number(slot: Any, column: NumericColumn, look: Look, tables: _Tables) -> No
     slot["fill"] = np.nan if column.fill is None else column.fill
     slot["shift"], slot["scale"] = column.shift, column.scale
     slot["factor"], slot["offset"] = column.factor, column.offset
+    slot["otherwise"] = np.nan if column.otherwise is None else column.otherwise
     if look.members is not None:
         slot["op"], slot["levels"] = SET, len(look.members)
         slot["where"] = tables.place(np.array([*(0.0 if m else 1.0 for m in look.members), 1.0, look.missing]))

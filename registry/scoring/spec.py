@@ -18,6 +18,7 @@ class NumericColumn(Record, frozen=True, kw_only=True, tag="numeric"):
 
     Attributes:
         fill: Replaces a missing value; None keeps it missing (NaN).
+        otherwise: Comes out instead of NaN; None leaves NaN.
     """
 
     feature: str
@@ -26,6 +27,7 @@ class NumericColumn(Record, frozen=True, kw_only=True, tag="numeric"):
     scale: float = 1.0
     factor: float = 1.0
     offset: float = 0.0
+    otherwise: float | None = None
 
     @property
     def width(self) -> int:
@@ -113,7 +115,14 @@ class ScorerSpec(Record, frozen=True, kw_only=True):
 
 def _column_mistakes(column: NumericColumn | CategoryColumn) -> list[str]:
     if isinstance(column, NumericColumn):
-        numbers = (column.shift, column.scale, column.factor, column.offset, column.fill or 0.0)
+        numbers = (
+            column.shift,
+            column.scale,
+            column.factor,
+            column.offset,
+            column.fill or 0.0,
+            column.otherwise or 0.0,
+        )
         fine = all(map(isfinite, numbers)) and column.scale
         return [] if fine else [f"{column.feature}: numbers must be finite, and scale not 0"]
     widths = {len(numbers) for numbers in (*column.table.values(), column.unknown, column.missing)}

@@ -1,0 +1,63 @@
+"""A fitted scikit-learn pipeline into a spec and files."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from flows.training.folding.columns import inputs, to_spec
+from flows.training.folding.models import fold_model
+from flows.training.folding.steps import fold_step, is_sparse
+from registry.records.version import Task
+from registry.scoring.spec import ScorerSpec
+
+
+class Folded(NamedTuple):
+    """What `scorer_files` takes."""
+
+    spec: ScorerSpec
+    booster: bytes | None
+    arrays: bytes | None
+
+
+def fold(
+    pipeline: Any,
+    *,
+    numeric: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    order: Sequence[str] | None = None,
+    threshold: float = 0.5,
+) -> Folded:
+    """
+    Fold a fitted pipeline: its steps into tables and numbers, its model into plain arrays.
+
+    Args:
+        pipeline: Ends with a model of one output, fitted on columns in *order*. Steps:
+            SimpleImputer, scalers, OneHotEncoder, OrdinalEncoder, TargetEncoder,
+            ColumnTransformer, Pipeline, "passthrough".
+        numeric: Features that callers send as numbers.
+        categorical: Features that callers send as text.
+        order: All of them in the order of the table that it was fitted on; numeric first
+            if absent.
+        threshold: A binary score at or above it predicts 1.
+
+    Raises:
+        CannotFold: If a part has no exact counterpart.
+        InvalidRecord: If the fitted numbers are not finite.
+    """
+    names = list(order or [*numeric, *categorical])
+    steps = list(pipeline.steps) if hasattr(pipeline, "steps") else [("model", pipeline)]
+    columns, named, sparse = inputs(names, frozenset(categorical)), names, False
+    for _, step in steps[:-1]:
+        columns, named, sparse = fold_step(step, columns, named), [], is_sparse(step)
+    model = steps[-1][1]
+    folded = fold_model(model, sparse=sparse)
+    task: Task = "binary" if hasattr(model, "classes_") else "regression"
+    encoded = to_spec(columns, type(model).__name__)
+    used = {column.feature for column in encoded}
+    spec = ScorerSpec(
+        task=task,
+        columns=encoded,
+        inputs=tuple(name for name in names if name in used),
+        threshold=threshold,
+        **folded.fields,
+    )
+    return Folded(spec, folded.booster, folded.arrays)
