@@ -24,18 +24,6 @@ _FIELDS = (
     *("url", "protocol", "model", "layout", "output", "request"),
     *("scores", "score", "headers", "deadline_ms", "threshold"),
 )
-    "url",
-    "protocol",
-    "model",
-    "layout",
-    "output",
-    "request",
-    "scores",
-    "score",
-    "headers",
-    "deadline_ms",
-    "threshold",
-]
 _ADD = example(
     "understudy models remote add churn --url http://10.0.0.7:8080 --protocol v2 --name churn --output predict_proba"
     " --score /1",

@@ -27,7 +27,7 @@ matrix = frame[["x", "z"]].to_numpy()
 plain = make_pipeline(SimpleImputer(), LogisticRegression()).fit(matrix, label)
 columns = ColumnTransformer([("n", SimpleImputer(), ["x", "z"]), ("c", OneHotEncoder(handle_unknown="ignore"), ["c"])])
 mixed = make_pipeline(columns, LogisticRegression()).fit(frame, label)
-head = pd.DataFrame({"x": [1.5, -0.5, None], "z": [0.1, None, 2.0], "c": ["a", "b", "b"]}).astype({"x": float, "z": float})
+head = pd.DataFrame({"x": [1.5, -0.5, np.nan], "z": [0.1, np.nan, 2.0], "c": ["a", "b", "b"]})
 truth = {
     "plain": plain.predict_proba(head[["x", "z"]].to_numpy())[:, 1].tolist(),
     "mixed": mixed.predict_proba(head)[:, 1].tolist(),

@@ -18,7 +18,8 @@ from pathlib import Path
 for name, model in {"plain": plain, "mixed": mixed}.items():
     Path(name).mkdir()
     joblib.dump(model, f"{name}/model.joblib")
-    settings = {"name": name, "implementation": "mlserver_sklearn.SKLearnModel", "parameters": {"uri": "./model.joblib"}}
+    where = {"uri": "./model.joblib"}
+    settings = {"name": name, "implementation": "mlserver_sklearn.SKLearnModel", "parameters": where}
     Path(name, "model-settings.json").write_text(json.dumps(settings))
 Path("boosted").mkdir()
 boosted = xgboost.XGBClassifier(n_estimators=20, max_depth=3, n_jobs=1).fit(matrix, label)
