@@ -5,13 +5,11 @@ Its supervisor (circus) looks for dead workers every 10 seconds, and in a contai
 (`BENTOML_CONTAINERIZED`) it replaces none. It waits a day for workers that do not stop.
 """
 
-import logging
-from contextlib import suppress
 from typing import Any
 
+from router.operations.deaf import deafen
 from router.operations.settings import ServeSettings
 
-log = logging.getLogger("understudy.router")
 CHECK_S = 0.25
 _LAST_S = 5.0
 
@@ -34,10 +32,9 @@ def mend_arbiter() -> None:
             super().__init__(watchers, *args, **kwargs | {"check_delay": CHECK_S})
 
         def stop(self) -> Any:
-            # Nobody new gets into the queue; who is in it already is still answered.
+            # Before the workers hear of it: who is in the queue by then is answered by them.
             for socket in self.sockets.values():
-                with suppress(OSError):
-                    socket.listen(0)
+                deafen(socket.fileno())
             return super().stop()
 
     circus.Arbiter = _Mended  # type: ignore[misc]

@@ -1,0 +1,165 @@
+"""The serving processes come back, stop and start as they promise: real processes, real kills."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from router_live import Live, wait_for
+
+from registry.store.registry import Registry
+
+ROOT = Path(__file__).parents[2]
+STARTS = {
+    "serve": ["-m", "router.serve"],
+    "bentoml": ["-m", "bentoml", "serve", "router.service:UnderstudyRouter", "--host", "127.0.0.1"],
+}
+
+
+class Serving:
+    """The service of a state folder, started one way or the other."""
+
+    def __init__(self, live: Live, *, how: str = "serve", workers: int = 1, **environ: str) -> None:
+        self.live = live
+        port = str(live.settings.router_port)
+        command = [*STARTS[how], *(["--port", port] if how == "bentoml" else [])]
+        self.log = live.settings.logs_dir / "router.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *command],
+                env={
+                    **os.environ,
+                    "UNDERSTUDY_HOME": str(live.settings.home),
+                    "UNDERSTUDY_ROUTER_PORT": port,
+                    "UNDERSTUDY_ROUTER_WORKERS": str(workers),
+                    "BENTOML_HOME": str(live.settings.models_dir),
+                    **environ,
+                },
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=ROOT,
+            )
+        live.processes[f"router-{self.process.pid}"] = self.process
+        wait_for(lambda: len(self.seen()) == workers, f"{workers} workers")
+
+    def workers(self) -> set[int]:
+        found = set()
+        for one in psutil.Process(self.process.pid).children():
+            with suppress(psutil.Error):
+                if one.status() != psutil.STATUS_ZOMBIE and "_bentoml_impl.worker.service" in one.cmdline():
+                    found.add(one.pid)
+        return found
+
+    def seen(self, tries: int = 40) -> set[int]:
+        """Workers that answer."""
+        found = set()
+        for _ in range(tries):
+            with httpx.Client(base_url=self.live.settings.router_url, timeout=5, trust_env=False) as http:
+                answer = http.get("/readyz").json()
+                if answer["epochs"].get("m"):
+                    found.add(answer["worker"])
+        return found
+
+
+class Load(threading.Thread):
+    """Callers that keep their connections; every request is answered, refused or lost."""
+
+    def __init__(self, url: str, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.url, self.stop = url, stop
+        self.said: Counter[str] = Counter()
+        self.slowest = 0.0
+        self.ids: list[str] = []
+
+    def run(self) -> None:
+        with httpx.Client(base_url=self.url, timeout=15, trust_env=False) as http:
+            while not self.stop.is_set():
+                began = time.monotonic()
+                word = self._once(http)
+                self.slowest = max(self.slowest, time.monotonic() - began)
+                self.said[word] += 1
+                if word == "refused":
+                    time.sleep(0.05)
+
+    def _once(self, http: httpx.Client) -> str:
+        try:
+            answer = http.post("/v1/models/m/predict", json={"key": "k", "features": {"x": 0.5, "c": "a"}})
+        except httpx.ConnectError:
+            return "refused"
+        except httpx.TransportError as error:
+            return f"lost: {type(error).__name__}"
+        if answer.status_code == 200:
+            self.ids.append(answer.json()["prediction_id"])
+        return str(answer.status_code)
+
+
+def under_load(live: Live, callers: int = 4) -> tuple[list[Load], threading.Event]:
+    stop = threading.Event()
+    loads = [Load(live.settings.router_url, stop) for _ in range(callers)]
+    for load in loads:
+        load.start()
+    return loads, stop
+
+
+def total(loads: list[Load]) -> Counter[str]:
+    return sum((load.said for load in loads), Counter())
+
+
+@pytest.mark.parametrize(("how", "container"), [("serve", False), ("bentoml", True)])
+def test_a_killed_worker_is_back_soon_and_its_neighbour_refuses_nobody(
+    live: Live, registry: Registry, how: str, container: bool
+):
+    serving = Serving(live, how=how, workers=2, **({"BENTOML_CONTAINERIZED": "true"} if container else {}))
+    before = serving.workers()
+    assert len(before) == 2
+    loads, stop = under_load(live)
+    time.sleep(0.5)
+    began = time.monotonic()
+    os.kill(min(before), signal.SIGKILL)
+    wait_for(lambda: len(serving.workers() - before) == 1, "successor", 5)
+    spawned = time.monotonic() - began
+    wait_for(lambda: len(serving.seen(10)) == 2, "two workers", 30)
+    back = time.monotonic() - began
+    stop.set()
+    for load in loads:
+        load.join(20)
+    said = total(loads)
+    print(f"{how} container={container}: spawned after {spawned:.2f} s, answers after {back:.2f} s; {dict(said)}")
+
+    assert spawned < 1.5
+    assert said["refused"] == 0
+    assert sum(n for word, n in said.items() if word.startswith("lost")) <= len(loads), "only what was under way"
+    assert {word for word in said if not word.startswith("lost")} == {"200"}
+
+
+def test_a_stop_under_load_loses_no_answer_and_every_answer_is_in_the_log(live: Live, registry: Registry):
+    from registry.eventlog.segments import PREDICTIONS, SegmentReader
+
+    serving = Serving(live, workers=2)
+    loads, stop = under_load(live)
+    time.sleep(1)
+    began = time.monotonic()
+    serving.process.terminate()
+    assert serving.process.wait(20) == 0
+    took = time.monotonic() - began
+    stop.set()
+    for load in loads:
+        load.join(20)
+    said = total(loads)
+    reader = SegmentReader(live.settings.events_dir, (PREDICTIONS,))
+    logged = {event.id for path in reader.segments() for event in reader.read(path, 0, 1 << 30)[0]}
+    print(f"stopped in {took:.2f} s; {dict(said)}")
+
+    assert set(said) <= {"200", "503", "refused"}
+    assert said["200"] > 50
+    assert {id_ for load in loads for id_ in load.ids} <= logged
+    assert took < 6
