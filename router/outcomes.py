@@ -13,7 +13,12 @@ from registry.eventlog.segments import SegmentWriter
 from registry.records.live import Outcome, OutcomeStatus
 from router.decode import MAX_ROWS, encodable, shown
 from router.errors import BadRequest, Malformed
+from router.index.identity import of_key, of_prediction
 from router.index.lookup import Lookup
+
+_lines = msgspec.json.Decoder()
+_TURN = 256
+"""Rows that are looked at in one turn of the event loop: some milliseconds."""
 
 
 class NotDurable(BadRequest):
@@ -42,24 +47,33 @@ class OutcomeLog:
         Raises:
             NotDurable: If the disk refuses; nothing was acknowledged.
         """
-        checked = [_observed(model, item) for item in raw]
         statuses: list[OutcomeStatus] = []
-        events: list[Observed] = []
-        for item in checked:
-            if isinstance(item, str):
-                statuses.append(OutcomeStatus(status="invalid", said=item))
-                continue
-            known = self._lookup.status_of(item)
-            statuses.append(known)
-            if known.status == "accepted":
-                events.append(item)
-        if events and not (self._writer.append(events) and await self._durable()):
-            raise NotDurable(
-                "No outcome was acknowledged.",
-                "The event log cannot be written.",
-                "Free disk space and send them again.",
-            )
+        written = 0
+        for start in range(0, len(raw), _TURN):
+            if start:
+                await asyncio.sleep(0)  # callers who wait for a prediction come between
+            said, new = self._judged(model, raw[start : start + _TURN])
+            statuses += said
+            if new and not self._writer.append(new):
+                raise _not_durable()
+            written += len(new)
+        if written and not await self._durable():
+            raise _not_durable()
         return statuses
+
+    def _judged(self, model: str, raw: Sequence[Any]) -> tuple[list[OutcomeStatus], list[Observed]]:
+        checked = [_observed(model, item) for item in raw]
+        valid = [item for item in checked if isinstance(item, Observed)]
+        known = iter(self._lookup.statuses(model, valid) if valid else ())
+        statuses = [
+            OutcomeStatus(status="invalid", said=item) if isinstance(item, str) else _told(item, next(known))
+            for item in checked
+        ]
+        return statuses, [
+            item
+            for item, status in zip(checked, statuses, strict=True)
+            if isinstance(item, Observed) and status.status == "accepted"
+        ]
 
     async def _durable(self) -> bool:
         # Whoever comes while a flush runs needs the next one: its bytes may not be in this one.
@@ -84,20 +98,26 @@ def rows_of(body: bytes, content_type: str) -> tuple[list[Any], bool]:
         ) from error
     if isinstance(document, dict) and isinstance(document.get("rows"), list):
         document = document["rows"]
-    rows = document if isinstance(document, list) else [document]
-    if len(rows) > MAX_ROWS:
-        raise BadRequest("No outcome was kept.", f"There are {len(rows)} rows.", f"Send at most {MAX_ROWS} at once.")
-    return rows, isinstance(document, list)
+    return (_limited(document), True) if isinstance(document, list) else ([document], False)
 
 
 def _ndjson(body: bytes) -> list[Any]:
-    rows: list[Any] = []
-    for line in body.splitlines():
-        if line.strip():
-            try:
-                rows.append(msgspec.json.decode(line))
-            except (msgspec.DecodeError, RecursionError) as error:
-                rows.append(_Broken(f"the line is no JSON: {str(error)[:100]}"))
+    try:
+        return _limited(_lines.decode_lines(body))
+    except (msgspec.DecodeError, RecursionError):
+        return _limited([_line(line) for line in body.splitlines() if line.strip()])
+
+
+def _line(line: bytes) -> Any:
+    try:
+        return _lines.decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return _Broken(f"the line is no JSON: {str(error)[:100]}")
+
+
+def _limited(rows: list[Any]) -> list[Any]:
+    if len(rows) > MAX_ROWS:
+        raise BadRequest("No outcome was kept.", f"There are {len(rows)} rows.", f"Send at most {MAX_ROWS} at once.")
     return rows
 
 
@@ -124,9 +144,16 @@ def _observed(model: str, item: Any) -> Observed | str:
 
 
 def _identity(outcome: Outcome, key: str | None) -> str:
-    parts = [outcome.prediction_id, outcome.metric] if key is None else [f"key:{key}", outcome.metric, outcome.time]
-    # Escaped, so that no "|" of a caller's own makes two outcomes look like one.
-    return "|".join(str(part).replace("\\", r"\\").replace("|", r"\|") for part in parts)
+    if key is None:
+        return of_prediction(str(outcome.prediction_id), outcome.metric)
+    return of_key(key, outcome.metric, outcome.time)
+
+
+def _told(item: Observed, status: OutcomeStatus) -> OutcomeStatus:
+    if status.status == "accepted" or item.key is None or item.id != of_key(item.key, item.metric, None):
+        return status
+    said = f"{status.said}; without time and id a second outcome of a key counts as sent again: send one of them"
+    return OutcomeStatus(status=status.status, said=said)
 
 
 def _mistakes(outcome: Outcome) -> list[str]:
@@ -137,6 +164,12 @@ def _mistakes(outcome: Outcome) -> list[str]:
         mistakes.append(f"value is {outcome.value}, expected a finite number")
     for name in ("prediction_id", "key", "metric", "id"):
         text = getattr(outcome, name)
-        if isinstance(text, str) and not (0 < len(text) <= 256 and encodable(text)):
+        if isinstance(text, str) and not (0 < len(text) <= 256 and (text.isascii() or encodable(text))):
             mistakes.append(f"{name} is {shown(text)}, expected 1 to 256 characters")
     return mistakes
+
+
+def _not_durable() -> NotDurable:
+    return NotDurable(
+        "No outcome was acknowledged.", "The event log cannot be written.", "Free disk space and send them again."
+    )

@@ -50,7 +50,7 @@ FROM predictions p WHERE {_RANGE}
 # CROSS JOIN keeps the order: the rows of one phase first, not all outcomes of the model.
 _OUTCOMES = f"""
 SELECT p.seq, o.metric, o.value
-FROM predictions p CROSS JOIN outcomes o ON o.model = p.model AND o.prediction_id = p.id WHERE {_RANGE}
+FROM predictions p CROSS JOIN outcomes o ON o.seq = p.seq WHERE {_RANGE}
 """  # noqa: S608
 _SHADOWS = f"""
 SELECT p.seq, s.version, s.score, s.prediction, s.latency_ms, s.dropped, s.error

@@ -1,17 +1,22 @@
-"""What the index knows of an outcome already; a hint, the index decides."""
+"""What the index knows of outcomes already; a hint, the index decides."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from registry.eventlog.events import Observed
 from registry.records.live import OutcomeStatus
+from router.index.batch import among
 from router.index.schema import open_readonly
 
-_KNOWN = """
-SELECT value FROM outcomes WHERE model = ?1 AND id = ?2
-UNION ALL SELECT value FROM outcomes WHERE model = ?1 AND prediction_id = ?3 AND metric = ?4
-UNION ALL SELECT value FROM parked WHERE model = ?1 AND id = ?2 LIMIT 1
+_NAMED = "SELECT id, value FROM outcomes WHERE model = ? AND id IN {marks}"
+_PARKED = "SELECT id, value FROM parked WHERE model = ? AND id IN {marks}"
+_ON_PREDICTION = """
+SELECT p.id, o.metric, o.value FROM predictions p CROSS JOIN outcomes o ON o.seq = p.seq
+WHERE p.model = ? AND p.id IN {marks}
 """
+_NEW = OutcomeStatus(status="accepted")
+_KNOWN = OutcomeStatus(status="duplicate", said="known already")
 
 
 class Lookup:
@@ -21,17 +26,29 @@ class Lookup:
         self._path = path
         self._connection: sqlite3.Connection | None = None
 
-    def status_of(self, item: Observed) -> OutcomeStatus:
-        """Duplicate or conflict if known, else accepted."""
+    def statuses(self, model: str, items: Sequence[Observed]) -> list[OutcomeStatus]:
+        """Of each: duplicate or conflict if known, else accepted."""
         try:
             if self._connection is None:
                 self._connection = open_readonly(self._path)
-            row = self._connection.execute(_KNOWN, (item.model, item.id, item.prediction_id, item.metric)).fetchone()
+            return _statuses(self._connection, model, items)
         except sqlite3.Error:
             self._connection = None
-            return OutcomeStatus(status="accepted")
-        if row is None:
-            return OutcomeStatus(status="accepted")
-        if row[0] == item.value:
-            return OutcomeStatus(status="duplicate", said="known already")
-        return OutcomeStatus(status="conflict", said=f"{row[0]} was accepted first and is kept")
+            return [_NEW] * len(items)
+
+
+def _statuses(connection: sqlite3.Connection, model: str, items: Sequence[Observed]) -> list[OutcomeStatus]:
+    ids = {item.id for item in items}
+    predictions = {item.prediction_id for item in items if item.prediction_id is not None}
+    named: dict[str, float] = dict(among(connection, _PARKED, (model,), ids))
+    placed = {(id_, metric): value for id_, metric, value in among(connection, _ON_PREDICTION, (model,), predictions)}
+    named.update(among(connection, _NAMED, (model,), ids))
+    return [_status(named.get(item.id, placed.get((item.prediction_id, item.metric))), item) for item in items]
+
+
+def _status(first: float | None, item: Observed) -> OutcomeStatus:
+    if first is None:
+        return _NEW
+    if first == item.value:
+        return _KNOWN
+    return OutcomeStatus(status="conflict", said=f"{first} was accepted first and is kept")

@@ -72,7 +72,7 @@ class MetricsReader:
                 of the model's clock.
         """
         phases = self._db.execute(_PHASES, (model,)).fetchall()
-        counts = dict(self._db.execute("SELECT name, n FROM counts WHERE model = ?", (model,)).fetchall())
+        counts = dict(self._db.execute("SELECT name, n FROM counts WHERE model = ? AND n > 0", (model,)).fetchall())
         newest = max((row[4] for row in phases), default=0)
         ripe = Ripe(self._clock(newest), min_label_age)
         found = [self._phase(model, phase, first, last, ripe) for phase, first, last, *_ in phases]

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -46,10 +46,7 @@ def _sql(model: str, query: RowQuery) -> tuple[str, list[Any]]:
     if query.phase is not None:  # in an index by phase the rows are in order
         where[0] = "model = ? AND phase = ?"
         values.insert(1, query.phase)
-    label = (
-        "EXISTS (SELECT 1 FROM outcomes o"
-        " WHERE o.model = predictions.model AND o.prediction_id = predictions.id AND o.metric = 'label')"
-    )
+    label = "EXISTS (SELECT 1 FROM outcomes o WHERE o.seq = predictions.seq AND o.metric = 'label')"
     if query.labelled is not None:
         where.append(label if query.labelled else f"NOT {label}")
     for name, sign in (("since", ">="), ("until", "<")):
@@ -67,14 +64,14 @@ def _sql(model: str, query: RowQuery) -> tuple[str, list[Any]]:
 
 
 def _lines(connection: sqlite3.Connection, model: str, rows: list[sqlite3.Row]) -> Iterator[bytes]:
-    ids = [row["id"] for row in rows]
-    outcomes, shadows = _outcomes(connection, model, ids), _shadows(connection, model, ids)
+    outcomes = _outcomes(connection, [row["seq"] for row in rows])
+    shadows = _shadows(connection, model, [row["id"] for row in rows])
     for row in rows:
         yield msgspec.json.encode(_joined(row, outcomes, shadows)) + b"\n"
 
 
 def _joined(
-    row: sqlite3.Row, outcomes: dict[str, dict[str, float]], shadows: dict[str, dict[str, Any]]
+    row: sqlite3.Row, outcomes: dict[int, dict[str, float]], shadows: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     prediction = row["prediction"]
     return {
@@ -82,7 +79,7 @@ def _joined(
         "prediction_id": row["id"],
         "key": row["key"],
         "time": row["time"],
-        "features": msgspec.Raw(row["features"].encode()),
+        "features": msgspec.Raw(row["features"]),
         "variant": row["served"],
         "assigned": row["assigned"],
         "model_version": row["version"],
@@ -94,16 +91,16 @@ def _joined(
         "prediction": prediction,
         "score": row["score"],
         "latency_ms": row["latency_ms"],
-        "outcomes": outcomes.get(row["id"], {}),
+        "outcomes": outcomes.get(row["seq"], {}),
         "shadows": shadows.get(row["id"], {}),
     }
 
 
-def _outcomes(connection: sqlite3.Connection, model: str, ids: list[str]) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = defaultdict(dict)
-    sql = f"SELECT prediction_id, metric, value FROM outcomes WHERE model = ? AND prediction_id IN {_marks(ids)}"  # noqa: S608
-    for id_, metric, value in connection.execute(sql, (model, *ids)):
-        found[id_][metric] = value
+def _outcomes(connection: sqlite3.Connection, seqs: list[int]) -> dict[int, dict[str, float]]:
+    found: dict[int, dict[str, float]] = defaultdict(dict)
+    sql = f"SELECT seq, metric, value FROM outcomes WHERE seq IN {_marks(seqs)}"  # noqa: S608
+    for seq, metric, value in connection.execute(sql, seqs):
+        found[seq][metric] = value
     return found
 
 
@@ -118,6 +115,6 @@ def _shadows(connection: sqlite3.Connection, model: str, ids: list[str]) -> dict
     return found
 
 
-def _marks(ids: list[str]) -> str:
+def _marks(ids: Sequence[object]) -> str:
     # Not json_each: it cuts an id at a zero byte.
     return f"({','.join('?' * len(ids))})"

@@ -3,18 +3,22 @@
 import sqlite3
 from pathlib import Path
 
-VERSION = 3
+VERSION = 4
 BLOCK = 16_384
+_CACHE_KIB = 128 << 10
+_CHECKPOINT_PAGES = 16_000
 Dirty = tuple[str, str, int]
 """Model, phase, and block of the log in which something of that phase changed."""
 _DROP = "".join(
-    f"DROP TABLE IF EXISTS {name};" for name in ("segments", "predictions", "outcomes", "parked", "shadows", "counts")
+    f"DROP TABLE IF EXISTS {name};"
+    for name in ("segments", "predictions", "outcomes", "parked", "aside", "shadows", "counts")
 )
+# The id of an outcome is NULL where it is what prediction and metric make of it; see identity.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS segments (name TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS predictions (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL, model TEXT NOT NULL, key TEXT, time REAL NOT NULL, features TEXT NOT NULL,
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL, model TEXT NOT NULL, key TEXT, time REAL NOT NULL, features BLOB NOT NULL,
     assigned TEXT NOT NULL, served TEXT NOT NULL, assigned_version TEXT NOT NULL, version TEXT NOT NULL,
     epoch INTEGER NOT NULL, phase TEXT NOT NULL, enrolled INTEGER NOT NULL, reason TEXT NOT NULL,
     score REAL, prediction REAL, latency_ms REAL NOT NULL, error TEXT, failed INTEGER NOT NULL,
@@ -24,19 +28,24 @@ CREATE TABLE IF NOT EXISTS predictions (
 CREATE INDEX IF NOT EXISTS predictions_by_phase ON predictions (model, phase);
 CREATE INDEX IF NOT EXISTS predictions_by_key ON predictions (model, key, time);
 CREATE TABLE IF NOT EXISTS outcomes (
-    id TEXT NOT NULL, model TEXT NOT NULL, prediction_id TEXT NOT NULL, metric TEXT NOT NULL,
-    value REAL NOT NULL, time REAL NOT NULL,
-    PRIMARY KEY (model, prediction_id, metric)
+    seq INTEGER NOT NULL, metric TEXT NOT NULL, value REAL NOT NULL, time REAL NOT NULL, model TEXT NOT NULL, id TEXT,
+    PRIMARY KEY (seq, metric)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX IF NOT EXISTS outcomes_by_id ON outcomes (model, id);
+CREATE UNIQUE INDEX IF NOT EXISTS outcomes_by_id ON outcomes (model, id) WHERE id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS parked (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL, model TEXT NOT NULL, prediction_id TEXT, key TEXT, metric TEXT NOT NULL,
     value REAL NOT NULL, time REAL NOT NULL,
     UNIQUE (model, id)
 );
-CREATE INDEX IF NOT EXISTS parked_by_prediction ON parked (model, prediction_id);
-CREATE INDEX IF NOT EXISTS parked_by_key ON parked (model, key);
+CREATE INDEX IF NOT EXISTS parked_by_prediction ON parked (model, prediction_id) WHERE prediction_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS parked_by_key ON parked (model, key, time) WHERE key IS NOT NULL;
+CREATE TABLE IF NOT EXISTS aside (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL, model TEXT NOT NULL, prediction_id TEXT, key TEXT, metric TEXT NOT NULL,
+    value REAL NOT NULL, time REAL NOT NULL, why TEXT NOT NULL,
+    UNIQUE (model, id)
+);
 CREATE TABLE IF NOT EXISTS shadows (
     id TEXT NOT NULL, version TEXT NOT NULL, model TEXT NOT NULL,
     score REAL, prediction REAL, latency_ms REAL NOT NULL, dropped TEXT, error TEXT,
@@ -60,6 +69,9 @@ def open_index(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")  # rebuildable: the segments are the truth
+    # Ids come in no order: their index must fit in memory, and a page that changed often is written back once.
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
     if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
         # Of another version of ours, or new: read the segments from their beginning. Notes are nowhere else; they stay.
         connection.executescript(f"BEGIN IMMEDIATE; {_DROP} {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")

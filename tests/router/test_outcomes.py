@@ -75,8 +75,8 @@ class Knows:
     def __init__(self, **statuses):
         self._statuses = statuses
 
-    def status_of(self, item):
-        return OutcomeStatus(status=self._statuses.get(item.prediction_id, "accepted"))
+    def statuses(self, model, items):
+        return [OutcomeStatus(status=self._statuses.get(item.prediction_id, "accepted")) for item in items]
 
 
 def keep(disk, raw, lookup=None):

@@ -60,7 +60,9 @@ class Index:
         return self.reader.model(model, 1, min_label_age=min_label_age)
 
     def joined(self, model: str = "m") -> list[tuple[str, str, float]]:
-        query = "SELECT prediction_id, metric, value FROM outcomes WHERE model = ? ORDER BY 1, 2"
+        query = (
+            "SELECT p.id, metric, value FROM outcomes JOIN predictions p USING (seq) WHERE p.model = ? ORDER BY 1, 2"
+        )
         return [tuple(row) for row in self.db.execute(query, (model,))]
 
     def counts(self, model: str = "m") -> dict[str, int]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_making import Index, observed, predicted, shadowed
 
-from registry.eventlog.segments import _line
+from registry.eventlog.lines import frame
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -50,11 +50,11 @@ GARBAGE = [
     b"\0" * 4096 + b"\n",
     b"not a line of ours\n",
     b"zzzzzzzz {}\n",
-    _line(b"{}"),
-    _line(b'{"type": "from the future", "model": "m"}'),
-    _line(b"[" * 100_000),
-    _line(msgspec.json.encode(predicted("half")))[:40] + b"\n",
-    _line(msgspec.json.encode(observed("o", value=1.0)).replace(b"1.0", b'"1.0"', 1)),
+    frame(b"{}"),
+    frame(b'{"type": "from the future", "model": "m"}'),
+    frame(b"[" * 100_000),
+    frame(msgspec.json.encode(predicted("half")))[:40] + b"\n",
+    frame(msgspec.json.encode(observed("o", value=1.0)).replace(b"1.0", b'"1.0"', 1)),
 ]
 
 
@@ -72,22 +72,20 @@ def test_garbage_between_two_lines_costs_neither_of_them(tmp_path, garbage):
     assert index.ingest.torn == (0 if garbage in (b"", b"\n") else 1)
 
 
-def test_what_fails_in_the_middle_of_a_bite_is_read_again_whole(tmp_path, monkeypatch):
+def test_what_fails_in_the_middle_of_a_bite_is_read_again_whole(tmp_path):
     index = Index(tmp_path).take(predicted("p"))
     index.writer.append([predicted("q"), observed("o", prediction_id="p"), observed("o2", prediction_id="q")])
-    real, calls = index.ingest._observed, []
+    index.db.execute(
+        "CREATE TEMP TRIGGER full BEFORE INSERT ON outcomes WHEN NEW.seq = 2"
+        " BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    )
 
-    def fails_once(item):
-        calls.append(item)
-        if len(calls) == 2:
-            raise sqlite3.OperationalError("database or disk is full")
-        real(item)
-
-    monkeypatch.setattr(index.ingest, "_observed", fails_once)
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(sqlite3.IntegrityError, match="full"):
         index.ingest.catch_up()
     assert index.joined() == []
+    assert index.db.execute("SELECT COUNT(*) FROM predictions").fetchone() == (1,)
 
+    index.db.execute("DROP TRIGGER full")
     index.take()
 
     assert index.joined() == [("p", "label", 1.0), ("q", "label", 1.0)]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from index_making import Index, observed, predicted, shadowed
 
 from registry.eventlog.events import Observed
-from router.index.ingest import ATTRIBUTION_S
+from router.index.terms import Terms
 
 
 def test_an_outcome_joins_its_prediction_whichever_comes_first(tmp_path):
@@ -50,7 +50,7 @@ def test_a_key_means_its_newest_prediction_before_the_outcome(tmp_path):
 
 
 def test_a_key_means_nothing_older_than_the_attribution_window(tmp_path):
-    index = Index(tmp_path).take(predicted("p", time=0), observed("o", key="a", time=ATTRIBUTION_S + 1))
+    index = Index(tmp_path).take(predicted("p", time=0), observed("o", key="a", time=Terms().attribution_s + 1))
 
     assert index.joined() == []
     assert index.counts() == {"parked": 1}
@@ -138,16 +138,16 @@ def test_a_line_longer_than_any_buffer_holds_up_nobody(tmp_path):
 
 def test_catching_up_ends_although_callers_never_pause(tmp_path, monkeypatch):
     index, reads = Index(tmp_path).take(predicted("p")), []
-    read = index.ingest._reader.read
+    read = index.ingest._first.payloads
 
-    def read_while_more_comes(path, offset):
+    def read_while_more_comes(path, offset, limit):
         reads.append(offset)
         assert len(reads) < 20, "it runs after the callers for ever"
-        found = read(path, offset)
+        found = read(path, offset, limit)
         index.writer.append([predicted(f"q{len(reads)}")])
         return found
 
-    monkeypatch.setattr(index.ingest._reader, "read", read_while_more_comes)
+    monkeypatch.setattr(index.ingest._first, "payloads", read_while_more_comes)
     index.writer.append([predicted("r")])
 
     assert index.ingest.catch_up() == 1

@@ -26,17 +26,29 @@ def lookup(tmp_path):
     ],
 )
 def test_what_is_known_is_told_from_what_is_new(lookup, outcome, status):
-    assert lookup.status_of(outcome).status == status
+    assert lookup.statuses(outcome.model, [outcome])[0].status == status
 
 
 def test_a_conflict_names_the_value_that_is_kept(lookup):
-    assert "1.0 was accepted first" in lookup.status_of(observed("o", prediction_id="p", value=0.0)).said
+    [status] = lookup.statuses("m", [observed("o", prediction_id="p", value=0.0)])
+    assert "1.0 was accepted first" in status.said
 
 
 def test_without_an_index_everything_is_accepted_until_there_is_one(tmp_path):
     blind = Lookup(tmp_path / "index.sqlite")
-    assert blind.status_of(observed("o", prediction_id="p")).status == "accepted"
+    asked = [observed("o", prediction_id="p")]
+    assert blind.statuses("m", asked)[0].status == "accepted"
 
     Index(tmp_path).take(predicted("p"), observed("o", prediction_id="p"))
 
-    assert blind.status_of(observed("o", prediction_id="p")).status == "duplicate"
+    assert blind.statuses("m", asked)[0].status == "duplicate"
+
+
+def test_each_of_a_thousand_is_told_apart(tmp_path):
+    index = Index(tmp_path).take(*(predicted(f"p{n}") for n in range(1000)))
+    index.take(*(observed(f"o{n}", prediction_id=f"p{n}") for n in range(0, 1000, 2)))
+
+    asked = [observed(f"o{n}", prediction_id=f"p{n}", value=float(n % 4 == 0)) for n in range(1000)]
+    statuses = [status.status for status in Lookup(tmp_path / "index.sqlite").statuses("m", asked)]
+
+    assert statuses == ["duplicate", "accepted", "conflict", "accepted"] * 250
