@@ -57,8 +57,9 @@ class Champions(Store):
         """
         Take the challenger off, or bring an earlier champion back; one transaction.
 
-        An active rollout ends as rolled_back and its challenger is rejected. Without one,
-        or if *to* is given, *to* (by default the champion before) returns to production.
+        An active rollout ends as rolled_back and its challenger is rejected. A challenger of a
+        plan that was published by hand loses its callers. Without either, or if *to* is given,
+        *to* (by default the champion before) returns to production.
         Doing it twice never brings the bad version back.
 
         Returns:
@@ -74,7 +75,7 @@ class Champions(Store):
             rollout = active(connection, model)
             if rollout is not None:
                 _end(connection, rollout, cause)
-            target = _target(connection, champion, rollout, to)
+            target = _target(connection, champion, _is_tried(newest, rollout), to)
             if target.version != champion.version:
                 promote(connection, target, champion, cause)
             plan = _plan_of(target.version, newest, rollout, cause)
@@ -88,15 +89,21 @@ class Champions(Store):
             StageConflict: If `roll_back` would refuse.
         """
         with self._reads() as connection:
-            champion, _ = _present(connection, model)
-            return _target(connection, champion, active(connection, model), to).version
+            champion, newest = _present(connection, model)
+            tried = _is_tried(newest, active(connection, model))
+            return _target(connection, champion, tried, to).version
 
 
-def _target(connection: Connection, champion: ModelVersion, rollout: Rollout | None, to: str | None) -> ModelVersion:
-    target = to or (champion.version if rollout else _former(connection, champion))
+def _is_tried(newest: TrafficPlan, rollout: Rollout | None) -> bool:
+    """Whether something can be taken off without touching the champion."""
+    return rollout is not None or bool(newest.challengers)
+
+
+def _target(connection: Connection, champion: ModelVersion, tried: bool, to: str | None) -> ModelVersion:
+    target = to or (champion.version if tried else _former(connection, champion))
     if target != champion.version:
         return _returning(connection, champion, target)
-    if rollout is None:
+    if not tried:
         raise _nothing(champion.model, f"{target} is the champion already, and no rollout is active.")
     return champion
 
