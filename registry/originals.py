@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import ArtifactRefused
+from registry.records.version import Task
 from registry.scoring.encoder import level_of, number_of
-from registry.scoring.spec import NumericColumn, ScorerSpec
+from registry.scoring.spec import CategoryColumn, NumericColumn, ScorerSpec
 
 ORIGINAL_FILE = "pipeline.skops"
 TRUSTED = (
@@ -21,13 +22,17 @@ TRUSTED = (
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogLink",
     "sklearn._loss.link.LogitLink",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
 )
-"""What a stored pipeline may be made of, besides what skops itself trusts; none of it runs code when loaded."""
+"""What a stored pipeline may be made of, besides what skops itself trusts; none of it is code."""
 
 
 class Original:
@@ -64,6 +69,14 @@ class Original:
         if self._spec.task == "binary":
             return np.asarray(self._pipeline.predict_proba(frame)[:, 1], dtype=np.float64)
         return np.asarray(self._pipeline.predict(frame), dtype=np.float64)
+
+
+def original_spec(task: Task, numeric: Sequence[str], categorical: Sequence[str], order: Sequence[str]) -> ScorerSpec:
+    """Name the features of a pipeline, in the *order* of the table that it was fitted on."""
+    kinds = {name: NumericColumn(feature=name) for name in numeric}
+    tables = {name: CategoryColumn(feature=name, table={}, unknown=(), missing=()) for name in categorical}
+    columns = tuple((kinds | tables)[name] for name in order)
+    return ScorerSpec(task=task, kind="original", columns=columns, inputs=tuple(order), booster=ORIGINAL_FILE)
 
 
 def stored(pipeline: Any) -> bytes:

@@ -19,12 +19,12 @@ from flows.training.contest import Contest, Entry, decide, families_of
 from flows.training.family import Budget, Setting, fit
 from flows.training.layout import Span, before, lay_out, unseen, window_text
 from flows.training.metrics import measure
-from flows.training.parity import Parity, check_parity
+from flows.training.packing import Packed, pack
 from flows.training.progress import Progress, silent, within
 from flows.training.reference import reference
 from flows.training.rows import Rows, fingerprint, refuse_empty, usable
-from registry.records.version import Feature, ModelVersion, Task, TrainingData
-from registry.scoring.scorer import Scorer, scorer_files
+from registry.records.version import Feature, ModelVersion, Serving, Task, TrainingData
+from registry.scoring.scorer import Scorer
 
 REFERENCE_FILE = "reference.json"
 CARD_FILE = "card.md"
@@ -56,13 +56,16 @@ class Candidate:
     A model that could be registered.
 
     Attributes:
-        files: scorer.json, model.ubj (if boosted), reference.json, card.md; the same data,
-            configuration and seed give the same bytes, unless the time budget ran out.
+        files: scorer.json, model.ubj and forest.npz (if boosted), reference.json, card.md; the
+            same data, configuration and seed give the same bytes, unless the time budget ran
+            out or the original is served.
         refit: Whether the files hold a model that was fitted again, holdout included; the
             metrics are those of the recipe, fitted without it.
         baseline_metrics: The champion's, on the same rows; none if it has learned from some.
         entries: What was judged on the folds, the chosen one first.
         parity: Largest absolute difference between scorer and fitted pipeline.
+        serving: Whether machine code scores, or the fitted pipeline itself.
+        serving_reason: Why it is not compiled.
         parent: The champion's version, if there is one.
     """
 
@@ -78,6 +81,8 @@ class Candidate:
     refit: bool
     entries: tuple[Entry, ...]
     parity: float
+    serving: Serving
+    serving_reason: str
     parent: str | None
     seed: int
     duration_s: float
@@ -87,8 +92,7 @@ class Candidate:
 class _Built:
     """Fitted on *span*, folded into files, and checked."""
 
-    files: dict[str, bytes]
-    parity: Parity
+    packed: Packed
     span: Span
 
 
@@ -145,7 +149,7 @@ def train_candidate(
     Raises:
         DataError: If the rows cannot be learned from.
         NotEnoughData: If there are too few.
-        ParityRefused: If the scorer disagrees with the fitted pipeline.
+        ParityRefused: If even the stored pipeline says something else than the fitted one.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -190,7 +194,7 @@ def _build_both(bench: _Bench, best: Entry, on_progress: Progress) -> tuple[_Bui
     scored = Holdout(
         times=rows.times[holdout.start :],
         labels=rows.labels[holdout.start :],
-        challenger=judged.parity.scores,
+        challenger=judged.packed.parity.scores,
         champion=_champion_scores(config, rows.cut(holdout), bench.scorer),
         unseen=bench.unseen,
     )
@@ -203,9 +207,16 @@ def _build_both(bench: _Bench, best: Entry, on_progress: Progress) -> tuple[_Bui
 def _build(bench: _Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, Any]]) -> _Built:
     family = bench.contest.family(best.setting)
     fitted = fit(family, best.setting, bench.rows.sample(span))
-    files = scorer_files(*family.spec(fitted))
     expected = family.scores(fitted, bench.rows.sample(bench.holdout))
-    return _Built(files, check_parity(files, asked, expected, bench.config.task), span)
+    packed = pack(
+        fitted,
+        bench.config.features,
+        bench.config.task,
+        rows=asked,
+        expected=expected,
+        folding=lambda: family.spec(fitted),
+    )
+    return _Built(packed, span)
 
 
 def _champion_scores(config: ModelConfig, part: pl.DataFrame, scorer: Scorer | None) -> NDArray[np.float64] | None:
@@ -241,12 +252,14 @@ def _describe(
         baseline=baseline,
         champion=bench.parent,
         holdout=(_moment(scored.times[0]), _moment(scored.times[-1]), len(scored.times)),
-        parity=served.parity.largest,
+        parity=served.packed.parity.largest,
+        serving=served.packed.serving,
+        serving_reason=served.packed.why,
         seed=bench.seed,
     )
     profile = reference(config, bench.rows, served.span.start, bench.holdout, scored.challenger)
     return Candidate(
-        files=served.files | {REFERENCE_FILE: profile, CARD_FILE: card(facts).encode()},
+        files={**served.packed.files} | {REFERENCE_FILE: profile, CARD_FILE: card(facts).encode()},
         task=config.task,
         algorithm=best.setting.family,
         params=best.setting.params | {"window": window_text(best.window), "refit": config.training.refit},
@@ -257,7 +270,9 @@ def _describe(
         holdout=scored,
         refit=config.training.refit,
         entries=entries,
-        parity=served.parity.largest,
+        parity=served.packed.parity.largest,
+        serving=served.packed.serving,
+        serving_reason=served.packed.why,
         parent=bench.parent,
         seed=bench.seed,
         duration_s=duration_s,

@@ -6,7 +6,7 @@ from datetime import datetime
 from flows.config.model import ModelConfig
 from flows.training.contest import Entry
 from flows.training.layout import window_text
-from registry.records.version import TrainingData
+from registry.records.version import Serving, TrainingData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ class Facts:
     champion: str | None
     holdout: tuple[datetime, datetime, int]
     parity: float
+    serving: Serving
+    serving_reason: str
     seed: int
 
 
@@ -45,8 +47,18 @@ def _training(facts: Facts) -> str:
         f"- Rows: {data.rows}, from {_day(data.start)} to {_day(data.end)} (memory: {window_text(best.window)})\n"
         f"- Fingerprint of the rows: `{data.fingerprint}`\n"
         f"- Seed: {facts.seed}\n"
-        f"- Largest difference between what is served and what was fitted: {facts.parity:.1e}"
+        f"- Largest difference between what is served and what was fitted: {facts.parity:.1e}\n"
+        f"- Served by: {_served(facts)}"
     )
+
+
+def _served(facts: Facts) -> str:
+    how = {
+        "compiled": "machine code, folded from the fitted pipeline",
+        "native": "the native library of the model",
+        "original": "the fitted pipeline itself, which is slow",
+    }[facts.serving]
+    return f"{how}. {facts.serving_reason}" if facts.serving_reason else how
 
 
 def _holdout(facts: Facts) -> str:

@@ -9,7 +9,7 @@ from registry.artifacts import ArtifactStore
 from registry.records.version import ModelVersion, next_version
 from registry.store.registry import Registry
 
-LIBRARIES = ("xgboost", "scikit-learn", "numpy", "polars", "optuna")
+LIBRARIES = ("xgboost", "scikit-learn", "numpy", "numba", "polars", "optuna", "skops")
 
 
 def publish(
@@ -58,6 +58,8 @@ def publish(
         data=candidate.data,
         artifact_digest=digest,
         parity=candidate.parity,
+        serving=candidate.serving,
+        serving_reason=candidate.serving_reason,
         parent=candidate.parent,
         code_version=_installed("understudy"),
         dependencies={name: _installed(name) for name in LIBRARIES},

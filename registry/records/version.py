@@ -9,6 +9,7 @@ from registry.errors import InvalidRecord
 from registry.records.base import VERSION, Record, name_mistakes, version_mistakes
 
 Task = Literal["binary", "regression"]
+Serving = Literal["compiled", "native", "original"]
 Stage = Literal["staging", "shadow", "canary", "production", "archived", "rejected"]
 
 
@@ -52,6 +53,8 @@ class ModelVersion(Record, frozen=True, kw_only=True):
         baseline_metrics: The champion's metrics on the same holdout rows.
         artifact_digest: Sha256 over the manifest of the artifact's files.
         parity: Largest absolute difference between scorer and fitted pipeline.
+        serving: How it is scored: by machine code, a native library, or the fitted pipeline itself.
+        serving_reason: Why it is not compiled; empty if it is.
         parent: Version in production when this one was trained.
     """
 
@@ -68,6 +71,8 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     data: TrainingData
     artifact_digest: str
     parity: float
+    serving: Serving = "native"
+    serving_reason: str = ""
     parent: str | None = None
     code_version: str = ""
     dependencies: dict[str, str] = {}

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Protocol, Self
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import ArtifactRefused, InvalidRecord
+from registry.records.version import Serving
 from registry.scoring.compiled import Compiled, compile_scorer
 from registry.scoring.encoder import Encoder, fill_raw, level_of
 from registry.scoring.forest import Forest
@@ -19,7 +20,6 @@ __all__ = ["SPEC_FILE", "Rows", "Scorer", "level_of", "scorer_files"]
 
 SPEC_FILE = "scorer.json"
 Rows = Sequence[Mapping[str, Any]]
-Serving = Literal["compiled", "native", "original"]
 
 
 class Model(Protocol):

@@ -62,8 +62,6 @@ def _fields(block: str) -> dict[str, str]:
 def _add(growing: Growing, tree: dict[str, str]) -> None:
     leaves = _array(tree, "leaf_value", np.float64)
     inner = len(leaves) - 1
-    left, right = _array(tree, "left_child", np.int64), _array(tree, "right_child", np.int64)
-    # Inner nodes come first; a negative child is the complement of a leaf's number.
     looks, thresholds = _splits(growing, tree, inner)
     growing.add(
         look=np.concatenate([looks, np.zeros(inner + 1, np.int64)]),

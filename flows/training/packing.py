@@ -1,0 +1,102 @@
+"""Choose what is served of a fitted pipeline: the folded one if it says the same, else the original."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.config.model import Features
+from flows.training.errors import ParityRefused
+from flows.training.folding.errors import CannotFold
+from flows.training.folding.fold import fold
+from flows.training.parity import Parity, check_parity
+from registry.errors import ArtifactRefused, InvalidRecord, Refusal
+from registry.originals import original_spec, stored
+from registry.records.version import Serving, Task
+from registry.scoring.scorer import Scorer, scorer_files
+from registry.scoring.spec import ScorerSpec
+
+Folding = Callable[[], tuple[ScorerSpec, bytes | None, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """
+    Files of an artifact that were compared with the fitted pipeline.
+
+    Attributes:
+        files: Content by name.
+        parity: How closely they agree.
+        serving: Whether machine code scores, a native library or the pipeline itself.
+        why: Why it is not compiled; empty if it is.
+    """
+
+    files: Mapping[str, bytes]
+    parity: Parity
+    serving: Serving
+    why: str = ""
+
+
+def pack(
+    pipeline: Any,
+    features: Features,
+    task: Task,
+    *,
+    rows: Sequence[Mapping[str, Any]],
+    expected: NDArray[np.float64],
+    folding: Folding | None = None,
+) -> Packed:
+    """
+    Fold *pipeline*, compare, and fall back to the pipeline itself.
+
+    Args:
+        pipeline: Fitted on a table with the columns `features.names`.
+        features: Which are numbers and which are categories.
+        task: What the score means.
+        rows: The holdout, as features arrive in JSON.
+        expected: What the pipeline says of the same rows, shape (n,).
+        folding: How it is folded; `fold` if absent.
+
+    Raises:
+        ParityRefused: If even the stored pipeline says something else of the same rows.
+        ArtifactRefused: If it can neither be folded nor stored; with both reasons.
+    """
+    try:
+        files = scorer_files(*_folded(pipeline, folding or (lambda: _fold(pipeline, features))))
+        parity = check_parity(files, rows, expected, task)
+        return Packed(files=files, parity=parity, serving=Scorer.of(files).serving)
+    except (CannotFold, ParityRefused, InvalidRecord, ArtifactRefused) as refusal:
+        return _original(pipeline, features, task, rows, expected, f"{refusal.what} {refusal.why}")
+
+
+def _folded(pipeline: Any, folding: Folding) -> tuple[ScorerSpec, bytes | None, bytes | None]:
+    try:
+        return folding()
+    except Refusal:
+        raise
+    except Exception as error:  # folding reads private parts of libraries; other versions may lack them
+        raise CannotFold(type(pipeline).__name__, f"folding failed with {type(error).__name__}: {error}") from error
+
+
+def _fold(pipeline: Any, features: Features) -> tuple[ScorerSpec, bytes | None, bytes | None]:
+    return fold(pipeline, numeric=features.numeric, categorical=features.categorical)
+
+
+def _original(
+    pipeline: Any,
+    features: Features,
+    task: Task,
+    rows: Sequence[Mapping[str, Any]],
+    expected: NDArray[np.float64],
+    why: str,
+) -> Packed:
+    spec = original_spec(task, features.numeric, features.categorical, features.names)
+    try:
+        files = scorer_files(spec, stored(pipeline))
+    except ArtifactRefused as refusal:
+        raise ArtifactRefused(
+            refusal.what, f"{why} Nor can it be stored as it is: {refusal.why}", refusal.mend
+        ) from refusal
+    return Packed(files=files, parity=check_parity(files, rows, expected, task), serving="original", why=why)
