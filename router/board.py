@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple, Self
 
 import msgspec
 
+from registry.records.plan import TrafficPlan
 from router.breaker import Circuit
 from router.process import alive, started
 from router.tally import Tally
@@ -41,10 +42,21 @@ SIZE = _HEAD + SLOTS * _SLOT
 
 
 class Stop(msgspec.Struct, frozen=True, array_like=True):
-    """Something that holds for all plans of a model up to *epoch*."""
+    """
+    Something that holds for all plans of a model up to *epoch*, and for those of the same rollout.
+
+    Attributes:
+        rollout: Its id; None for a plan that belongs to none.
+    """
 
     epoch: int
     reason: str
+    rollout: str | None = None
+
+    def holds(self, plan: TrafficPlan) -> bool:
+        """Whether it holds for this plan."""
+        same = self.rollout is not None and plan.rollout_id == self.rollout and bool(plan.challengers)
+        return plan.epoch <= self.epoch or same
 
 
 class Report(msgspec.Struct, array_like=True, kw_only=True):

@@ -9,24 +9,39 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
-from registry.assignment import TOTAL
-from registry.errors import Refusal, StageConflict
+from registry.errors import Refusal
 from registry.home import Settings
 from registry.records.live import ModelMetrics, PhaseMetrics
-from registry.records.plan import CHAMPION, Arm, Slice, TrafficPlan
+from registry.records.plan import CHAMPION, TrafficPlan
 from registry.records.version import ModelVersion, Task
 from registry.store.registry import Registry
+from router.board import Seen
+from router.brake import Brake, take_off
 from router.guards import trips
 from router.index.ingest import Ingest
 from router.index.metrics import MetricsReader
 from router.index.schema import open_index, open_readonly
-from router.lastgood import Override, recall, stop_challengers
+from router.lastgood import Override, recall
 
 log = logging.getLogger("understudy.control")
 QUICK_S = 0.25
+FOLLOW_S = 0.1
 REST = 4.0  # times what a slower look at the guards took
+
+_NOTE = "INSERT INTO notes (model, at, kind, said) VALUES (?, ?, ?, ?)"
+_SAID = "SELECT 1 FROM notes WHERE model = ? AND kind = ? AND said = ?"
+# From phase to phase by the index: a plain maximum over the model would read all of its requests.
+_NEWEST = """
+WITH RECURSIVE phases (phase) AS (
+    SELECT min(phase) FROM predictions WHERE model = ?1
+    UNION ALL
+    SELECT (SELECT min(phase) FROM predictions WHERE model = ?1 AND phase > phases.phase)
+    FROM phases WHERE phases.phase IS NOT NULL
+)
+SELECT time FROM predictions WHERE seq = (
+    SELECT max((SELECT max(seq) FROM predictions WHERE model = ?1 AND phase = phases.phase)) FROM phases
+)
+"""
 
 
 class Keeper:
@@ -48,15 +63,16 @@ class Keeper:
         self._plans: dict[str, TrafficPlan] = {}
         self._weights: dict[tuple[str, str], dict[str, int]] = {}
         self._tasks: dict[str, Task] = {}
-        self._pending: dict[str, tuple[str, str]] = {}  # phase and reason of a rollback that the registry lacks
         self._owed: set[str] = set()
         self._rests_until: dict[str, float] = {}
         self._lock, self._door = threading.RLock(), threading.Lock()
+        self._brake = Brake(settings.run_dir, self.registry, self.now, self.note)
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop; nothing that goes wrong here ends it."""
         with suppress(Refusal):
             self.registry()  # made on a fresh machine, so that the router finds one
+        threading.Thread(target=self._follow, args=(stop,), daemon=True, name="brake").start()
         while not stop.is_set():
             try:
                 busy = self.turn()
@@ -66,13 +82,14 @@ class Keeper:
             stop.wait(0.0 if busy else 0.05)
 
     def turn(self) -> bool:
-        """Ingest what came, then look at the guards; True if something came."""
+        """Follow the workers, ingest what came, then look at the guards; True if something came."""
+        self._brake.follow()
         came = self._catch_up()
         with self._lock:
             dirty = set(self._ingest.dirty)
             self._ingest.dirty.clear()
             self._metrics.forget(dirty)
-            for model in self._due({model for model, *_ in dirty} | set(self._pending)):
+            for model in self._due({model for model, *_ in dirty}):
                 began = time.thread_time()
                 try:
                     self._guard(model)
@@ -147,40 +164,40 @@ class Keeper:
         return found
 
     def roll_back(self, model: str, *, actor: str, reason: str, to: str | None = None) -> TrafficPlan:
-        """Challengers off at once by a local file, then in the registry; the file works without it."""
+        """
+        Challengers off at once on this machine, then in the registry.
+
+        Raises:
+            Refusal: If the registry refused. If it is away, the challengers are off all the same, and
+                it is told by itself as soon as it is back.
+        """
         plan = self.plan(model)
         if plan.challengers and to is None:
-            try:
-                stop_challengers(self._plans_dir, model, Override(epoch=plan.epoch, reason=reason))
-            except OSError as error:  # the disk is full; the registry may be on another
-                log.warning("the challengers of %s could not be stopped here: %s", model, error)
-        try:
-            new = self.registry().roll_back(model, to=to, actor=actor, reason=reason, at=self.now(model))
-        except StageConflict:
-            if not plan.challengers or to is not None:
-                raise
-            # A plan that people published by hand, without a rollout: only the traffic goes back.
-            new = self.registry().publish_plan(_champion_only(plan, actor, reason, self.now(model)))
+            return self._take_off(plan, actor, reason)
+        new = self.registry().roll_back(model, to=to, actor=actor, reason=reason, at=self.now(model))
         self.note(model, "rolled_back", f"{reason} (by {actor})")
         return new
 
     def now(self, model: str) -> datetime:
         """The model's clock: the newest event time, or the wall clock before the first."""
-        row = self._db.execute(
-            "SELECT time FROM predictions WHERE model = ? ORDER BY seq DESC LIMIT 1", (model,)
-        ).fetchone()
+        row = self._db.execute(_NEWEST, (model,)).fetchone()
         try:
             return datetime.fromtimestamp(row[0] if row else time.time(), UTC)
         except (ValueError, OverflowError, OSError):  # a time of no calendar must not hold up a rollback
             return datetime.now(UTC)
 
-    def note(self, model: str, kind: str, said: str) -> None:
-        """Keep something that people want to know."""
-        log.warning("%s %s: %s", model, kind, said)
-        sql = "INSERT INTO notes (model, at, kind, said) VALUES (?, ?, ?, ?)"
+    def seen(self) -> list[Seen]:
+        """Every process of this machine that is on the board, with what it tells."""
+        return self._brake.seen()
+
+    def note(self, model: str, kind: str, said: str, *, once: bool = False) -> None:
+        """Keep something that people want to know; if *once*, only if it was not said before."""
         try:
             with self._lock:
-                self._db.execute(sql, (model, self.now(model).timestamp(), kind, said))
+                if once and self._db.execute(_SAID, (model, kind, said)).fetchone():
+                    return
+                log.warning("%s %s: %s", model, kind, said)
+                self._db.execute(_NOTE, (model, self.now(model).timestamp(), kind, said))
         except sqlite3.Error as error:  # what it tells of has happened all the same
             log.warning("it could not be noted: %s", error)
 
@@ -193,20 +210,32 @@ class Keeper:
 
     def _guard(self, model: str) -> None:
         plan = self.plan(model)
-        phase, reason = self._pending.get(model, (None, None))
-        if not plan.challengers or phase != plan.phase:
-            self._pending.pop(model, None)
-            reason = trips(self._phase(model, plan), plan.guards) if plan.challengers else None
-        if reason is None:
+        if not plan.challengers or self._brake.holds(plan):
             return
+        reason = trips(self._phase(model, plan), plan.guards)
+        if reason is not None:
+            with suppress(Refusal):  # the brake goes on trying
+                self._take_off(plan, "router", reason)
+
+    def _take_off(self, plan: TrafficPlan, actor: str, reason: str) -> TrafficPlan:
+        override = Override(epoch=plan.epoch, reason=reason, actor=actor, rollout=plan.rollout_id)
+        self._brake.hold(plan.model, override)
         try:
-            self.roll_back(model, actor="router", reason=reason)
+            new = take_off(self.registry(), plan, actor, reason, self.now(plan.model))
         except Refusal as error:
-            if model not in self._pending:
-                self.note(model, "stopped", f"{reason}; not in the registry yet: {error}")
-            self._pending[model] = plan.phase, reason
-            return
-        self._pending.pop(model, None)
+            self._brake.owe(plan.model, plan.epoch, reason, error)
+            raise
+        self._brake.settle(plan.model, plan.epoch)
+        self.note(plan.model, "rolled_back", f"{reason} (by {actor})")
+        return new
+
+    def _follow(self, stop: threading.Event) -> None:
+        """Beside the turns: what the workers have stopped waits for no statistics."""
+        while not stop.wait(FOLLOW_S):
+            try:
+                self._brake.follow()
+            except Exception:
+                log.exception("the board could not be followed; trying again")
 
     def _phase(self, model: str, plan: TrafficPlan) -> PhaseMetrics:
         return self._metrics.phase(model, plan.phase, plan.epoch, plan.epoch)
@@ -245,18 +274,3 @@ class Keeper:
             except Refusal:
                 return {}
         return self._weights.get((model, phase), {})
-
-
-def _champion_only(plan: TrafficPlan, actor: str, reason: str, at: datetime) -> TrafficPlan:
-    return msgspec.structs.replace(
-        plan,
-        epoch=plan.epoch + 1,
-        phase=f"back-{plan.epoch + 1}",
-        slices=(Slice(variant=CHAMPION, weight=TOTAL),),
-        arms=(Arm(variant=CHAMPION, version=plan.version_of(CHAMPION)),),
-        shadows=(),
-        forced={},
-        created_at=at,
-        actor=actor,
-        reason=reason,
-    )

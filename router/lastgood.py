@@ -23,10 +23,23 @@ class Kept(Record, frozen=True, kw_only=True):
 
 
 class Override(Record, frozen=True, kw_only=True):
-    """Challengers of all plans up to *epoch* are off."""
+    """
+    Challengers of all plans up to *epoch* are off, and those of the same rollout for ever.
+
+    Attributes:
+        actor: Who took them off.
+        rollout: Id of the rollout that the plan belonged to; None for a plan published by hand.
+    """
 
     epoch: int
     reason: str
+    actor: str = "router"
+    rollout: str | None = None
+
+    def holds(self, plan: TrafficPlan) -> bool:
+        """Whether the challengers of this plan are off."""
+        same = self.rollout is not None and plan.rollout_id == self.rollout and bool(plan.challengers)
+        return plan.epoch <= self.epoch or same
 
 
 def keep(folder: Path, kept: Kept) -> None:
@@ -61,6 +74,12 @@ def override_of(folder: Path, model: str) -> Override | None:
         return Override.from_json((folder / f"{model}.override").read_bytes())
     except (OSError, ValueError, msgspec.MsgspecError, Refusal):
         return None
+
+
+def overrides(folder: Path) -> dict[str, Override]:
+    """What was told last of every model."""
+    found = {path.stem: override_of(folder, path.stem) for path in sorted(folder.glob("*.override"))}
+    return {model: override for model, override in found.items() if override is not None}
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:

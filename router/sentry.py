@@ -81,15 +81,10 @@ class Sentry:
             self._share_breakers(model, snapshot, others)
             self._judge(snapshot, counted)
             stop = self.stops.get(model)
-            if stop is not None and snapshot.stopped is None and stop.epoch >= snapshot.plan.epoch:
+            if stop is not None and snapshot.stopped is None and stop.holds(snapshot.plan):
                 self._obey(model, stop)
         if self._board is not None:
             self._board.publish(self.report())
-
-    def stopped(self, model: str, epoch: int) -> str | None:
-        """Why the challengers of this plan are off; None if they are on."""
-        stop = self.stops.get(model)
-        return stop.reason if stop is not None and stop.epoch >= epoch else None
 
     def report(self) -> Report:
         """What this worker tells."""
@@ -139,18 +134,20 @@ class Sentry:
             watches = self._watches[plan.model] = _watches(plan)
         champion = counted.get((plan.model, CHAMPION, plan.version_of(CHAMPION)), Evidence())
         if watches.champion.alarmed(champion):
-            self._say(self.alerts, plan, f"the champion fails: {watches.champion.said(champion)}")
+            said = f"the champion fails: {watches.champion.said(champion)}"
+            self._say(self.alerts, plan, Stop(plan.epoch, said))
         for arm in plan.challengers:
             challenger = counted.get((plan.model, arm.variant, arm.version), Evidence())
             reason = watches.against(arm.variant, champion, challenger, plan)
             reason = reason or _open_too_long(snapshot.breakers[arm.variant], plan.guards.breaker_rollback_s)
             if reason is not None:
-                self._say(self.stops, plan, f"{arm.variant} {arm.version}: {reason}")
+                stop = Stop(plan.epoch, f"{arm.variant} {arm.version}: {reason}", plan.rollout_id)
+                self._say(self.stops, plan, stop)
 
-    def _say(self, said: dict[str, Stop], plan: TrafficPlan, reason: str) -> None:
-        if plan.model not in said or said[plan.model].epoch < plan.epoch:
-            said[plan.model] = Stop(plan.epoch, reason)
-            log.warning("%s %s", plan.model, reason)
+    def _say(self, said: dict[str, Stop], plan: TrafficPlan, stop: Stop) -> None:
+        if plan.model not in said or not said[plan.model].holds(plan):
+            said[plan.model] = stop
+            log.warning("%s %s", plan.model, stop.reason)
 
     def _share_breakers(self, model: str, snapshot: Snapshot, others: list[Seen]) -> None:
         workers = [seen for seen in others if seen.alive and seen.report.role == "worker" and seen.silent_s < HUNG_S]

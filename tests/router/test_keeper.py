@@ -258,14 +258,14 @@ def test_a_refused_rollback_to_a_version_leaves_everything_as_it_was(settings, r
 def test_a_rollback_does_not_wait_for_a_long_log_to_be_read(settings, registry, canary, doors, monkeypatch):
     for number in range(20):
         SegmentWriter(settings.events_dir, "worker").append([predicted(number)])
-    keeper, read, reading = Keeper(settings, doors.open), SegmentReader.read, threading.Event()
+    keeper, read, reading = Keeper(settings, doors.open), SegmentReader.payloads, threading.Event()
 
     def slowly(*args):
         reading.set()
         time.sleep(0.1)
         return read(*args)
 
-    monkeypatch.setattr(SegmentReader, "read", slowly)
+    monkeypatch.setattr(SegmentReader, "payloads", slowly)
     turning = threading.Thread(target=keeper.turn)
     turning.start()
     try:
