@@ -17,10 +17,13 @@ from registry.records.live import OutcomeStatus
 from router import outcomes
 from router.decode import MAX_BODY, decode, rows_of
 from router.errors import TooLarge, UnknownModel
+from router.hot.turn import Turns
 from router.metrics import Counters
 from router.openapi import DOCS, OPENAPI
 from router.plans import PlanWatcher
 from router.predict import answer
+from router.sentry import Sentry
+from router.tally import Tallies
 
 log = logging.getLogger("understudy.router")
 Scope = MutableMapping[str, Any]
@@ -48,6 +51,9 @@ class RouterApp:
         watcher: Snapshots of the plans.
         writer: This worker's segment.
         kept: Durable outcomes.
+        tallies: Counters of this worker.
+        turns: The short path, where there is one.
+        sentry: Watches the challengers, on the counts of all workers.
         clock: Epoch seconds.
     """
 
@@ -56,12 +62,16 @@ class RouterApp:
         watcher: PlanWatcher,
         writer: SegmentWriter,
         kept: outcomes.OutcomeLog,
+        tallies: Tallies,
         *,
+        turns: Turns | None = None,
+        sentry: Sentry | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._watcher, self._writer, self._kept, self._clock = watcher, writer, kept, clock
         self._counters = Counters()
-        self._task: asyncio.Task[None] | None = None
+        self._tallies, self._turns, self._sentry = tallies, turns, sentry
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; nothing escapes as an exception."""
@@ -78,9 +88,11 @@ class RouterApp:
         await send({"type": "http.response.body", "body": body})
 
     def start(self) -> None:
-        """Follow the plans; called again it does nothing."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._watcher.watch())
+        """Follow the plans and watch the challengers; called again it does nothing."""
+        if not self._tasks:
+            loop = asyncio.get_running_loop()
+            watches = [self._watcher.watch(), *([self._sentry.watch()] if self._sentry else [])]
+            self._tasks = [loop.create_task(watch) for watch in watches]
 
     async def _route(self, scope: Scope, receive: Receive) -> Reply:
         method, path = scope["method"], scope["path"]
@@ -106,14 +118,25 @@ class RouterApp:
         return page() if page else _plain(404, f"There is no {path}; see /docs.")
 
     async def _predict(self, model: str, body: bytes) -> Reply:
+        return await self._answered(model, decode(body))
+
+    async def classic(self, model: str, document: Any) -> Reply:
+        """Answer a decoded request; refusals as replies, too."""
+        try:
+            return await self._answered(model, document)
+        except Refusal as error:
+            return getattr(error, "status", 422), JSON, _error(error)
+
+    async def _answered(self, model: str, document: Any) -> Reply:
         snapshot = self._watcher.snapshots.get(model)
         if snapshot is None:
             raise self._unknown(model)
-        rows, batch = rows_of(decode(body), snapshot.champion.version.features)
+        rows, batch = rows_of(document, snapshot.champion.version.features)
         events = await answer(snapshot, rows, clock=self._clock, new_id=_new_id)
         # Before the answer leaves: whoever kills this process now loses no answered prediction.
         self._writer.append(events)
         self._counters.count(events)
+        self._tallies.count(events)
         answers = [_answer(event) for event in events]
         if any(event.failed for event in events):
             return 500, JSON, msgspec.json.encode({"error": "The champion failed.", "rows": answers})
@@ -148,6 +171,7 @@ class RouterApp:
             "stopped": stopped,
             "troubles": troubles,
             "unlogged": self._writer.unlogged,
+            "answered_on_short_path": self._turns.answered if self._turns else 0,
         }
         return 200, JSON, msgspec.json.encode(document)
 

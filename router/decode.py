@@ -14,7 +14,7 @@ MAX_BODY = 8 << 20
 MAX_ROWS = 10_000
 MAX_ID = 128
 _SHOWN = 10
-_FIRST, _LAST = -62_135_596_800, 100_000_000_000  # the year 1, which is the calendar's first, and 5138
+FIRST, LAST = -62_135_596_800, 100_000_000_000  # the year 1, which is the calendar's first, and 5138
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -131,7 +131,7 @@ def _time(item: dict[str, Any], place: str, mistakes: list[str]) -> float | None
     value = item.get("time")
     if value is None:
         return None
-    if isinstance(value, int | float) and not isinstance(value, bool) and _FIRST <= value < _LAST:
+    if isinstance(value, int | float) and not isinstance(value, bool) and FIRST <= value < LAST:
         return float(value)
     mistakes.append(f"{place}time is {shown(value)}, expected epoch seconds")
     return None

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Protocol
 from registry.errors import InvalidRecord, NotFound, Refusal
 from registry.records.plan import CHAMPION, TrafficPlan
 from registry.records.version import ModelVersion
+from router.board import Stop
 from router.breaker import Breaker
 from router.lastgood import Kept, keep, override_of, recall
 from router.models import ModelCache, Snapshot
@@ -54,7 +56,9 @@ class PlanWatcher:
     ) -> None:
         self._source, self._cache, self._folder, self._every, self._clock = source, cache, folder, every, clock
         self.snapshots: dict[str, Snapshot] = {}
+        self._stops: dict[str, Stop] = {}
         self.troubles: dict[str, str] = {}
+        self._swapping = threading.Lock()
         self._behind = True
         self._retry_at = 0.0
 
@@ -72,6 +76,12 @@ class PlanWatcher:
                 log.exception("plans could not be refreshed")
             await asyncio.sleep(self._every)
 
+    def stop(self, model: str, stop: Stop) -> None:
+        """Take the challengers of all plans up to an epoch off, from the next request on."""
+        self._stops[model] = stop
+        if model in self.snapshots:
+            self._obey(model)
+
     def refresh(self) -> None:
         """One look at registry and overrides."""
         try:
@@ -83,8 +93,8 @@ class PlanWatcher:
             self.troubles.pop("registry", None)
         except Refusal as error:
             self.troubles["registry"] = str(error)
-        for model, snapshot in list(self.snapshots.items()):
-            self._obey_override(model, snapshot)
+        for model in list(self.snapshots):
+            self._obey(model)
 
     def _retries(self) -> bool:
         # Loading what was refused costs the callers' time; whoever mends it can wait a moment.
@@ -111,7 +121,9 @@ class PlanWatcher:
 
     def _try(self, model: str, plan: TrafficPlan, versions: dict[str, ModelVersion]) -> None:
         try:
-            self.snapshots[model] = self._snapshot(plan, versions)
+            found = self._snapshot(plan, versions)
+            with self._swapping:
+                self.snapshots[model] = found
         except Exception as error:  # noqa: BLE001 - a bad artifact must not take the last good plan away
             self.troubles[model] = f"plan of epoch {plan.epoch} was refused: {error}"
             return
@@ -141,8 +153,10 @@ class PlanWatcher:
         assert CHAMPION in loaded
         return Snapshot(plan, loaded, breakers)
 
-    def _obey_override(self, model: str, snapshot: Snapshot) -> None:
-        override = override_of(self._folder, model)
-        stopped = override.reason if override and override.epoch >= snapshot.plan.epoch else None
-        if stopped != snapshot.stopped:
-            self.snapshots[model] = Snapshot(snapshot.plan, snapshot.loaded, snapshot.breakers, stopped)
+    def _obey(self, model: str) -> None:
+        said = [stop for stop in (self._stops.get(model), override_of(self._folder, model)) if stop is not None]
+        with self._swapping:  # the watch runs beside the requests, and a stop may come from either
+            snapshot = self.snapshots[model]
+            stopped = next((stop.reason for stop in said if stop.epoch >= snapshot.plan.epoch), None)
+            if stopped != snapshot.stopped:
+                self.snapshots[model] = Snapshot(snapshot.plan, snapshot.loaded, snapshot.breakers, stopped)

@@ -1,6 +1,7 @@
 """The BentoML service; the only file that knows BentoML."""
 
 import gc
+import logging
 import os
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
@@ -11,17 +12,28 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from typing import Any
 
 import bentoml
+import msgspec
+import uvicorn.config
 
 from registry.eventlog.segments import OUTCOMES, PREDICTIONS, SegmentWriter
 from registry.home import Settings
 from registry.reader import PlanReader
 from router.app import Asgi, Receive, RouterApp, Scope, Send, owns
+from router.board import Board
+from router.hot import protocol
+from router.hot.turn import Turns
 from router.index.lookup import Lookup
 from router.models import ModelCache, artifact_loader
+from router.operations.arbiter import mend_arbiter
 from router.outcomes import OutcomeLog
-from router.parent import die_with_parent
+from router.parent import begin_worker
 from router.plans import PlanWatcher
+from router.sentry import Sentry
+from router.tally import Tallies
 
+# BentoML leaves uvicorn's choice at "auto", and offers no option for it.
+uvicorn.config.HTTP_PROTOCOLS["auto"] = "router.hot.protocol:HotProtocol"
+log = logging.getLogger("understudy.router")
 _app: RouterApp | None = None
 
 
@@ -33,7 +45,20 @@ def build(settings: Settings) -> RouterApp:
     watcher.start_from_last_good()
     watcher.refresh()
     kept = OutcomeLog(SegmentWriter(settings.events_dir, OUTCOMES), Lookup(settings.home / "index.sqlite"))
-    return RouterApp(watcher, SegmentWriter(settings.events_dir, PREDICTIONS), kept)
+    writer, tallies = SegmentWriter(settings.events_dir, PREDICTIONS), Tallies()
+    turns = Turns(watcher.snapshots, writer, tallies)
+    protocol.use(turns)
+    sentry = Sentry(board_of(settings), tallies, watcher.snapshots, watcher.stop, unlogged=lambda: writer.unlogged)
+    return RouterApp(watcher, writer, kept, tallies, turns=turns, sentry=sentry)
+
+
+def board_of(settings: Settings) -> Board | None:
+    """The shared memory of all workers; without it each watches for itself."""
+    try:
+        return Board.open(settings.run_dir, "worker")
+    except OSError as error:
+        log.warning("the workers do not know of each other: %s", error)
+        return None
 
 
 class Front:
@@ -43,7 +68,9 @@ class Front:
         self._bentoml = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; the parts are made in the worker, at its first one."""
+        """One request; or the life of the worker, whose parts are made before it takes the first."""
+        if scope["type"] == "lifespan":
+            _worker_app().start()
         if scope["type"] == "http" and owns(scope["path"]):
             await _worker_app()(scope, receive, send)
         else:
@@ -77,8 +104,28 @@ class _Answers:
     """Answers callers: consistent-hash split, shadow copies by the log, same-request fallback."""
 
     def __init__(self) -> None:
-        # A worker that outlives a killed service would keep its port.
-        die_with_parent()
+        # In the worker: it dies with the service, and stops without losing an answer.
+        begin_worker()
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]  # exported lazily
+    @staticmethod
+    def mend() -> None:
+        """In the parent, before it starts workers."""
+        mend_arbiter()
+
+    @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]  # exported lazily
+    async def predict(
+        self, context: bentoml.Context, model: str, features: dict[str, Any], key: str | None = None
+    ) -> dict[str, Any]:
+        """
+        Answer one row, BentoML's way: the same decision, log line and answer as the routes under /v1.
+
+        Several times slower than those; for clients that are made from BentoML's own OpenAPI document.
+        """
+        status, _, body = await _worker_app().classic(model, {"key": key, "features": features})
+        context.response.status_code = status
+        answer: dict[str, Any] = msgspec.json.decode(body)
+        return answer
 
 
 UnderstudyRouter = bentoml.service(

@@ -15,6 +15,7 @@ from router.index.lookup import Lookup
 from router.models import ModelCache
 from router.outcomes import OutcomeLog
 from router.plans import PlanWatcher
+from router.tally import Tallies
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
@@ -42,7 +43,7 @@ class Served:
         watcher = PlanWatcher(self.source, ModelCache(load), folder / "plans")
         watcher.refresh()
         self.writer = SegmentWriter(folder / "events", "worker")
-        self.app = RouterApp(watcher, self.writer, OutcomeLog(self.writer, Lookup(folder / "index.sqlite")))
+        self.app = RouterApp(watcher, self.writer, OutcomeLog(self.writer, Lookup(folder / "index.sqlite")), Tallies())
 
     def ask(self, method, path, **wanted):
         async def send():

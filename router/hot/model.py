@@ -1,0 +1,283 @@
+"""One model under one plan, ready to answer what one turn of the event loop has brought."""
+
+import math
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+
+from registry.assignment import Assignment, Dealer
+from registry.records.plan import CHAMPION
+from registry.records.version import Feature
+from router.hot.asking import Buffer, Odd, Parser, Row
+from router.hot.shape import Shape, predictions_of, shape_of
+from router.models import Loaded, Snapshot
+from router.tally import Tallies, Tally
+
+CAPACITY = 512
+MOST_US_PER_ROW = 50.0
+"""A challenger that takes longer is asked in a thread of its own: callers of the champion do not wait for it."""
+_LARGEST = 3e38
+_encode = msgspec.json.encode
+parser_of = lru_cache(maxsize=64)(Parser)
+
+
+class Compiled(Protocol):
+    """What the short path needs of a compiled scorer."""
+
+    features: tuple[str, ...]
+    levels: tuple[Any, ...]
+    us_per_row: float
+
+    def scores(self, raw: Any, n: int, out: Any) -> None:
+        """Fill out[:n] from raw[:n]."""
+
+
+class Dealt(NamedTuple):
+    """One row, by request and place in its body, with who answers it."""
+
+    request: int
+    place: int
+    row: Row
+    assignment: Assignment
+    served: str
+    error: str | None
+
+
+class Answered(NamedTuple):
+    """
+    What became of a turn's requests.
+
+    Attributes:
+        bodies: Of each request: its answer, or None if the long path must answer it.
+        lines: For the event log; to be written before the answers leave.
+        counts: Arguments for the tallies: tally, reason or None, rows, enrolled rows, milliseconds.
+    """
+
+    bodies: list[bytes | None]
+    lines: list[bytes]
+    counts: list[tuple[Tally, str | None, int, int, float]]
+
+
+class _Arm:
+    """A variant whose compiled scorer is called here."""
+
+    def __init__(self, loaded: Loaded, compiled: Compiled) -> None:
+        self.compiled, self.task = compiled, loaded.version.task
+        spec = loaded.scorer.spec  # type: ignore[attr-defined]  # compiled ones have one
+        self.decided_as, self.threshold = spec.task, spec.threshold
+        self.buffer = Buffer(compiled.levels, CAPACITY)
+        self.out = np.empty(CAPACITY, dtype=np.float64)
+
+    def score(self, rows: list[Dealt]) -> tuple[list[float], float]:
+        """
+        Scores of up to CAPACITY rows, and the milliseconds they took.
+
+        Raises:
+            _Unfit: If numbers are too large, or the scores are unusable.
+        """
+        for index, dealt in enumerate(rows):
+            self.buffer.fill(index, dealt.row.values)
+        n = len(rows)
+        large = np.abs(self.buffer.raw[:n]) >= _LARGEST
+        if large.any():
+            raise _Unfit({rows[i].request for i in np.nonzero(large.any(axis=1))[0]})
+        began = time.perf_counter()
+        self.compiled.scores(self.buffer.raw, n, self.out)
+        spent = (time.perf_counter() - began) * 1000
+        scores = self.out[:n]
+        good = np.isfinite(scores)
+        if self.task == "binary":
+            good &= (scores >= 0) & (scores <= 1)
+        if not good.all():
+            raise _Unfit({dealt.request for dealt in rows})
+        return scores.tolist(), spent
+
+
+class _Unfit(Exception):
+    def __init__(self, requests: set[int]) -> None:
+        super().__init__()
+        self.requests = requests
+
+
+class HotModel:
+    """
+    Answers by one snapshot.
+
+    Args:
+        snapshot: Whose champion has a compiled scorer; see `hot_model`.
+    """
+
+    def __init__(self, snapshot: Snapshot, tallies: Tallies) -> None:
+        self._snapshot, self._plan, self._tallies = snapshot, snapshot.plan, tallies
+        self._dealer = Dealer.of(snapshot.plan)
+        features = snapshot.champion.version.features
+        self._parser = parser_of(features)
+        self._arms = {
+            variant: _Arm(loaded, compiled)
+            for variant, loaded in snapshot.loaded.items()
+            if (compiled := _compiled(loaded, features, snapshot.plan.guards.deadline_ms, variant)) is not None
+        }
+        self._shapes: dict[tuple[str, bool, str, str, str | None], Shape] = {}
+
+    def answer(self, bodies: Sequence[bytes], now: float, new_id: Any) -> Answered:
+        """
+        Answer the requests of one turn.
+
+        Args:
+            bodies: One per request.
+            now: Epoch seconds, for rows without a time of their own.
+            new_id: Makes prediction ids: plain characters that need no escapes.
+        """
+        left: set[int] = set()
+        dealt, batches = self._deal(bodies, left)
+        while True:
+            groups: dict[tuple[str, str, str | None], list[Dealt]] = {}
+            for one in dealt:
+                if one.request not in left:
+                    groups.setdefault((one.assignment.variant, one.served, one.error), []).append(one)
+            try:
+                scored = [(key, rows, *self._arms[key[1]].score(rows)) for key, rows in groups.items()]
+                break
+            except _Unfit as unfit:
+                left |= unfit.requests
+        return self._written(len(bodies), batches, left, scored, now, new_id)
+
+    def _deal(self, bodies: Sequence[bytes], left: set[int]) -> tuple[list[Dealt], set[int]]:
+        dealt: list[Dealt] = []
+        batches: set[int] = set()
+        ways: dict[str, tuple[str, str | None] | None] = {}
+        for request, body in enumerate(bodies):
+            try:
+                rows, batch = self._parser.rows(body, CAPACITY - len(dealt))
+                asked = [self._dealt(request, place, row, ways) for place, row in enumerate(rows)]
+            except Odd:
+                left.add(request)
+                continue
+            dealt += asked
+            if batch:
+                batches.add(request)
+        return dealt, batches
+
+    def _dealt(self, request: int, place: int, row: Row, ways: dict[str, tuple[str, str | None] | None]) -> Dealt:
+        assignment = self._dealer.deal(row.key)
+        variant = assignment.variant
+        if variant not in ways:
+            ways[variant] = self._way(variant)
+        way = ways[variant]
+        if way is None:
+            raise Odd
+        return Dealt(request, place, row, assignment, *way)
+
+    def _way(self, variant: str) -> tuple[str, str | None] | None:
+        """Who serves a variant's rows now, and why not itself; None if only the long path can say."""
+        if variant == CHAMPION:
+            return CHAMPION, None
+        if self._snapshot.stopped is not None:
+            return CHAMPION, "stopped"
+        state = self._snapshot.breakers[variant].state
+        if state == "open":
+            return CHAMPION, "breaker_open"
+        return (variant, None) if state == "closed" and variant in self._arms else None
+
+    def _written(
+        self,
+        requests: int,
+        batches: set[int],
+        left: set[int],
+        scored: list[tuple[tuple[str, str, str | None], list[Dealt], list[float], float]],
+        now: float,
+        new_id: Any,
+    ) -> Answered:
+        answers: list[dict[int, bytes]] = [{} for _ in range(requests)]
+        lines: list[bytes] = []
+        counts: list[tuple[Tally, str | None, int, int, float]] = []
+        written_at = _encode(now)
+        for (assigned, served, error), rows, scores, spent in scored:
+            arm = self._arms[served]
+            latency = 0.0 if error is not None else round(spent, 4)
+            told = _encode(scores)[1:-1].split(b",")
+            said = predictions_of(scores, told, arm.decided_as, arm.threshold)
+            enrolled = 0
+            for place, (one, score, prediction) in enumerate(zip(rows, told, said, strict=True)):
+                shape = self._shape(one)
+                enrolled += one.assignment.enrolled
+                id_ = b'"' + new_id() + b'"' if one.row.id is None else _encode(one.row.id)
+                answers[one.request][one.place] = (
+                    b'{"prediction":' + prediction + b',"score":' + score + shape.answer + id_ + shape.end
+                )
+                lines.append(_line(shape, one.row, id_, written_at, score, prediction, latency, place))
+            counts.append((self._tallies.of(self._plan, assigned), error, len(rows), enrolled, latency))
+            if served != CHAMPION:
+                self._snapshot.breakers[served].succeeded()
+        bodies: list[bytes | None] = [
+            None if i in left else _batch(rows) if i in batches else rows[0] for i, rows in enumerate(answers)
+        ]
+        return Answered(bodies, lines, counts)
+
+    def _shape(self, one: Dealt) -> Shape:
+        assignment = one.assignment
+        key = (assignment.variant, assignment.enrolled, assignment.reason, one.served, one.error)
+        found = self._shapes.get(key)
+        if found is None:
+            found = self._shapes[key] = shape_of(
+                self._plan,
+                assignment.variant,
+                one.served,
+                enrolled=assignment.enrolled,
+                reason=assignment.reason,
+                error=one.error,
+            )
+        return found
+
+
+def hot_model(snapshot: Snapshot, tallies: Tallies) -> HotModel | None:
+    """The short path of a snapshot; None where the champion's scorer is not compiled."""
+    features = snapshot.champion.version.features
+    if _compiled(snapshot.champion, features, math.inf, CHAMPION) is None:
+        return None
+    return HotModel(snapshot, tallies)
+
+
+def _compiled(loaded: Loaded, features: Sequence[Feature], deadline_ms: float, variant: str) -> Compiled | None:
+    compiled: Compiled | None = getattr(loaded.scorer, "compiled", None)
+    if compiled is None or tuple(compiled.features) != tuple(feature.name for feature in features):
+        return None
+    if variant != CHAMPION:
+        kinds = [(feature.name, feature.kind) for feature in loaded.version.features]
+        if kinds != [(feature.name, feature.kind) for feature in features]:
+            return None
+        # A whole turn of it must stay far below its deadline, and short in itself.
+        if compiled.us_per_row > MOST_US_PER_ROW or compiled.us_per_row * CAPACITY / 1000 > deadline_ms / 2:
+            return None
+    return compiled
+
+
+def _batch(rows: dict[int, bytes]) -> bytes:
+    return b'{"rows":[' + b",".join(rows[place] for place in range(len(rows))) + b"]}"
+
+
+def _line(
+    shape: Shape, row: Row, id_: bytes, now: bytes, score: bytes, prediction: bytes, latency: float, place: int
+) -> bytes:
+    key = row.key
+    if type(key) is str:
+        key_ = _encode(key) if key else b"null"
+    elif type(key) is int:
+        key_ = b'"%d"' % key
+    else:
+        key_ = b"null"
+    return b'%b,"id":%b,"key":%b,"time":%b,"features":%b,"score":%b,"prediction":%b,"latency_ms":%r,"place":%d}' % (
+        shape.line,
+        id_,
+        key_,
+        now if row.time is None else _encode(row.time),
+        row.raw,
+        score,
+        prediction,
+        latency,
+        place,
+    )

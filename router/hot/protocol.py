@@ -1,0 +1,141 @@
+"""
+The HTTP protocol of a worker: uvicorn's own, with a short path for predictions.
+
+The parser is httptools, as in uvicorn's protocol. A request that the short path cannot
+take, or cannot answer, goes on as if this class were not there.
+"""
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from router.hot.turn import Turns
+
+MOST_BYTES = 256 << 10
+"""Longer bodies take the long path, which reads them piece by piece."""
+_START, _END = b"/v1/models/", b"/predict"
+_turns: Turns | None = None
+_known_head: tuple[list[tuple[bytes, bytes]] | None, bytes] = (None, b"")
+
+
+def use(turns: Turns | None) -> None:
+    """Answer predictions of this process by *turns* from now on."""
+    global _turns
+    _turns = turns
+
+
+class HotProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._model = ""  # of the request on the short path; empty on the long one
+        self._chunks = b""
+        self._asked = False  # the short path holds a request of this connection
+        self._plain = True  # no header that only the long path understands
+
+    def on_message_begin(self) -> None:
+        """Start a request; what it needs on the long path is made when it takes it."""
+        if self._asked and _turns is not None:
+            _turns.flush()  # pipelined: answers leave in the order of the questions
+        self.url, self.headers, self._model, self._chunks, self._plain = b"", [], "", b"", True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep it for the long path."""
+        if len(name) == 6 and name.lower() == b"expect":
+            self._plain = False
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Choose the path."""
+        url = self.url
+        if (
+            _turns is not None
+            and self._plain
+            and url.startswith(_START)
+            and url.endswith(_END)
+            and len(url) > len(_START) + len(_END)
+            and self.parser.get_method() == b"POST"
+            and self.parser.should_keep_alive()
+            and self.parser.get_http_version() == "1.1"
+            and not self.parser.should_upgrade()
+            and (self.cycle is None or self.cycle.response_complete)
+        ):
+            self._model = url[len(_START) : -len(_END)].decode("latin-1")
+        else:
+            self._begin_long_path()
+
+    def on_body(self, body: bytes) -> None:
+        """Collect it."""
+        if not self._model:
+            super().on_body(body)
+            return
+        self._chunks = self._chunks + body if self._chunks else body
+        if len(self._chunks) > MOST_BYTES:
+            self._begin_long_path()
+            super().on_body(self._chunks)
+
+    def on_message_complete(self) -> None:
+        """Hand the request over."""
+        if self._model and _turns is not None:
+            self._asked = True
+            _turns.add(self._model, self, self._chunks)
+        else:
+            super().on_message_complete()
+
+    def answer(self, body: bytes) -> None:
+        """Send the answer of the short path."""
+        self._asked = False
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            head = _head(self.server_state.default_headers)
+            self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+            self._wait_for_more()
+
+    def take_long_path(self) -> None:
+        """Have the application answer."""
+        self._asked = False
+        if not self.transport.is_closing():
+            self._begin_long_path()
+            super().on_body(self._chunks)
+            super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """Answer what was asked, then close."""
+        if self._asked and _turns is not None:
+            _turns.flush()
+        super().shutdown()
+
+    def pause_writing(self) -> None:
+        """Who does not read answers asks no more questions."""
+        super().pause_writing()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        self.flow.resume_reading()
+
+    def _begin_long_path(self) -> None:
+        url, headers = self.url, self.headers
+        self._model = ""
+        super().on_message_begin()
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
+        super().on_headers_complete()
+
+    def _wait_for_more(self) -> None:
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+
+def _head(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Everything before the content length; uvicorn makes a new list of headers each second, for the date."""
+    global _known_head
+    known, head = _known_head
+    if known is not headers:
+        said = b"".join(b"%b: %b\r\n" % header for header in headers)
+        head = STATUS_LINE[200] + said + b"content-type: application/json\r\n"
+        _known_head = (headers, head)
+    return head

@@ -1,0 +1,119 @@
+"""The short path answers and logs what the long one would; it is only quicker."""
+
+import asyncio
+import json
+from itertools import count
+
+import msgspec
+import pytest
+from hot_making import snapshot
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registry.eventlog.events import Event, Predicted
+from router.decode import decode, rows_of
+from router.hot.model import CAPACITY, hot_model
+from router.predict import answer
+from router.tally import Tallies
+
+NUMBER = st.none() | st.integers(-10, 10) | st.floats(-1e3, 1e3)
+LEVEL = st.none() | st.sampled_from(["red", "blue", "green", "", "é"])
+FEATURES = st.fixed_dictionaries({"x": NUMBER, "a colour!": LEVEL, "z": NUMBER})
+KEY = st.none() | st.text(max_size=5) | st.integers() | st.just("vip") | st.booleans() | st.floats(0, 1) | st.just([])
+ROW = st.fixed_dictionaries(
+    {"features": FEATURES | FEATURES.map(lambda f: [f["x"], f["a colour!"], f["z"]])},
+    optional={"key": KEY, "id": st.text('abc"\\é', min_size=1, max_size=3), "time": st.floats(0, 1e9)},
+)
+BODY = ROW | st.lists(ROW, min_size=1, max_size=5).map(lambda rows: {"rows": rows})
+_event = msgspec.json.Decoder(Event)
+
+
+def encoded(document, surrogates=False):
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def hot_answers(snap, bodies):
+    hot = hot_model(snap, Tallies())
+    assert hot is not None
+    numbers = count()
+    done = hot.answer(bodies, 123.5, lambda: b"new-%d" % next(numbers))
+    return done, [_event.decode(line) for line in done.lines]
+
+
+def long_answers(snap, body):
+    rows, batch = rows_of(decode(body), snap.champion.version.features)
+    events = asyncio.run(answer(snap, rows, clock=lambda: 123.5, new_id=lambda: "new"))
+    return events, batch
+
+
+def bare(event: Predicted):
+    fields = msgspec.to_builtins(event)
+    if fields["id"].startswith("new"):
+        fields["id"] = "new"
+    return {name: value for name, value in fields.items() if name not in ("latency_ms", "place")}
+
+
+@pytest.mark.parametrize("stopped", [None, "a guard"])
+@pytest.mark.parametrize("task", ["binary", "regression"])
+@given(bodies=st.lists(BODY, min_size=1, max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_both_paths_give_the_same_answers_and_log_the_same_lines(task, stopped, bodies):
+    snap = snapshot(task, stopped=stopped, shadows=("v1.1.0",), enrolment=90)
+    raw = [encoded(body) for body in bodies]
+    done, lines = hot_answers(snap, raw)
+
+    logged = {event.id: event for event in lines}
+    assert len(done.bodies) == len(raw)
+    for body, told in zip(raw, done.bodies, strict=True):
+        assert told is not None, body
+        events, batch = long_answers(snap, body)
+        said = json.loads(told)
+        for one, event in zip(said["rows"] if batch else [said], events, strict=True):
+            assert one["prediction"] == event.prediction
+            assert one["score"] == pytest.approx(event.score, abs=1e-12)
+            expected = (event.served, event.assigned, event.version, event.epoch, event.error or event.reason)
+            assert (one["variant"], one["assigned"], one["model_version"], one["epoch"], one["reason"]) == expected
+            if event.id == "new":
+                ours = bare(logged[one["prediction_id"]])
+                assert ours == bare(event) | {
+                    "score": pytest.approx(event.score, abs=1e-12),
+                    "prediction": pytest.approx(event.prediction),
+                }
+
+
+def test_an_open_breaker_sends_its_rows_to_the_champion_and_says_so():
+    snap = snapshot()
+    for _ in range(5):
+        snap.breakers["challenger"].failed()
+    done, [event] = hot_answers(snap, [encoded({"key": "vip", "features": [1, "red", 2]})])
+
+    assert json.loads(done.bodies[0])["reason"] == "breaker_open"
+    assert (event.assigned, event.served, event.error, event.latency_ms) == (
+        "challenger",
+        "champion",
+        "breaker_open",
+        0,
+    )
+    [(_, reason, n, enrolled, _)] = done.counts
+    assert (reason, n, enrolled) == ("breaker_open", 1, 0)
+
+
+def test_numbers_that_no_model_takes_leave_only_their_own_request_to_the_long_path():
+    bodies = [encoded({"key": str(i), "features": [x, "red", 0]}) for i, x in enumerate([1, 3e38, -1e300, 2])]
+    done, lines = hot_answers(snapshot(), bodies)
+
+    assert [told is None for told in done.bodies] == [False, True, True, False]
+    assert sorted(event.key for event in lines) == ["0", "3"]
+
+
+def test_a_champion_without_a_compiled_scorer_has_no_short_path():
+    from router_making import Constant, snapshot_of
+
+    assert hot_model(snapshot_of(Constant(0.2)), Tallies()) is None
+
+
+def test_a_turn_holds_no_more_rows_than_its_buffers():
+    rows = {"rows": [{"key": "k", "features": [1, "red", 2]}] * CAPACITY}
+    done, lines = hot_answers(snapshot(), [encoded(rows), encoded({"key": "k", "features": [1, "red", 2]})])
+
+    assert len(lines) == CAPACITY and done.bodies[1] is None

@@ -1,0 +1,236 @@
+"""The short path on the wire: whatever a client does to its connection, its requests are answered in order."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import httptools
+import pytest
+import uvicorn
+from hot_making import snapshot
+from router_live import free_ports
+
+from registry.eventlog.segments import SegmentReader, SegmentWriter
+from router.app import RouterApp
+from router.hot import protocol
+from router.hot.turn import Turns
+from router.index.lookup import Lookup
+from router.outcomes import OutcomeLog
+from router.tally import Tallies
+
+FEATURES = {"x": 1, "a colour!": "red", "z": 2}
+
+
+class Watched:
+    """Snapshots that nobody changes."""
+
+    def __init__(self):
+        self.snapshots, self.troubles = {"m": snapshot()}, {}
+
+    async def watch(self):
+        await asyncio.Event().wait()
+
+
+class Served:
+    def __init__(self, folder):
+        self.folder, [self.port] = folder, free_ports(1)
+        watched, writer, tallies = Watched(), SegmentWriter(folder / "events", "worker"), Tallies()
+        self.turns = Turns(watched.snapshots, writer, tallies)
+        kept = OutcomeLog(SegmentWriter(folder / "events", "outcomes"), Lookup(folder / "index.sqlite"))
+        app = RouterApp(watched, writer, kept, tallies, turns=self.turns)
+        protocol.use(self.turns)
+        config = uvicorn.Config(
+            app, port=self.port, http=protocol.HotProtocol, log_config=None, timeout_keep_alive=1, lifespan="off"
+        )
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+
+    def stop(self):
+        self.server.should_exit = True
+        self.thread.join(10)
+        protocol.use(None)
+
+    @contextmanager
+    def connected(self):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            yield connection
+
+    def logged(self):
+        reader = SegmentReader(self.folder / "events", ("worker",))
+        return [event for path in reader.segments() for event in reader.read(path, 0)[0]]
+
+
+@pytest.fixture
+def served(tmp_path):
+    running = Served(tmp_path)
+    yield running
+    running.stop()
+
+
+def request(document, *headers, method=b"POST", path=b"/v1/models/m/predict", version=b"1.1"):
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    lines = [b"%b %b HTTP/%b" % (method, path, version), b"host: here", *headers]
+    if not any(header.lower().startswith(b"transfer") for header in headers):
+        lines.append(b"content-length: %d" % len(body))
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+class Answers:
+    """Parses what comes back."""
+
+    def __init__(self):
+        self.parser, self.found, self.closed = httptools.HttpResponseParser(self), [], False
+
+    def on_message_begin(self):
+        self.body = b""
+
+    def on_body(self, body):
+        self.body += body
+
+    def on_message_complete(self):
+        self.found.append((self.parser.get_status_code(), json.loads(self.body) if self.body else None))
+
+    def read(self, connection, amount):
+        while len(self.found) < amount and not self.closed:
+            data = connection.recv(65536)
+            self.closed = not data
+            if data:
+                self.parser.feed_data(data)
+        return self.found
+
+
+def ask(connection, *requests):
+    connection.sendall(b"".join(requests))
+    return Answers().read(connection, len(requests))
+
+
+def row(key, **more):
+    return {"key": key, "features": FEATURES} | more
+
+
+def test_a_prediction_takes_the_short_path_and_is_logged(served):
+    with served.connected() as connection:
+        [(status, answer)] = ask(connection, request(row("k")))
+
+    assert (status, answer["epoch"], served.turns.answered) == (200, 2, 1)
+    [event] = served.logged()
+    assert event.id == answer["prediction_id"] and event.features == FEATURES
+
+
+def test_pipelined_requests_of_both_paths_are_answered_in_their_order(served):
+    odd = request(row("b", features=FEATURES | {"x": True}), b"expect-nothing: x")
+    wrong, page = request(b"{"), request(b"", method=b"GET", path=b"/healthz")
+    with served.connected() as connection:
+        found = ask(
+            connection,
+            request(row("a", id="1")),
+            odd,
+            request(row("c", id="3")),
+            wrong,
+            page,
+            request(row("d", id="6")),
+        )
+
+    assert [status for status, _ in found] == [200, 200, 200, 400, 200, 200]
+    assert [found[i][1]["prediction_id"] for i in (0, 2, 5)] == ["1", "3", "6"]
+
+
+def test_a_request_may_come_byte_by_byte(served):
+    with served.connected() as connection:
+        whole = request(row("k", id="slow"))
+        for i in range(len(whole)):
+            connection.sendall(whole[i : i + 1])
+        [(status, answer)] = Answers().read(connection, 1)
+
+    assert (status, answer["prediction_id"], served.turns.answered) == (200, "slow", 1)
+
+
+@pytest.mark.parametrize(("header", "version"), [(b"connection: close", b"1.1"), (b"x: y", b"1.0")])
+def test_a_connection_that_is_to_be_closed_is_closed_behind_the_answer(served, header, version):
+    with served.connected() as connection:
+        connection.sendall(request(row("k"), header, version=version))
+        answers = Answers()
+        [(status, _)] = answers.read(connection, 2)
+
+    assert status == 200 and answers.closed
+
+
+def test_who_expects_to_be_told_to_continue_is_told(served):
+    body = json.dumps(row("k")).encode()
+    head = b"POST /v1/models/m/predict HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: %d\r\n\r\n" % len(
+        body
+    )
+    with served.connected() as connection:
+        connection.sendall(head)
+        assert connection.recv(100).startswith(b"HTTP/1.1 100")
+        connection.sendall(body)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def test_a_chunked_body_is_put_together(served):
+    body = json.dumps(row("k", id="c")).encode()
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:7], body[7:]))
+    with served.connected() as connection:
+        [(status, answer)] = ask(connection, request(chunks + b"0\r\n\r\n", b"transfer-encoding: chunked"))
+
+    assert (status, answer["prediction_id"], served.turns.answered) == (200, "c", 1)
+
+
+def test_a_large_batch_takes_the_long_path(served):
+    with served.connected() as connection:
+        [(status, answer)] = ask(connection, request({"rows": [row(str(i)) for i in range(6000)]}))
+
+    assert (status, len(answer["rows"]), served.turns.answered) == (200, 6000, 0)
+    assert len(served.logged()) == 6000
+
+
+@pytest.mark.parametrize(
+    ("made", "status"),
+    [
+        (request(b"", method=b"GET"), 405),
+        (request(row("k"), path=b"/v1/models/other/predict"), 404),
+        (request(row("k"), path=b"/v1/models//predict"), 404),
+        (request(row("k"), path=b"/v1/models/m/predict?x=1"), 200),
+        (request(row("k"), path=b"/v1/models/%6d/predict"), 200),
+        (request(row("k", features={})), 422),
+        (b"no http at all\r\n\r\n", 400),
+    ],
+)
+def test_whatever_is_not_for_the_short_path_is_answered_as_before(served, made, status):
+    with served.connected() as connection:
+        connection.sendall(made)
+        assert int(connection.recv(4096).split(b" ")[1]) == status
+        assert served.turns.answered == 0
+
+
+def test_an_idle_connection_is_closed_and_a_busy_one_is_not(served):
+    with served.connected() as connection:
+        for _ in range(4):
+            assert ask(connection, request(row("k")))[0][0] == 200
+            time.sleep(0.5)
+        connection.settimeout(5)
+        assert connection.recv(10) == b""
+
+
+def test_what_was_asked_before_a_shutdown_is_answered(served):
+    with served.connected() as connection:
+        assert ask(connection, request(row("k")))
+        connection.sendall(request(row("k", id="last")))
+        served.server.should_exit = True
+        assert Answers().read(connection, 1)[0][0] == 200
+    served.thread.join(5)
+    assert not served.thread.is_alive()
+
+
+def test_who_vanishes_while_it_waits_harms_nobody(served):
+    for _ in range(50):
+        with served.connected() as connection:
+            connection.sendall(request(row("gone")))
+    with served.connected() as connection:
+        assert ask(connection, request(row("k")))[0][0] == 200
