@@ -12,7 +12,6 @@ from registry.errors import ArtifactRefused
 from registry.scoring.program import Look
 
 FOREST_FILE = "forest.npz"
-PLAIN, ZERO, MEMBERS = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +21,12 @@ class Forest:
 
     Attributes:
         look_column: Shape (looks,): encoded column.
-        look_kind: Shape (looks,): 0 plain, 1 zero is missing, 2 membership.
         look_missing: Shape (looks,): what is seen instead of NaN; plus or minus infinity
             makes missing values go right or left.
-        look_members: Shape (looks,): number of the set, for membership.
+        look_tiny, look_zero: Shape (looks,): numbers up to the size of the first are seen as
+            the second; -1: none are.
+        look_members: Shape (looks,): number of the set whose members are seen as 0, all others
+            as 1; -1: there is none.
         set_starts: Shape (sets + 1,): where each set begins in *set_members*.
         set_members: 1 for each code that belongs to a set, 0 for each other.
         look: Shape (nodes,): which look an inner node compares.
@@ -36,8 +37,9 @@ class Forest:
     """
 
     look_column: NDArray[np.int32]
-    look_kind: NDArray[np.uint8]
     look_missing: NDArray[np.float64]
+    look_tiny: NDArray[np.float64]
+    look_zero: NDArray[np.float64]
     look_members: NDArray[np.int32]
     set_starts: NDArray[np.int64]
     set_members: NDArray[np.uint8]
@@ -78,18 +80,25 @@ class Forest:
         return [self._look(number) for number in range(len(self.look_column))]
 
     def _look(self, number: int) -> Look:
-        kind, members = self.look_kind[number], None
-        if kind == MEMBERS:
-            start, stop = self.set_starts[self.look_members[number] :][:2]
+        which, members = int(self.look_members[number]), None
+        if which >= 0:
+            start, stop = self.set_starts[which : which + 2]
             members = tuple(self.set_members[start:stop].tolist())
-        return Look(int(self.look_column[number]), float(self.look_missing[number]), bool(kind == ZERO), members)
+        return Look(
+            column=int(self.look_column[number]),
+            missing=float(self.look_missing[number]),
+            tiny=float(self.look_tiny[number]),
+            zero=float(self.look_zero[number]),
+            members=members,
+        )
 
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _TYPES: dict[str, tuple[np.dtype[Any], ...]] = {
     "look_column": (np.dtype(np.int32),),
-    "look_kind": (np.dtype(np.uint8),),
     "look_missing": (np.dtype(np.float64),),
+    "look_tiny": (np.dtype(np.float64),),
+    "look_zero": (np.dtype(np.float64),),
     "look_members": (np.dtype(np.int32),),
     "set_starts": (np.dtype(np.int64),),
     "set_members": (np.dtype(np.uint8),),
@@ -131,7 +140,7 @@ def refused(name: str, why: str) -> ArtifactRefused:
 def _mistakes(forest: Forest, width: int) -> list[str]:
     nodes, looks, sets = len(forest.look), len(forest.look_column), len(forest.set_starts) - 1
     pairs = [("look", nodes), ("threshold", nodes), ("left", nodes), ("right", nodes), ("value", nodes)]
-    pairs += [("look_kind", looks), ("look_missing", looks), ("look_members", looks)]
+    pairs += [(name, looks) for name in ("look_missing", "look_tiny", "look_zero", "look_members")]
     mistakes = [
         f"{name} has {len(getattr(forest, name))} entries, not {length}"
         for name, length in pairs
@@ -141,7 +150,7 @@ def _mistakes(forest: Forest, width: int) -> list[str]:
         return mistakes or ["set_starts is empty"]
     checks = {
         "a look leaves the encoded columns": _within(forest.look_column, width),
-        "a look leaves the sets": _within(forest.look_members[forest.look_kind == MEMBERS], sets),
+        "a look leaves the sets": _within(forest.look_members[forest.look_members >= 0], sets),
         "set_starts do not ascend": _ascending(forest.set_starts, len(forest.set_members)),
         "there is no tree": len(forest.roots) > 0,
         "a root is no node": _within(forest.roots, nodes),

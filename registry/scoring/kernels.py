@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.scoring.cache import kept_in
-from registry.scoring.program import SET, TABLE, TINY, ZERO_IS_MISSING
+from registry.scoring.program import SET, TABLE
 
 Array = NDArray[Any]
 Code = TypeVar("Code", bound=Callable[..., Any])
@@ -31,7 +31,7 @@ def _cell(value: float, levels: int) -> Any:
     """Row of a table: level codes, then unknown, then missing."""
     if value != value:
         return levels + 1
-    if 0 <= value < levels:
+    if -1 < value < levels:
         return np.int64(value)
     return levels
 
@@ -50,9 +50,11 @@ def _encode(raw: Array, i: int, slots: Array, tables: Array, x: Array) -> None:
         value = (value - slot.shift) / slot.scale * slot.factor + slot.offset
         if value != value:
             value = slot.otherwise
+        if abs(value) <= slot.tiny:
+            value = slot.zero
         if slot.op == SET:
             x[k] = tables[slot.where + _cell(value, slot.levels)]
-        elif value != value or (slot.op == ZERO_IS_MISSING and abs(value) <= TINY):
+        elif value != value:
             x[k] = slot.missing
         else:
             x[k] = value

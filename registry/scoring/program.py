@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from registry.scoring.spec import CategoryColumn, NumericColumn, ScorerSpec
 
-NUMBER, ZERO_IS_MISSING, TABLE, SET = 0, 1, 2, 3
-TINY = 1e-35  # LightGBM's kZeroThreshold
+NUMBER, TABLE, SET = 0, 1, 2
 
 SLOT = np.dtype(
     [
@@ -23,6 +22,8 @@ SLOT = np.dtype(
         ("offset", np.float64),
         ("otherwise", np.float64),
         ("missing", np.float64),
+        ("tiny", np.float64),
+        ("zero", np.float64),
         ("where", np.int64),
         ("levels", np.int64),
     ],
@@ -38,14 +39,16 @@ class Look:
     Attributes:
         column: Number of the encoded column.
         missing: What it sees instead of NaN.
-        zero_is_missing: Whether zero counts as NaN.
+        tiny: Numbers of up to this size are seen as *zero*; -1: none are.
+        zero: What it sees instead of a tiny number.
         members: For a test of membership: 1 for each code (0, 1, ...) that belongs; it sees 0
             for a member, 1 for any other code, and *missing* for NaN.
     """
 
     column: int
     missing: float = np.nan
-    zero_is_missing: bool = False
+    tiny: float = -1.0
+    zero: float = 0.0
     members: tuple[int, ...] | None = None
 
 
@@ -127,11 +130,11 @@ def _number(slot: Any, column: NumericColumn, look: Look, tables: _Tables) -> No
     slot["shift"], slot["scale"] = column.shift, column.scale
     slot["factor"], slot["offset"] = column.factor, column.offset
     slot["otherwise"] = np.nan if column.otherwise is None else column.otherwise
+    slot["missing"], slot["tiny"], slot["zero"] = look.missing, look.tiny, look.zero
+    slot["op"] = NUMBER
     if look.members is not None:
         slot["op"], slot["levels"] = SET, len(look.members)
         slot["where"] = tables.place(np.array([*(0.0 if m else 1.0 for m in look.members), 1.0, look.missing]))
-        return
-    slot["op"], slot["missing"] = (ZERO_IS_MISSING if look.zero_is_missing else NUMBER), look.missing
 
 
 def _column(column: CategoryColumn, place: int, codes: Mapping[str, int]) -> NDArray[np.float64]:
@@ -143,11 +146,10 @@ def _column(column: CategoryColumn, place: int, codes: Mapping[str, int]) -> NDA
 def _seen(numbers: NDArray[np.float64], look: Look) -> NDArray[np.float64]:
     """The same, as *look* sees them."""
     gone = np.isnan(numbers)
-    if look.zero_is_missing:
-        gone |= np.abs(numbers) <= TINY
+    numbers = np.where(np.abs(numbers) <= look.tiny, look.zero, numbers)
     if look.members is not None:
-        members = np.array([*look.members, 0], dtype=bool)
-        codes = np.where(gone | (numbers < 0) | (numbers >= len(look.members)), len(look.members), numbers)
+        members, size = np.array([*look.members, 0], dtype=bool), len(look.members)
+        codes = np.where(gone | (numbers <= -1) | (numbers >= size), size, numbers)
         numbers = np.where(members[codes.astype(np.int64)], 0.0, 1.0)
     return np.where(gone, look.missing, numbers)
 

@@ -33,11 +33,15 @@ class Trees(NamedTuple):
     slope: float = 1.0
 
 
-def xgboost_trees(booster: Any) -> Trees:
+def xgboost_trees(booster: Any, *, sparse: bool = False) -> Trees:
     """
     Take over the trees up to the best iteration.
 
     The sum starts from the base score, in single precision, as XGBoost adds it up.
+
+    Args:
+        booster: A Booster.
+        sparse: Whether it gets a sparse matrix; a zero, which that leaves out, is missing to it.
 
     Raises:
         CannotFold: If it is no plain forest with one output, or its objective is unknown.
@@ -51,7 +55,7 @@ def xgboost_trees(booster: Any) -> Trees:
     model = learner["gradient_booster"]["model"]
     growing = Growing("f4", "f4")
     for tree in model["trees"][: _used(model, learner)]:
-        _add(growing, tree)
+        _add(growing, tree, sparse=sparse)
     return Trees(growing.forest(), _start(learner, link), link)
 
 
@@ -86,11 +90,11 @@ def _start(learner: dict[str, Any], link: Link) -> float:
     return float(np.log(base)) if link == "exponential" else float(base)
 
 
-def _add(growing: Growing, tree: dict[str, Any]) -> None:
+def _add(growing: Growing, tree: dict[str, Any], *, sparse: bool) -> None:
     left, conditions = np.array(tree["left_children"]), np.array(tree["split_conditions"], dtype=np.float32)
     columns, default = np.array(tree["split_indices"]), np.array(tree["default_left"])
     growing.add(
-        look=growing.directed(columns, default, left >= 0),
+        look=growing.directed(columns, default, left >= 0, zero_is_missing=sparse),
         threshold=conditions,
         left=left,
         right=np.array(tree["right_children"]),

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from registry.scoring.forest import MEMBERS, PLAIN, ZERO, Forest
+from registry.scoring.forest import Forest
 from registry.scoring.program import Look
 
 
@@ -29,13 +29,17 @@ class Growing:
         """Number a way to look; equal ones have one number."""
         return self._looks.setdefault(look, len(self._looks))
 
-    def directed(self, columns: NDArray[Any], left: NDArray[Any], inner: NDArray[Any]) -> NDArray[np.int64]:
-        """Number plain looks at *columns* that send missing values left or right; 0 where not *inner*."""
+    def directed(
+        self, columns: NDArray[Any], left: NDArray[Any], inner: NDArray[Any], *, zero_is_missing: bool = False
+    ) -> NDArray[np.int64]:
+        """Number looks at *columns* that send missing values left or right; 0 where not *inner*."""
         found = np.zeros(len(columns), dtype=np.int64)
         pairs = np.stack([columns[inner], left[inner]], axis=1).astype(np.int64)
         if len(pairs):
             unique, places = np.unique(pairs, axis=0, return_inverse=True)
-            numbers = [self.look(Look(int(c), -np.inf if to_left else np.inf)) for c, to_left in unique]
+            tiny = 0.0 if zero_is_missing else -1.0
+            sides = [(int(column), -np.inf if to_left else np.inf) for column, to_left in unique]
+            numbers = [self.look(Look(column, side, tiny, side)) for column, side in sides]
             found[inner] = np.array(numbers)[places.ravel()]
         return found
 
@@ -68,9 +72,10 @@ class Growing:
         sets = {members: number for number, members in enumerate(dict.fromkeys(_sets(looks)))}
         return Forest(
             look_column=np.array([look.column for look in looks], dtype=np.int32),
-            look_kind=np.array([_kind(look) for look in looks], dtype=np.uint8),
             look_missing=np.array([look.missing for look in looks], dtype=np.float64),
-            look_members=np.array([sets.get(look.members or (), 0) for look in looks], dtype=np.int32),
+            look_tiny=np.array([look.tiny for look in looks], dtype=np.float64),
+            look_zero=np.array([look.zero for look in looks], dtype=np.float64),
+            look_members=np.array([_set(look, sets) for look in looks], dtype=np.int32),
             set_starts=np.cumsum([0, *map(len, sets)], dtype=np.int64),
             set_members=np.array([member for one in sets for member in one], dtype=np.uint8),
             roots=np.array(self._roots, dtype=np.int32),
@@ -82,7 +87,5 @@ def _sets(looks: list[Look]) -> list[tuple[int, ...]]:
     return [look.members for look in looks if look.members is not None]
 
 
-def _kind(look: Look) -> int:
-    if look.members is not None:
-        return MEMBERS
-    return ZERO if look.zero_is_missing else PLAIN
+def _set(look: Look, sets: dict[tuple[int, ...], int]) -> int:
+    return -1 if look.members is None else sets[look.members]

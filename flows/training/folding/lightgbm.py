@@ -13,6 +13,7 @@ from registry.scoring.spec import Link
 
 CATEGORICAL, DEFAULT_LEFT = 1, 2  # bits of decision_type; bits 2 and 3 are the kind of missing values
 ZERO, NAN = 1, 2
+TINY = float(np.float32(1e-35))  # its kZeroThreshold: smaller numbers are zero to it
 _LINKS: dict[str, Link] = {
     "binary": "logistic",
     "cross_entropy": "logistic",
@@ -89,17 +90,17 @@ def _splits(growing: Growing, tree: dict[str, str], inner: int) -> tuple[NDArray
         if types[node] & CATEGORICAL:
             start, stop = starts[int(thresholds[node]) :][:2]
             members = _bits(words[start:stop])
-            looks[node], bounds[node] = growing.look(Look(int(columns[node]), 1.0, members=members)), 0.5
+            looks[node], bounds[node] = growing.look(Look(int(columns[node]), 1.0, TINY, members=members)), 0.5
         else:
             looks[node] = growing.look(_number(int(columns[node]), int(types[node])))
     return looks, bounds
 
 
 def _number(column: int, kind: int) -> Look:
-    missing = kind >> 2
-    if missing not in (ZERO, NAN):
-        return Look(column, 0.0)
-    return Look(column, -np.inf if kind & DEFAULT_LEFT else np.inf, zero_is_missing=missing == ZERO)
+    missing, side = kind >> 2, -np.inf if kind & DEFAULT_LEFT else np.inf
+    if missing == NAN:
+        return Look(column, side, TINY)
+    return Look(column, side, TINY, side) if missing == ZERO else Look(column, 0.0, TINY)
 
 
 def _bits(words: NDArray[np.uint32]) -> tuple[int, ...]:

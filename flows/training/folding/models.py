@@ -65,9 +65,7 @@ def _xgboost(model: Any, sparse: bool = False) -> FoldedModel:
     if model.missing is not None and model.missing == model.missing:
         raise CannotFold("The XGBoost model", f"it takes {model.missing!r} for missing")
     booster = model.get_booster()
-    found = xgboost_trees(booster)
-    if sparse:
-        found.forest.look_kind[:] = 1
+    found = xgboost_trees(booster, sparse=sparse)
     return _trees("xgboost", found, (BOOSTER_FILE, bytes(booster.save_raw("ubj"))))
 
 
