@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from registry.assignment import assign
+from registry.assignment import assign, bucket_of
 from registry.errors import Refusal
 
 _KNOWN = {"salt", "key", "slices", "overrides"}
+_DIGITS = 4300
 
 
 class Answer(NamedTuple):
@@ -43,10 +44,11 @@ def assignment(request: Any) -> dict[str, Any]:
 
     Args:
         request: {"salt", "key", "slices": [[variant, weight], ...], "overrides"?: {variant: [key, ...]}}.
-            Overrides are looked at in the order of the slices.
+            The total is the sum of the weights. Overrides are looked at in the order of the slices.
 
     Returns:
-        {"variant", "bucket", "enrolled", "reason"}.
+        {"variant", "bucket", "enrolled", "reason"}; bucket is null, and variant "champion", where the
+        key cannot be used or no slice has a weight. A forced key is told where it would stand.
 
     Raises:
         ConfigError: With everything that is wrong.
@@ -61,9 +63,14 @@ def assignment(request: Any) -> dict[str, Any]:
             'Write {"salt": "s", "key": "k", "slices": [["champion", 900000], ["challenger", 100000]]}.',
         )
     slices = [(variant, weight) for variant, weight in request["slices"]]
-    overrides: Mapping[str, list[str]] = request.get("overrides") or {}
-    forced = {variant: overrides[variant] for variant, _ in slices if variant in overrides}
-    return assign(request.get("key"), salt=request["salt"], slices=slices, forced=forced)._asdict()
+    overrides: Mapping[str, list[str | int]] = request.get("overrides") or {}
+    forced = {variant: set(map(str, overrides[variant])) for variant, _ in slices if variant in overrides}
+    key, salt = request.get("key"), request["salt"]
+    found = assign(key, salt=salt, slices=slices, forced=forced)
+    total = sum(weight for _, weight in slices)
+    if found.reason == "forced" and total:
+        found = found._replace(bucket=bucket_of(salt, str(key), total=total))
+    return found._asdict()
 
 
 def _decoded(line: bytes) -> Any:
@@ -73,11 +80,16 @@ def _decoded(line: bytes) -> Any:
     from flows.errors import ConfigError
 
     try:
-        return json.loads(line)
+        return json.loads(line, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         raise ConfigError(
             "The line was not answered.", f"It is no JSON: {error}.", "Write one object per line."
         ) from error
+
+
+def _integer(text: str) -> int | float:
+    """An integer; one of thousands of digits, which Python refuses, is no key and no weight."""
+    return int(text) if len(text) <= _DIGITS else float(text)
 
 
 def _mistakes(request: Any) -> list[str]:
@@ -96,8 +108,6 @@ def _slice_mistakes(slices: Any) -> list[str]:
     mistakes = [f"slice {one!r} is not [variant, weight]" for one in slices if not _is_slice(one)]
     good = [one for one in slices if _is_slice(one)]
     mistakes += [f"weight {weight} of {variant!r} is negative" for variant, weight in good if weight < 0]
-    if not mistakes and sum(weight for _, weight in good) <= 0:
-        mistakes.append("the weights add up to 0")
     return mistakes
 
 
@@ -126,7 +136,7 @@ def _override_mistakes(request: Mapping[str, Any]) -> list[str]:
 
 
 def _are_keys(keys: Any) -> bool:
-    return isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    return isinstance(keys, list) and all(isinstance(key, str | int) and not isinstance(key, bool) for key in keys)
 
 
 def _encodable(text: str) -> bool:
