@@ -13,6 +13,8 @@ from router.errors import BadRequest, Malformed, TooLarge
 MAX_BODY = 8 << 20
 MAX_ROWS = 10_000
 MAX_ID = 128
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises of bytes that are no JSON; the second of text that is not UTF-8."""
 _SHOWN = 10
 FIRST, LAST = -62_135_596_800, 100_000_000_000  # the year 1, which is the calendar's first, and 5138
 
@@ -38,7 +40,7 @@ def decode(body: bytes) -> Any:
         raise TooLarge("The body was refused.", f"It has {len(body)} bytes.", f"Send at most {MAX_BODY} bytes.")
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         return _decode_leniently(body, error)
 
 

@@ -19,7 +19,7 @@ from router.admin.reads import record
 from router.admin.refusals import Forbidden
 from router.admin.said import Said, body_of, said, vouched
 from router.admin.steps import Wish, is_last, next_share, next_step
-from router.decode import shown
+from router.decode import NOT_JSON, shown
 from router.errors import BadRequest
 from router.keeper import Keeper
 from router.lastgood import override_of
@@ -47,7 +47,7 @@ class Changes:
         body, model = await body_of(request), _model(request)
         try:
             plan = TrafficPlan.from_json(body)
-        except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
+        except NOT_JSON as error:
             raise BadRequest("The plan was not published.", f"{error}.", "Send a TrafficPlan as JSON.") from error
         if plan.model != model:
             raise BadRequest("The plan was not published.", f"It is of {plan.model!r}.", "Use its own address.")

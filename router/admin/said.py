@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 
 from router.admin.tokens import Caller
-from router.decode import MAX_BODY, shown
+from router.decode import MAX_BODY, NOT_JSON, shown
 from router.errors import BadRequest, TooLarge
 
 _LONGEST = {"actor": 128, "reason": 2000}
@@ -89,7 +89,7 @@ def vouched(caller: Caller, actor: str, reason: str) -> tuple[str, str]:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         document: Any = msgspec.json.decode(body or b"{}")
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise BadRequest("Nothing was changed.", f"The body is no JSON: {error}.", "Send actor and reason.") from error
     return document if isinstance(document, dict) else {}
 

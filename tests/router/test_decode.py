@@ -89,6 +89,12 @@ def test_deep_nesting_is_refused():
         decode(b"[" * 100_000 + b"]" * 100_000)
 
 
+@pytest.mark.parametrize("body", [b'{"key": "\xe9"}', b'{"key": "\xc0\xaf"}', b'{"\xff": 1}', b'"\xed\xa0\x80"'])
+def test_text_that_is_not_utf_8_is_refused(body):
+    with pytest.raises(Malformed, match="It is no JSON"):
+        decode(body)
+
+
 def test_a_key_with_a_lone_surrogate_is_understood():
     document = decode(b'{"key": "\\ud800", "features": [1, "a"]}')
     rows, _ = rows_of(document, FEATURES)

@@ -45,7 +45,7 @@ def test_a_plan_that_does_not_follow_the_newest_is_a_conflict(admin, registry):
     assert len(registry.plans("m")) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"model": "m"}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"model": "m"}', b"\xff", b'{"model": "\xe9"}', b"[" * 5000])
 def test_what_is_no_plan_is_refused(admin, body):
     assert admin.put("/v1/models/m/plan", content=body).status_code == 422
 
@@ -97,7 +97,9 @@ def test_a_rollback_to_what_is_no_version_changes_nothing(admin, registry, to):
     assert len(registry.plans("m")) == 1
 
 
-@pytest.mark.parametrize("body", [b"[" * 5000, b"{", b"\xff", b'{"actor": "a", "reason": "\\ud800"}'])
+@pytest.mark.parametrize(
+    "body", [b"[" * 5000, b"{", b"\xff", b'{"actor": "\xe9"}', b'{"actor": "a", "reason": "\\ud800"}']
+)
 @pytest.mark.parametrize("verb", ["rollback", "pause", "resume"])
 def test_a_body_that_is_no_json_changes_nothing(admin, registry, verb, body):
     assert admin.post(f"/v1/models/m/{verb}", content=body).status_code == 422
