@@ -14,6 +14,7 @@ from flows.cli import (
     demo,
     events,
     init,
+    log,
     models,
     plan,
     remote,
@@ -73,5 +74,5 @@ for part in (
     approvals,
 ):
     part.add_to(app)
-for part in (events, audit, decision, watch):
+for part in (events, audit, decision, watch, log):
     part.add_to(app)

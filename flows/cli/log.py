@@ -1,0 +1,150 @@
+"""`understudy log`: what the event log holds, Parquet tables from it, and how long it is kept."""
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.office import settings
+from flows.cli.options import DryRun, Json, example, moment
+from flows.cli.screen import facts, print_json, say, table
+from flows.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.data.eventlog.lake import Lake
+    from flows.data.eventlog.retain import Readers
+    from registry.home import Settings
+    from registry.records.version import Feature
+
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    said = "Event log: what there is, Parquet tables from it, how long it is kept."
+    group = typer.Typer(no_args_is_help=True, help=said, epilog=example("understudy log status"))
+    group.command(epilog=example("understudy log status"))(status)
+    group.command(epilog=example("understudy log compact --before 2026-03-01"))(compact)
+    group.command(epilog=example("understudy log retain --keep 90d", "understudy log retain --keep 90d --for-real"))(
+        retain
+    )
+    app.add_typer(group, name="log")
+
+
+def status(*, as_json: Json = False) -> None:
+    """Say how many segments there are, and what they hold."""
+    from flows.data.eventlog.survey import survey
+
+    place = settings()
+    found = survey(place.events_dir, _lake(place), _readers(place))
+    unlogged = _unlogged(place)
+    if as_json:
+        return print_json({"log": found, "unlogged": unlogged})
+    columns = ("role", "segments", "bytes", "open", "waiting", "unread", "oldest_days", "torn")
+    say(table("Segments", columns, [[getattr(role, name) for name in columns] for role in found.roles]))
+    lake = {"rows": found.lake_rows, "bytes": found.lake_bytes, "parts": found.lake_parts}
+    return say(
+        facts(f"Parquet tables in {_lake(place).root}", lake),
+        f"Unlogged by the router: {'it does not answer' if unlogged is None else unlogged}",
+    )
+
+
+def compact(
+    *,
+    before: Annotated[
+        str | None, typer.Option(help="Only segments begun before this moment (ISO 8601).", metavar="MOMENT")
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Turn finished segments into Parquet files by date and model; every line becomes one row, once."""
+    from flows.data.eventlog.compact import compact as run
+
+    place = settings()
+    until = moment(before) if before else None
+    found = run(place.events_dir, _lake(place), before=until, schema=_schemas(place), dry_run=dry_run)
+    if as_json:
+        return print_json(found)
+    if dry_run:
+        return say(f"{found.segments} segments with {found.bytes:,} bytes would be compacted.")
+    return say(
+        f"{found.segments} segments with {found.bytes:,} bytes became {found.rows:,} rows in {found.parts} files"
+        f" under {_lake(place).root}; {found.torn} torn lines."
+    )
+
+
+def retain(
+    *,
+    keep: Annotated[str, typer.Option(help="Age up to which segments stay: hours, days or weeks.", metavar="90d")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run/--for-real", help="Say what would go, and remove nothing; or remove it.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Remove old segments that are compacted and read by index and shadow; the Parquet files stay."""
+    from flows.data.eventlog.retain import retain as run
+
+    place = settings()
+    found = run(place.events_dir, _lake(place), _readers(place), keep=_span(keep), dry_run=dry_run)
+    if as_json:
+        return print_json(found)
+    if found.kept:
+        say(table("Old, but needed", ("segment", "why"), [(one.name, one.reason) for one in found.kept]))
+    verb = "would be" if dry_run else "were"
+    say(f"{len(found.removed)} segments with {found.bytes:,} bytes {verb} removed.")
+    return say("Nothing was removed; `--for-real` removes them.") if dry_run and found.removed else None
+
+
+def _span(text: str) -> timedelta:
+    found = re.fullmatch(r"([0-9]{1,6})([hdw])", text.strip())
+    if found is None:
+        raise ConfigError(f"{text!r} is no age.", "It needs a whole number and h, d or w.", "Write e.g. `--keep 90d`.")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _lake(place: "Settings") -> "Lake":
+    from flows.data.eventlog.lake import Lake
+
+    return Lake(place.home / "lake")
+
+
+def _readers(place: "Settings") -> "Readers":
+    from flows.data.eventlog.retain import readers_of
+
+    return readers_of(place.home / "index.sqlite", place.run_dir / "shadow.json")
+
+
+def _schemas(place: "Settings") -> Any:
+    """Features of the version that a model serves, asked once per model; none if the registry does not know it."""
+    from functools import lru_cache
+
+    from registry.errors import Refusal
+    from registry.reader import PlanReader
+    from registry.records.plan import CHAMPION
+
+    reader = PlanReader(place.registry_url)
+
+    @lru_cache
+    def features(model: str) -> "Sequence[Feature]":
+        try:
+            plan = reader.plan(model)
+            version = reader.version(model, plan.version_of(CHAMPION)) if plan else None
+        except Refusal:
+            return ()
+        return version.features if version else ()
+
+    return features
+
+
+def _unlogged(place: "Settings") -> int | None:
+    """Events that the disk refused, of one worker; None if the router does not answer."""
+    import httpx
+
+    try:
+        answer = httpx.get(f"{place.router_url}/readyz", timeout=2, trust_env=False).json()
+    except (httpx.HTTPError, ValueError):
+        return None
+    return int(answer.get("unlogged", 0))

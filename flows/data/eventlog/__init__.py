@@ -1,0 +1,1 @@
+"""The event log as Parquet tables: compaction, retention, and what there is."""
