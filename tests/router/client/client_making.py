@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 LOST = "lost"
@@ -81,3 +82,43 @@ class Scripted:
         if path.endswith("predict"):
             return {"rows": [answer_of(row) for row in body["rows"]]}
         return {"rows": [{"status": "accepted", "said": ""} for _ in body]}
+
+
+class Upstreams(ThreadingHTTPServer):
+    """A model server that says 0.9 of every row, unless its mood is another."""
+
+    daemon_threads = True
+    mood = "good"
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Upstream)
+        self.url = f"http://127.0.0.1:{self.server_port}/"
+
+    def __enter__(self) -> "Upstreams":
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, *_: object) -> None:
+        """Who hangs up is no error here."""
+
+
+class _Upstream(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        rows = json.loads(self.rfile.read(int(self.headers["content-length"])))["instances"]
+        mood = self.server.mood
+        if mood == "hung":
+            time.sleep(1.5)
+        raw = b'{"predictions": [NaN]}' if mood == "nan" else json.dumps({"predictions": [0.9] * len(rows)}).encode()
+        self.send_response(500 if mood == "500" else 200)
+        self.send_header("content-length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *_: object) -> None:
+        pass
