@@ -19,17 +19,23 @@ _ALTERNATIVES = ((1.5, 0.495), (2.5, 0.495), (5.0, 0.01))
 _IGNORED = {"stopped"}
 
 
-def trips(phase: PhaseMetrics, guards: Guards) -> str | None:
-    """Why the challenger of this phase must go; None while it may stay."""
+def trips(phase: PhaseMetrics, guards: Guards, *, labels_only: bool = False) -> str | None:
+    """
+    Why the challenger of this phase must go; None while it may stay.
+
+    Args:
+        labels_only: Leave errors and latency to the workers, who know the calls that the rows came in.
+    """
     champion = phase.variants.get(CHAMPION)
     for name, challenger in phase.variants.items():
         if name != CHAMPION:
-            for said in _reasons(champion, challenger, guards):
+            asked = () if labels_only else _answers(champion, challenger, guards)
+            for said in (*asked, *_labels(champion, challenger, guards)):
                 return f"{name} {challenger.version}: {said}"
     return None
 
 
-def _reasons(champion: VariantMetrics | None, challenger: VariantMetrics, guards: Guards) -> Iterator[str]:
+def _answers(champion: VariantMetrics | None, challenger: VariantMetrics, guards: Guards) -> Iterator[str]:
     failures = sum(n for reason, n in challenger.fallbacks.items() if reason not in _IGNORED)
     failures += sum(challenger.errors.values())
     asked = challenger.served + failures
@@ -46,6 +52,11 @@ def _reasons(champion: VariantMetrics | None, challenger: VariantMetrics, guards
             f"mean latency {challenger.latency_ms.mean:.1f} ms against {champion.latency_ms.mean:.1f} ms, "
             f"more than {guards.latency_increase:.0%} above the champion"
         )
+
+
+def _labels(champion: VariantMetrics | None, challenger: VariantMetrics, guards: Guards) -> Iterator[str]:
+    if champion is None:
+        return
     if guards.kpi is None:
         reach = 1.0 if challenger.correct.n else 0.0  # a squared error of probabilities; others know no bound
         if exceeds(champion.loss, challenger.loss, guards.kpi_drop, guards.alpha, reach=reach):

@@ -212,7 +212,8 @@ class Keeper:
         plan = self.plan(model)
         if not plan.challengers or self._brake.holds(plan):
             return
-        reason = trips(self._phase(model, plan), plan.guards)
+        watched = any(seen.alive and seen.report.role == "worker" for seen in self.seen())
+        reason = trips(self._phase(model, plan), plan.guards, labels_only=watched)
         if reason is not None:
             with suppress(Refusal):  # the brake goes on trying
                 self._take_off(plan, "router", reason)

@@ -202,7 +202,7 @@ def _watches(plan: TrafficPlan) -> _Watches:
 
 
 def _evidence(tally: Tally) -> Evidence:
-    return Evidence(tally.asked, tally.suspect, tally.timed, tally.sum_ms, tally.squares)
+    return Evidence(tally.asked, tally.suspect, tally.timed, tally.sum_ms, tally.squares, tally.lost)
 
 
 def _open_too_long(breaker: Breaker, most_s: float) -> str | None:

@@ -86,6 +86,12 @@ class Tally(msgspec.Struct, array_like=True):
                 _add(mine, reason, n, enrolled)
 
     @property
+    def lost(self) -> int:
+        """Enrolled rows that it did not answer itself, other than those of a stopped variant."""
+        fallen = sum(enrolled for reason, (_, enrolled) in self.fallbacks.items() if reason != "stopped")
+        return fallen + sum(enrolled for _, enrolled in self.errors.values())
+
+    @property
     def key(self) -> Key:
         """Model, phase, variant and version."""
         return self.model, self.phase, self.variant, self.version

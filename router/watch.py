@@ -22,7 +22,8 @@ class Evidence(NamedTuple):
     What was counted of one variant since its phase began, over all workers.
 
     Attributes:
-        asked, failures: Requests, and those of them that failed.
+        asked, lost: Requests, and those of them that failed.
+        failures: The same, at most a few of one call: they speak against the variant.
         timed, sum_ms, squares: Calls, the sum of their latencies in milliseconds, and of the squares.
     """
 
@@ -31,6 +32,7 @@ class Evidence(NamedTuple):
     timed: int = 0
     sum_ms: float = 0.0
     squares: float = 0.0
+    lost: int = 0
 
     def plus(self, other: "Evidence") -> "Evidence":
         """Both together."""
@@ -90,7 +92,7 @@ class ErrorWatch:
     def said(self, now: Evidence) -> str:
         """The failures since the excess began to grow."""
         recent = now.since(self._began)
-        return f"{recent.failures} of the last {recent.asked} requests failed"
+        return f"{recent.lost} of the last {recent.asked} requests failed"
 
 
 class LatencyWatch:

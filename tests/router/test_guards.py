@@ -43,6 +43,29 @@ def crossings(rate, *, runs, requests, rng):
     return (failures >= np.array(fewest)).any(axis=1).mean()
 
 
+def ever(rate, requests):
+    """Exact probability that the evidence ever crosses, looked at after every request, with the defaults."""
+    now, alarms, least = np.zeros(400), 0.0, 0
+    now[0] = 1.0
+    for n in range(1, requests + 1):
+        now[1:] = now[1:] * (1 - rate) + now[:-1] * rate
+        now[0] *= 1 - rate
+        while log_error_evidence(least, n, 0.02) < -math.log(0.001):
+            least += 1
+        alarms += now[least:].sum()
+        now[least:] = 0.0
+    return alarms
+
+
+def test_the_default_guard_sounds_less_than_one_false_alarm_in_ten_million_healthy_phases():
+    # After 1,000 requests it grows no more in the first six digits: an error rate of 1 % drifts away from the alarm.
+    assert ever(0.01, 2000) < 1e-7
+
+
+def test_the_default_guard_keeps_alpha_at_what_is_just_tolerated():
+    assert ever(0.02, 5000) < 0.001
+
+
 def test_a_tolerated_error_rate_sounds_no_alarm_however_often_one_looks():
     # At most alpha = 1 %; with 2000 runs, four standard errors above that are 1.9 %.
     assert crossings(0.02, runs=2000, requests=1000, rng=np.random.default_rng(0)) <= 0.019

@@ -14,6 +14,7 @@ from registry.eventlog.events import Observed, Predicted
 from registry.eventlog.segments import SegmentReader, SegmentWriter
 from registry.records.plan import Slice
 from registry.store.registry import Registry
+from router.board import Board, Report
 from router.errors import UnknownModel
 from router.keeper import Keeper
 from router.lastgood import Kept, keep, override_of
@@ -103,6 +104,21 @@ def test_a_failing_challenger_is_rolled_back_with_its_numbers(settings, registry
     assert (registry.plan("m").epoch, registry.plan("m").actor) == (3, "router")
     assert stopped(settings).epoch == 2
     assert "20 of 20 requests failed" in keeper.notes("m", 10)[0]["said"]
+
+
+def test_while_workers_watch_errors_themselves_control_leaves_them_to_it(settings, registry, canary, writer, doors):
+    board = Board.open(settings.run_dir, "worker")
+    board.publish(Report())
+    keeper = Keeper(settings, doors.open)
+    writer.append(FAILURES)
+    keeper.turn()
+    assert registry.plan("m").epoch == 2
+
+    board.close()
+    writer.append([predicted(99, error="raised")])
+    keeper.turn()
+
+    assert registry.plan("m").epoch == 3
 
 
 def test_a_good_challenger_stays(settings, registry, canary, writer, doors):

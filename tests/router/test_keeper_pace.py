@@ -42,7 +42,7 @@ def looks(monkeypatch):
     """When the guards looked; each look takes long."""
     times = []
 
-    def slow(*_):
+    def slow(*_, **__):
         times.append(time.monotonic())
         began = time.thread_time()
         while time.thread_time() - began < SLOW_S:

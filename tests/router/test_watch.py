@@ -87,7 +87,7 @@ def test_what_always_fails_is_found_by_its_tenth_request_however_long_all_was_we
         found = next(n for n in range(1, 100) if watch.alarmed(Evidence(healthy + n, healthy // 100 + n)))
 
         assert found <= 10
-        assert watch.said(Evidence(healthy + found, healthy // 100 + found)).startswith(f"{found} of the last {found}")
+        assert watch.said(Evidence(healthy + found, lost=found)).startswith(f"{found} of the last {found}")
 
 
 def test_the_watch_agrees_with_the_chain():
@@ -215,8 +215,6 @@ def test_latencies_at_the_very_edge_keep_alpha_and_double_ones_are_found_simulat
         for factor in (2, 3, 4)
     }
     shown = {factor: np.quantile(found, [0.5, 0.9, 0.99]).tolist() for factor, found in times.items()}
-    print(
-        f"\n{name}: alarms of 2000 at alpha 0.01: equal {equal}, at the edge {edge}; calls until found, from a mean of 60 ms on: {shown}"
-    )
+    print(f"\n{name}: of 2000 at alpha 0.01 equal {equal}, at the edge {edge}; a mean of 60 ms times {shown} calls")
     assert equal <= 2000 * alpha
     assert edge <= 2000 * alpha
