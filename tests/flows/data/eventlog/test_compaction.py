@@ -53,7 +53,7 @@ def test_a_row_says_all_that_its_line_said(events, lake):
         "date": datetime(2026, 3, 1, tzinfo=UTC).date(), "model": "churn",
     }  # fmt: skip
     assert [second[name] for name in ("error", "weight", "key", "shadows")] == [None, None, None, []]
-    features = pl.read_parquet(lake.root / "features" / "churn" / "**" / "*.parquet").drop("date").sort("id")
+    features = pl.read_parquet(lake.root / "features" / "churn" / "**" / "*.parquet").sort("id")
     assert features.rows() == [("churn-1", 0.5, "a"), ("churn-2", 1.0, None)]
     assert features.schema["f_x"] == pl.Float64
 
