@@ -5,6 +5,7 @@ The parser is httptools, as in uvicorn's protocol. A request that the short path
 take, or cannot answer, goes on as if this class were not there.
 """
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -33,12 +34,16 @@ class HotProtocol(HttpToolsProtocol):
         self._chunks = b""
         self._asked = False  # the short path holds a request of this connection
         self._plain = True  # no header that only the long path understands
+        self._begun = False  # a request is on its way in, or waits for its answer
+        self._answered_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     def on_message_begin(self) -> None:
         """Start a request; what it needs on the long path is made when it takes it."""
         if self._asked and _turns is not None:
             _turns.flush()  # pipelined: answers leave in the order of the questions
-        self.url, self.headers, self._model, self._chunks, self._plain = b"", [], "", b"", True
+        self._begun, self._plain = True, True
+        self.url, self.headers, self._model, self._chunks = b"", [], "", b""
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep it for the long path."""
@@ -125,9 +130,26 @@ class HotProtocol(HttpToolsProtocol):
             super().on_header(name, value)
         super().on_headers_complete()
 
+    def on_response_complete(self) -> None:
+        """The long path has answered."""
+        self._begun = False
+        super().on_response_complete()
+
     def _wait_for_more(self) -> None:
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        # One timer per connection that looks now and then, not one per answer.
+        self._begun, self._answered_at = False, self.loop.time()
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        self._timer = None
+        if self.transport.is_closing():
+            return
+        left = self.timeout_keep_alive - (self.loop.time() - self._answered_at)
+        if left <= 0.001 and not self._begun:
+            self.transport.close()
+        else:
+            self._timer = self.loop.call_later(left if left > 0.001 else self.timeout_keep_alive, self._close_if_idle)
 
 
 def _head(headers: list[tuple[bytes, bytes]]) -> bytes:
