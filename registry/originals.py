@@ -24,6 +24,8 @@ TRUSTED = (
     "sklearn._loss.link.LogitLink",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
@@ -100,13 +102,13 @@ def _loaded(raw: bytes) -> Any:
     try:
         foreign = sorted({*io.get_untrusted_types(data=raw)} - {*TRUSTED})
     except Exception as error:  # foreign bytes
-        raise _refused(f"{ORIGINAL_FILE} is unreadable: {error}") from error
+        raise _refused(f"its file {ORIGINAL_FILE} is unreadable: {error}") from error
     if foreign:
-        raise _refused(f"{ORIGINAL_FILE} holds types that are not trusted: {', '.join(foreign)}")
+        raise _refused(f"its file {ORIGINAL_FILE} holds types that are not trusted: {', '.join(foreign)}")
     try:
         return io.loads(raw, trusted=list(TRUSTED))
     except Exception as error:  # a type that is not installed, or of another version
-        raise _refused(f"{ORIGINAL_FILE} cannot be loaded: {error}") from error
+        raise _refused(f"its file {ORIGINAL_FILE} cannot be loaded: {error}") from error
 
 
 def _skops() -> Any:
@@ -144,6 +146,5 @@ def _level(value: Any) -> str | None:
 
 
 def _refused(why: str) -> ArtifactRefused:
-    return ArtifactRefused(
-        "The original pipeline was refused.", f"{why}.", "Use estimators of scikit-learn, XGBoost or LightGBM only."
-    )
+    mend = "Use estimators of scikit-learn, XGBoost or LightGBM only."
+    return ArtifactRefused("The original pipeline was refused.", f"{why[:1].upper()}{why[1:]}.", mend)

@@ -8,13 +8,14 @@ class CannotFold(Refusal):
     A part of a pipeline that has no exact counterpart in a scorer; the original is served instead.
 
     Args:
-        what: The part, e.g. "FunctionTransformer".
-        why: What about it.
+        part: E.g. "FunctionTransformer".
+        reason: What about it.
     """
 
-    def __init__(self, what: str, why: str) -> None:
-        super().__init__(f"{what} was not folded.", f"{why}.", "Leave the part out, or serve the original pipeline.")
-        self.part = what
+    def __init__(self, part: str, reason: str) -> None:
+        why = f"{reason[:1].upper()}{reason[1:]}."
+        super().__init__(f"{part} was not folded.", why, "Leave the part out, or serve the original pipeline.")
+        self._given = part, reason
 
     def __reduce__(self) -> tuple[type["CannotFold"], tuple[str, str]]:
-        return type(self), (self.part, self.why.removesuffix("."))
+        return type(self), self._given
