@@ -140,11 +140,16 @@ def told(swaps: list[Swap], answers: list[Answer], scores: dict[str, list[float]
     late = [1000 * lag for lag in lags(swaps, seen)]
     statuses = Counter(answer.status for answer in answers)
     fallbacks = Counter(said["reason"] for _, said in good if said["variant"] != said["assigned"])
-    found = {"statuses": statuses, "mixed": mixes, "fallbacks": fallbacks, "latency": summary(answers)}
-    found |= {"epochs_seen": len({epoch for epoch, _ in seen}), "swaps": len(swaps) - 1, "lag_ms": late}
-    report.keep(args.json, **found)
+    figures: dict[str, Any] = {
+        "statuses": statuses,
+        "mixed": mixes,
+        "fallbacks": fallbacks,
+        "latency": summary(answers),
+    }
+    figures |= {"epochs_seen": len({epoch for epoch, _ in seen}), "swaps": len(swaps) - 1, "lag_ms": late}
+    report.keep(args.json, **figures)
     print(f"\n{report.machine()}\n{args.workers} workers, {args.rate:g} requests/s, a swap every {args.every:g} s")
-    print({name: value for name, value in found.items() if name != "lag_ms"})
+    print({name: value for name, value in figures.items() if name != "lag_ms"})
     failed = sum(answer.status != 200 for answer in answers)
     return report.judge(
         [

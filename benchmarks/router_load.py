@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def start(bench: Bench, ours: Router, only: list[str]) -> tuple[dict[str, Served
     started = {ROUTER: bench.processes.age_s(ours.name)}
     for name in track(only, "starting", console=Console(stderr=True)):
         for system, each in PEERS[name](bench).items():
-            bench.processes.wait(each.process, lambda each=each: first_score(each) is not None)
+            bench.processes.wait(each.process, partial(first_score, each))
             started[system] = bench.processes.age_s(each.process)
             systems[system] = each
     ours.start_parts(*PARTS)

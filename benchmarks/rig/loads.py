@@ -57,7 +57,7 @@ class Load:
     def paced(self, case: Case, rate: float) -> dict[str, Any]:
         """*rate* requests a second, whatever comes back; latencies count from when each was due."""
         case.before()
-        where = {"url": case.served.url, "bodies": case.served.bodies, "cores": self._of("load")}
+        where: dict[str, Any] = {"url": case.served.url, "bodies": case.served.bodies, "cores": self._of("load")}
         Pacing(**where, rate=rate, seconds=0.5).answers()
         found = summary(Pacing(**where, rate=rate, seconds=self.seconds).answers())
         case.after()

@@ -105,7 +105,7 @@ class Processes:
         """Until it is ready; the seconds that took. Ends the benchmark with the end of its log if it never is."""
         began = time.perf_counter()
         while (waited := time.perf_counter() - began) < seconds:
-            if ready():
+            if ready() not in (None, False):
                 return waited
             if self._running[name].poll() is not None:
                 break

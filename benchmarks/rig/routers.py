@@ -183,10 +183,10 @@ class Router:
         }
 
 
-def scorer(seed: int, save: Callable[[Any], object] | None = None) -> dict[str, bytes]:
+def scorer(seed: int, save: Callable[[Any], object] | None = None, *, trees: int = served.TREES) -> dict[str, bytes]:
     """The artifact of the served pipeline with another booster; *save* gets the classifier as well."""
     imputer, scaler = (step for _, step in served.preparation().steps)
-    trained = served.train(seed)
+    trained = served.train(seed, trees)
     if save is not None:
         save(trained)
     columns = tuple(

@@ -35,14 +35,14 @@ def preparation() -> Any:
     return make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(rows())
 
 
-def train(seed: int) -> Any:
+def train(seed: int, trees: int = TREES) -> Any:
     """The classifier behind the preparation; another seed is another model of that size."""
     import xgboost
 
     values = preparation().transform(rows())
     noise = np.random.default_rng(seed).normal(size=ROWS)
     labels = (values[:, 0] + values[:, 1] * values[:, 2] + noise > 0).astype(int)
-    return xgboost.XGBClassifier(n_estimators=TREES, max_depth=DEPTH, n_jobs=1, random_state=seed).fit(values, labels)
+    return xgboost.XGBClassifier(n_estimators=trees, max_depth=DEPTH, n_jobs=1, random_state=seed).fit(values, labels)
 
 
 def pipeline() -> Any:

@@ -8,6 +8,7 @@ changes how: "well", "hang", "raise" (500), "nan", "slow" (ten times slower), "c
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 
 import uvicorn
 from starlette.applications import Starlette
@@ -32,7 +33,7 @@ async def score(request: Request) -> Response:
     return Response(f'{{"predictions": [{",".join([words.get(_mode, "0.5")] * rows)}]}}', media_type="application/json")
 
 
-async def _cut():
+async def _cut() -> AsyncIterator[bytes]:
     yield b'{"predictions": ['
     raise RuntimeError("cut")
 
