@@ -35,7 +35,8 @@ _MAGIC = b"understudy-board-1"
 _HEAD = 4096
 SLOTS = 72
 BUFFER = 64 << 10
-_OWNER = struct.Struct("<QQd")  # process id, its start, heartbeat
+_OWNER = struct.Struct("<QQ")  # process id, its start
+_BEAT = struct.Struct("<d")
 _SEAL = struct.Struct("<QII")  # generation, length, checksum
 _SLOT = 64 + 2 * BUFFER
 SIZE = _HEAD + SLOTS * _SLOT
@@ -121,7 +122,7 @@ class Board:
     def __init__(self, memory: mmap.mmap, lock: Path, role: Role, clock: Callable[[], float]) -> None:
         self._memory, self._role, self._clock = memory, role, clock
         self._known: dict[int, tuple[int, int, Report]] = {}
-        self._pid, self._generation, self._which, self.cut = os.getpid(), 0, 0, False
+        self._generation, self._which, self.cut = 0, 0, False
         with _locked(lock):
             self.slot, self.inherited = self._claim()
 
@@ -155,7 +156,7 @@ class Board:
         start = self._buffer(self.slot, self._which)
         seal = _SEAL.pack(self._generation, len(payload), _checksum(self._generation, payload))
         self._memory[start : start + _SEAL.size + len(payload)] = seal + payload
-        self._beat(self._pid, started(self._pid))
+        self._write(_OWNER.size, _BEAT.pack(self._clock()))
 
     def read(self) -> list[Seen]:
         """Every slot that ever held a report, this process's own included."""
@@ -163,13 +164,14 @@ class Board:
         for slot in range(SLOTS):
             report = self._report(slot)
             if report is not None:
-                pid, start, beat = _OWNER.unpack_from(self._memory, _HEAD + slot * _SLOT)
+                pid, start = _OWNER.unpack_from(self._memory, _HEAD + slot * _SLOT)
+                (beat,) = _BEAT.unpack_from(self._memory, _HEAD + slot * _SLOT + _OWNER.size)
                 found.append(Seen(slot, pid, alive(pid, start), max(now - beat, 0.0), report))
         return found
 
     def close(self) -> None:
         """Give the slot back; its counts stay for the next process."""
-        self._beat(0, 0)
+        self._write(0, _OWNER.pack(0, 0))
         self._memory.close()
 
     def _claim(self) -> tuple[int, Report | None]:
@@ -182,15 +184,16 @@ class Board:
         self.slot = slot = (heirs or unused)[0]
         self._generation = max(seal[0] for seal in self._seals(slot))
         self._which = self._known[slot][1] if slot in self._known else 0  # written last, so the other one is next
-        self._beat(self._pid, started(self._pid))
+        self._write(0, _OWNER.pack(os.getpid(), started(os.getpid())))
         return slot, reports[slot]
 
     def _owned(self, slot: int) -> bool:
-        pid, start, _ = _OWNER.unpack_from(self._memory, _HEAD + slot * _SLOT)
-        return alive(pid, start)
+        return alive(*_OWNER.unpack_from(self._memory, _HEAD + slot * _SLOT))
 
-    def _beat(self, pid: int, start: int) -> None:
-        _OWNER.pack_into(self._memory, _HEAD + self.slot * _SLOT, pid, start, self._clock())
+    def _write(self, place: int, data: bytes) -> None:
+        # Copied as a whole: pack_into clears the place first, and a process that claims would find no owner there.
+        start = _HEAD + self.slot * _SLOT + place
+        self._memory[start : start + len(data)] = data
 
     def _report(self, slot: int) -> Report | None:
         """The newest whole report; the one known before if both buffers are being written."""
