@@ -13,6 +13,7 @@ from registry.errors import ArtifactRefused
 from registry.records.upstream import SECRET, Upstream
 from registry.upstream.failed import UpstreamFailed
 from registry.upstream.mapping import Mapper, Rows
+from registry.upstream.warm import warm_up
 
 # Below the 5 s of uvicorn and many others: a connection that the server is about to close is not used again.
 _KEEPALIVE_S: Final = 2.0
@@ -42,6 +43,7 @@ class Caller:
             "accept-encoding": "identity",
         }
         self._tls = ssl_of(upstream)
+        warm_up()
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
     async def ask(self, rows: Rows, *, deadline_ms: float, retry: bool = False) -> list[float]:
