@@ -64,7 +64,7 @@ def main() -> int:
     ):
         bodies = prepare(router, Path(name))
         router.start(*PARTS)
-        jobs = [(turn, name) for turn in range(args.rounds) for name in args.states]
+        jobs = [(turn, name) for turn in range(args.rounds) for name in rotated(args.states, turn)]
         found = [
             {"round": turn, "state": name} | measured(router, processes, bodies, name, args)
             for turn, name in track(jobs, "measuring", console=Console(stderr=True))
@@ -88,6 +88,12 @@ def parsed() -> argparse.Namespace:
     if "off" not in args.states:
         parser.error("the state off is what the others are compared with; name it as well")
     return args
+
+
+def rotated(states: list[str], turn: int) -> list[str]:
+    """Another one first in each round, so that none always follows the same."""
+    place = turn % len(states)
+    return [*states[place:], *states[:place]]
 
 
 def prepare(router: Router, folder: Path) -> Path:
