@@ -56,7 +56,7 @@ class Upstream(Record, frozen=True, kw_only=True):
             loaded, and is stored nowhere.
         connect_ms: Milliseconds that connecting may take.
         deadline_ms: Milliseconds that the champion's answer may take; a challenger's deadline is the plan's.
-        connections: At most so many at once, per router worker.
+        connections: At most so many requests at once, per router worker; rows that come meanwhile share the next.
         reply_bytes: Larger replies are refused.
         threshold: A binary score at or above it predicts 1.
     """
@@ -75,7 +75,7 @@ class Upstream(Record, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     connect_ms: float = 500.0
     deadline_ms: float = 1000.0
-    connections: int = 32
+    connections: int = 16
     reply_bytes: int = 1 << 20
     threshold: float = 0.5
 

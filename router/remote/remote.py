@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -14,6 +15,7 @@ from registry.records.upstream import UPSTREAM_FILE, Upstream
 from registry.records.version import ModelVersion
 from registry.upstream.caller import Caller
 from registry.upstream.mapping import Mapper, Rows
+from router.remote.gathering import Gatherer
 
 
 class Remote:
@@ -29,6 +31,7 @@ class Remote:
     def __init__(self, version: ModelVersion, upstream: Upstream, environ: Mapping[str, str] = os.environ) -> None:
         self.upstream, self._task = upstream, version.task
         self._caller = Caller(upstream, Mapper(upstream, version.features), environ)
+        self._gatherers: WeakKeyDictionary[asyncio.AbstractEventLoop, Gatherer] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._runner: asyncio.Runner | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -54,7 +57,7 @@ class Remote:
 
     async def ask(self, rows: Rows, *, deadline_ms: float | None = None, retry: bool = False) -> list[float]:
         """
-        Score rows without blocking the loop; all in one request.
+        Score rows without blocking the loop; all in one request, together with those of others who ask now.
 
         Args:
             rows: At least one.
@@ -67,11 +70,18 @@ class Remote:
         self._loop = asyncio.get_running_loop()
         self._asked += 1
         try:
-            return await self._caller.ask(rows, deadline_ms=deadline_ms or self.upstream.deadline_ms, retry=retry)
+            gatherer = self._gatherer(self._loop)
+            return await gatherer.ask(rows, deadline_ms=deadline_ms or self.upstream.deadline_ms, retry=retry)
         finally:
             self._asked -= 1
             if self._retired and not self._asked:
                 await self.close()
+
+    def _gatherer(self, loop: asyncio.AbstractEventLoop) -> Gatherer:
+        found = self._gatherers.get(loop)
+        if found is None:
+            found = self._gatherers[loop] = Gatherer(self._caller, self.upstream.connections)
+        return found
 
     def score_now(self, rows: Rows, timeout: float | None = None) -> list[float]:
         """
