@@ -1,6 +1,7 @@
 """What is left to do for one version: a bounded queue of stretches of the log, and a thread that empties it."""
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Condition, Thread
@@ -16,7 +17,7 @@ from router.shadow.wire import Answer
 log = logging.getLogger("understudy.shadow")
 CHUNK = 512
 MOST_BLOCKS = 4096
-_RETRY_S = 1.0
+_RETRY_S, _SAY_S = 1.0, 10.0
 
 
 class Follower:
@@ -49,6 +50,7 @@ class Follower:
         self._patience = Patience()
         self._chunk = CHUNK
         self._thread: Thread | None = None
+        self._unsaid, self._said_at = 0, -_SAY_S
 
     @property
     def pid(self) -> int | None:
@@ -139,11 +141,9 @@ class Follower:
                 start += len(some)
         except FileNotFoundError:
             log.warning("%s was removed before its copies were scored", block.path)
-        except (OSError, Refusal):
-            log.exception("shadow %s %s could not read or write; trying again", *self._key)
-            return False
-        except Exception:
-            log.exception("shadow %s %s failed; trying again", *self._key)
+        except Exception as error:  # whatever it is, the thread must live
+            known = isinstance(error, OSError | Refusal)
+            log.warning("shadow %s %s: %s; trying again", *self._key, error, exc_info=not known)
             return False
         block.done()
         return True
@@ -156,12 +156,13 @@ class Follower:
             return self._failed(copies, "not_found")
         try:
             answer = sitter.score([copy.features for copy in copies])
+            lines = self._scored(copies, answer)
         except Lost as lost:
             self._patience.lost()
             self._chunk = max(1, self._chunk // 8)  # the next loss takes fewer with it
             return self._failed(copies, lost.reason)
         self._chunk = min(CHUNK, self._chunk * 2)
-        return self._scored(copies, answer)
+        return lines
 
     def _hired(self) -> Sitter | None:
         if self._sitter is None:
@@ -178,7 +179,7 @@ class Follower:
         model, version = self._key
         errors = answer.errors or [None] * len(copies)
         if answer.errors:
-            log.warning("shadow %s %s failed on %d copies", model, version, sum(map(bool, errors)))
+            self._warn(sum(map(bool, errors)))
         return [
             Shadowed(
                 model=model,
@@ -191,6 +192,13 @@ class Follower:
             )
             for copy, score, prediction, error in zip(copies, answer.scores, answer.predictions, errors, strict=True)
         ]
+
+    def _warn(self, failed: int) -> None:
+        now = time.monotonic()
+        self._unsaid += failed
+        if now - self._said_at >= _SAY_S:
+            log.warning("shadow %s %s failed on %d copies", *self._key, self._unsaid)
+            self._unsaid, self._said_at = 0, now
 
     def _failed(self, copies: Sequence[Copy], reason: str) -> list[Shadowed]:
         model, version = self._key

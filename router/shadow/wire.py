@@ -3,7 +3,6 @@
 import socket
 import struct
 import time
-from typing import Any
 
 import msgspec
 
@@ -42,7 +41,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     scores: list[float | None]
-    predictions: list[Any]
+    predictions: list[float | int | None]
     errors: list[str | None] = []
     latency_ms: float = 0.0
 

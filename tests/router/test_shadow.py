@@ -158,7 +158,7 @@ def test_a_shadow_that_is_lost_again_and_again_rests_and_its_copies_are_dropped(
 
 @pytest.mark.parametrize("loader", ["broken", "stuck", "not_there"])
 def test_a_version_that_cannot_be_loaded_is_told(all_of, loader):
-    ours = all_of(load_s=2.0)
+    ours = all_of(load_s=0.8 if loader == "stuck" else 20.0)
     ours.loaders["v1.1.0"] = loader
     ours.writer.append([copy(0), copy(1)])
     ours.catch_up()
