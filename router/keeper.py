@@ -4,6 +4,7 @@ import logging
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -66,6 +67,7 @@ class Keeper:
         self._owed: set[str] = set()
         self._rests_until: dict[str, float] = {}
         self._lock, self._door = threading.RLock(), threading.Lock()
+        self._untold: deque[tuple[str, str, str, bool]] = deque()
         self._brake = Brake(settings.run_dir, self.registry, self.now, self.note)
 
     def run(self, stop: threading.Event) -> None:
@@ -86,6 +88,7 @@ class Keeper:
         self._brake.follow()
         came = self._catch_up()
         with self._lock:
+            self._tell()
             dirty = set(self._ingest.dirty)
             self._ingest.dirty.clear()
             self._metrics.forget(dirty)
@@ -191,22 +194,36 @@ class Keeper:
         return self._brake.seen()
 
     def note(self, model: str, kind: str, said: str, *, once: bool = False) -> None:
-        """Keep something that people want to know; if *once*, only if it was not said before."""
-        try:
-            with self._lock:
-                if once and self._db.execute(_SAID, (model, kind, said)).fetchone():
-                    return
-                log.warning("%s %s: %s", model, kind, said)
-                self._db.execute(_NOTE, (model, self.now(model).timestamp(), kind, said))
-        except sqlite3.Error as error:  # what it tells of has happened all the same
-            log.warning("it could not be noted: %s", error)
+        """
+        Keep something that people want to know; if *once*, only if it was not said before.
+
+        Whoever makes a rollback does not wait for statistics: while they are made, the note is kept for later.
+        """
+        self._untold.append((model, kind, said, once))
+        if self._lock.acquire(blocking=False):
+            try:
+                self._tell()
+            finally:
+                self._lock.release()
 
     def notes(self, model: str, limit: int) -> list[dict[str, Any]]:
         """Notes, newest first."""
         sql = "SELECT seq, at, kind, said FROM notes WHERE model = ? ORDER BY seq DESC LIMIT ?"
         with self._lock:
+            self._tell()
             rows = self._db.execute(sql, (model, limit)).fetchall()
         return [dict(zip(("sequence", "at", "kind", "said"), row, strict=True)) for row in rows]
+
+    def _tell(self) -> None:
+        while self._untold:
+            model, kind, said, once = self._untold.popleft()
+            try:
+                if once and self._db.execute(_SAID, (model, kind, said)).fetchone():
+                    continue
+                log.warning("%s %s: %s", model, kind, said)
+                self._db.execute(_NOTE, (model, self.now(model).timestamp(), kind, said))
+            except sqlite3.Error as error:  # what it tells of has happened all the same
+                log.warning("it could not be noted: %s", error)
 
     def _guard(self, model: str) -> None:
         plan = self.plan(model)
