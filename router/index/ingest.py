@@ -24,7 +24,7 @@ from router.index.predictions import Predictions
 from router.index.schema import Dirty
 from router.index.terms import Terms
 
-BITE = 4 << 20
+BITE = 8 << 20
 """Bytes of the log in one transaction."""
 _SHADOW = "INSERT OR IGNORE INTO shadows VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PLACES = "SELECT phase, seq FROM predictions WHERE model = ? AND id IN {marks}"

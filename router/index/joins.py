@@ -1,5 +1,6 @@
 """Outcomes onto predictions: each once, on the prediction it belongs to."""
 
+import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
@@ -54,7 +55,8 @@ class Joins:
     def observed(self, model: str, run: Sequence[ObservedLine], changes: Changes) -> None:
         """Join outcomes of one model in the order of the log; those without a prediction wait."""
         places = list(zip(run, self._places(model, run), strict=True))
-        late = self._join(model, [(item, place) for item, place in places if place is not None], changes)
+        found = [(item, place) for item, place in places if place is not None]
+        late = self._join(model, found, self.parking.clock(model), changes)
         self.parking.keep(model, [*late, *((item, "parked") for item, place in places if place is None)], changes)
 
     def arrived(self, numbered: Sequence[Numbered], changes: Changes) -> None:
@@ -65,7 +67,7 @@ class Joins:
         for model, arrivals in by_model.items():
             released = self.parking.released(model, arrivals, changes)
             found = [(item, Place(event.id, seq, event.phase, event.time)) for (seq, event), item in released]
-            self.parking.keep(model, self._join(model, found, changes), changes)
+            self._join(model, found, -math.inf, changes)  # by the clock of each of them it is not late
 
     def _places(self, model: str, run: Sequence[ObservedLine]) -> list[Place | None]:
         ids = {item.prediction_id for item in run if item.prediction_id is not None}
@@ -77,15 +79,25 @@ class Joins:
         row = self._db.execute(_BY_KEY, asked).fetchone()
         return None if row is None else Place(*row)
 
-    def _join(self, model: str, found: Sequence[Found], changes: Changes) -> list[tuple[ObservedLine, str]]:
-        """Put outcomes on their predictions, the first one of each metric; returns those that are too late."""
+    def _join(
+        self, model: str, found: Sequence[Found], clock: float, changes: Changes
+    ) -> list[tuple[ObservedLine, str]]:
+        """
+        Put outcomes on their predictions, the first one of each metric.
+
+        Args:
+            clock: The model's. One without a time got the wall clock's, and a replay has another.
+
+        Returns:
+            Those that are too late by their own time and by the model's clock.
+        """
         rows, late, known = [], [], _Known(self._db, model, found)
         for item, place in found:
             implied = item.id == of_prediction(place.id, item.metric)
             first = known.value(item, place.seq, implied=implied)
             if first is not None:
                 changes.count(model, again(first, item.value))
-            elif self._is_late(item, place):
+            elif min(item.time, clock) > place.time + self._terms.horizon_s:
                 late.append((item, "late"))
             else:
                 known.add(item, place.seq)
@@ -95,11 +107,6 @@ class Joins:
                 changes.changed(model, place.phase, place.seq)
         self._db.executemany("INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?)", rows)
         return late
-
-    def _is_late(self, item: ObservedLine, place: Place) -> bool:
-        # By the model's clock too: one without a time got the wall clock's, and a replay has another.
-        horizon = place.time + self._terms.horizon_s
-        return item.time > horizon and self.parking.clock(item.model) > horizon
 
 
 class _Known:

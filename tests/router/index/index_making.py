@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from registry.eventlog.events import Event, Observed, Predicted, Shadowed
-from registry.eventlog.segments import SegmentWriter
+from registry.eventlog.segments import PREDICTIONS, SegmentWriter
 from registry.records.live import ModelMetrics
 from router.index.ingest import Ingest
 from router.index.metrics import MetricsReader
 from router.index.schema import open_index
+from router.index.terms import Terms
 
 
 def predicted(id_: str, *, key: str | None = "a", time: float = 0.0, **changes: Any) -> Predicted:
@@ -41,11 +42,18 @@ def shadowed(id_: str, **changes: Any) -> Shadowed:
 class Index:
     """A log, and an index that follows it."""
 
-    def __init__(self, folder: Path, name: str = "index.sqlite") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "index.sqlite",
+        *,
+        terms: Terms | None = None,
+        writer: SegmentWriter | None = None,
+    ) -> None:
         self.events = folder / "events"
-        self.writer = SegmentWriter(self.events, "worker")
+        self.writer = writer or SegmentWriter(self.events, PREDICTIONS)
         self.db = open_index(folder / name)
-        self.ingest = Ingest(self.db, self.events)
+        self.ingest = Ingest(self.db, self.events, terms or Terms())
         self.reader = MetricsReader(self.db, lambda _model: "binary", lambda _model, _phase: {})
 
     def take(self, *events: Event) -> "Index":
