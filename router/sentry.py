@@ -86,6 +86,15 @@ class Sentry:
         if self._board is not None:
             self._board.publish(self.report())
 
+    @property
+    def troubles(self) -> dict[str, str]:
+        """Why this worker does not see, or show, all."""
+        if self._board is None:
+            return {"board": "it could not be made; this worker watches challengers by its own counts only"}
+        if self._board.cut:
+            return {"board": "this worker has more to tell than it has room for; the oldest counts are left out"}
+        return {}
+
     def report(self) -> Report:
         """What this worker tells."""
         snapshots = dict(self._snapshots)

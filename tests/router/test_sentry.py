@@ -242,6 +242,21 @@ def test_without_a_board_a_worker_guards_by_itself(tmp_path, clock):
 
     assert "10 of the last 10" in alone.stopped
     assert len(alone.sentry.seen()) == 1
+    assert "its own counts only" in alone.sentry.troubles["board"]
+
+
+def test_a_worker_with_more_to_tell_than_fits_says_so_and_still_tells_of_the_present(tmp_path, clock):
+    busy, other = Worker(tmp_path, clock), Worker(tmp_path, clock)
+    for number in range(64):
+        plan = plan_of(phase=f"{number:04d}-" + "x" * 2000, guards=GUARDS)
+        busy.tallies.of(plan, "challenger").answered(1, 1, 1.0)
+    busy.fail(10)
+
+    look([busy, other])
+
+    assert "more to tell" in busy.sentry.troubles["board"]
+    assert other.sentry.troubles == {}
+    assert "10 of the last 10" in other.stopped
 
 
 def test_a_look_takes_less_than_a_thousandth_second_of_four_workers(tmp_path):
