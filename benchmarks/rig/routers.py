@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import numpy as np
 
+from flows.training.folding.fold import fold
 from registry.artifacts import ArtifactStore
 from registry.assignment import home_slices
 from registry.home import Settings
@@ -184,17 +185,11 @@ class Router:
 
 
 def scorer(seed: int, save: Callable[[Any], object] | None = None, *, trees: int = served.TREES) -> dict[str, bytes]:
-    """The artifact of the served pipeline with another booster; *save* gets the classifier as well."""
-    imputer, scaler = (step for _, step in served.preparation().steps)
+    """What training makes of the served pipeline, with another booster; *save* gets the classifier as well."""
     trained = served.train(seed, trees)
     if save is not None:
         save(trained)
-    columns = tuple(
-        NumericColumn(feature=name, fill=float(fill), shift=float(shift), scale=float(scale))
-        for name, fill, shift, scale in zip(NAMES, imputer.statistics_, scaler.mean_, scaler.scale_, strict=True)
-    )
-    spec = ScorerSpec(task="binary", kind="xgboost", columns=columns, booster="model.ubj")
-    return scorer_files(spec, bytes(trained.get_booster().save_raw("ubj")))
+    return scorer_files(*fold(served.joined(trained), numeric=NAMES))
 
 
 def linear(features: tuple[str, ...], weight: float) -> dict[str, bytes]:

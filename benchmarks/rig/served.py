@@ -48,10 +48,16 @@ def train(seed: int, trees: int = TREES) -> Any:
 def pipeline() -> Any:
     """For a peer: the fitted pipeline, of the booster in the folder that the environment names."""
     import xgboost
-    from sklearn.pipeline import Pipeline
 
     classifier = xgboost.XGBClassifier(n_jobs=1)
     classifier.load_model(Path(os.environ[FOLDER]) / "model.ubj")
+    return joined(classifier)
+
+
+def joined(classifier: Any) -> Any:
+    """Preparation and classifier, both fitted."""
+    from sklearn.pipeline import Pipeline
+
     return Pipeline([*preparation().steps, ("model", classifier)])
 
 
