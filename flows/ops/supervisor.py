@@ -92,7 +92,7 @@ def belongings(settings: Settings) -> "list[psutil.Process]":
     return [one for one in psutil.process_iter() if one.pid not in mine and _belongs(one.pid, settings)]
 
 
-def stop(settings: Settings, *, patience: float = 15.0) -> None:
+def stop(settings: Settings, *, patience: float = 20.0) -> None:
     """
     Stop the worker, then the supervisor and everything else.
 

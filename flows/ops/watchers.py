@@ -35,7 +35,6 @@ class Watcher:
 def watchers(settings: Settings) -> tuple[Watcher, ...]:
     """All processes, in the order in which a person wants to read them."""
     host, api = settings.host, settings.prefect_api_url
-    router = ["bentoml", "serve", "router.service:UnderstudyRouter", "--host", host]
     server = Watcher(
         name="prefect-server",
         command=_python("-m", "prefect", "server", "start", "--host", host, "--port", str(settings.prefect_port)),
@@ -50,9 +49,7 @@ def watchers(settings: Settings) -> tuple[Watcher, ...]:
         ),
         Watcher(
             name="router",
-            command=_python(
-                "-m", *router, "--port", str(settings.router_port), "--api-workers", str(settings.router_workers)
-            ),
+            command=_python("-m", "router.serve"),
             health=f"{settings.router_url}/readyz",
             port="router_port",
         ),
@@ -136,7 +133,7 @@ def _section(watcher: Watcher, settings: Settings) -> str:
         f"cmd = {shlex.join(keep)}",
         f"working_dir = {settings.home.absolute()}",
         "copy_env = true",
-        "graceful_timeout = 10",
+        "graceful_timeout = 17",  # the router finishes what is under way: UNDERSTUDY_DRAIN_S and a little
         "max_retry = -1",
     ]
     return "\n".join([*lines, ""])

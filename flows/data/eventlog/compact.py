@@ -14,7 +14,7 @@ from registry.eventlog.segments import ROLES, SegmentReader, is_finished
 from registry.records.version import Feature
 
 BATCH_BYTES = 256 << 20
-MOST_ROWS = 100_000
+MOST_ROWS = 50_000
 Group = tuple[str, str, str]
 Schema = Callable[[str], Sequence[Feature]]
 
