@@ -11,7 +11,7 @@ import msgspec
 from registry.eventlog.events import Observed
 from registry.eventlog.segments import SegmentWriter
 from registry.records.live import Outcome, OutcomeStatus
-from router.decode import MAX_ROWS, encodable, shown
+from router.decode import MAX_ROWS, NOT_JSON, encodable, shown
 from router.errors import BadRequest, Malformed
 from router.index.identity import of_key, of_prediction
 from router.index.lookup import Lookup
@@ -90,7 +90,7 @@ def rows_of(body: bytes, content_type: str) -> tuple[list[Any], bool]:
         return _ndjson(body), True
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         if b"\n" in body.strip():
             return _ndjson(body), True
         raise Malformed(
@@ -104,14 +104,14 @@ def rows_of(body: bytes, content_type: str) -> tuple[list[Any], bool]:
 def _ndjson(body: bytes) -> list[Any]:
     try:
         return _limited(_lines.decode_lines(body))
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         return _limited([_line(line) for line in body.splitlines() if line.strip()])
 
 
 def _line(line: bytes) -> Any:
     try:
         return _lines.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         return _Broken(f"the line is no JSON: {str(error)[:100]}")
 
 

@@ -70,6 +70,10 @@ class HotProtocol(HttpToolsProtocol):
         else:
             self._begin_long_path()
 
+    def _should_upgrade(self) -> bool:
+        """Never: nothing here speaks WebSocket, and a handshake that is none would wait for ever."""
+        return False
+
     def on_body(self, body: bytes) -> None:
         """Collect it."""
         if not self._model:
