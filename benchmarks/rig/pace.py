@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, pool: "Pool") -> None:
         self._pool, self._number, self._due, self._busy = pool, 0, 0.0, False
         self._transport: asyncio.Transport | None = None
+        self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -59,6 +60,10 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self._number, self._due, self._busy, self._body = number, due, True, b""
         self._transport.write(request)
+
+    def close(self) -> None:
+        assert self._transport is not None
+        self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
@@ -72,6 +77,7 @@ class Connection(asyncio.Protocol):
             self._pool.done(self, self._answer(self._parser.get_status_code(), self._body.decode(errors="replace")))
 
     def connection_lost(self, _: Exception | None) -> None:
+        self.lost = True
         self._pool.lost(self, self._answer(0, "") if self._busy else None)
 
     def _answer(self, status: int, body: str) -> Answer:
@@ -83,6 +89,7 @@ class Pool:
 
     def __init__(self, port: int) -> None:
         self._port = port
+        self._open: set[Connection] = set()
         self._idle: deque[Connection] = deque()  # taken in turn, so that every worker behind the port is asked
         self._waiting: deque[tuple[int, float, bytes]] = deque()
         self._opening: set[asyncio.Task[None]] = set()
@@ -98,7 +105,9 @@ class Pool:
             except OSError:
                 await asyncio.sleep(0.02)
             else:
-                self._take(made)
+                if not made.lost:
+                    self._open.add(made)
+                    self._take(made)
                 return
 
     def ask(self, number: int, due: float, request: bytes) -> None:
@@ -114,6 +123,7 @@ class Pool:
     def lost(self, connection: Connection, broken: Answer | None) -> None:
         if broken is not None and not self._closed:
             self.answers.append(broken)
+        self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
         if not self._closed:
@@ -123,6 +133,8 @@ class Pool:
 
     def close(self) -> None:
         self._closed = True
+        for connection in self._open:
+            connection.close()
 
     def _take(self, connection: Connection) -> None:
         if self._waiting:
@@ -155,6 +167,7 @@ async def pace(
     while len(pool.answers) < count and time.monotonic() < until:
         await asyncio.sleep(0.01)
     pool.close()
+    await asyncio.sleep(0.01)
     now, came = time.monotonic(), {answer.number for answer in pool.answers}
     never = [Answer(number, began + number / rate, now, 0, "") for number in range(count) if number not in came]
     return [*pool.answers, *never]
