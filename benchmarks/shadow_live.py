@@ -3,7 +3,7 @@ What callers notice of a shadow at 100 %: well, ten times slower, hung, or crash
 
 One router worker, a fixed rate, and in turn: no shadow, then each trouble; latencies count from when a request was due.
 The process that scores is made ill by signals: stopped nine tenths of the time (slow), stopped for good (hung), killed
-five times a second (crashing). Then every copy is looked for in the event log.
+five times a second (crashing). Each time it begins afresh. Then every copy is looked for in the event log.
 
     python benchmarks/shadow_live.py --rate 500 --seconds 10 --rounds 5
 """
@@ -42,10 +42,10 @@ def main() -> None:
         found: dict[str, list[dict[str, Any]]] = {mode: [] for mode in MODES}
         for number in range(args.rounds):
             for mode in MODES[number % len(MODES) :] + MODES[: number % len(MODES)]:
-                router.obey(0, shadows=() if mode == OFF else (SHADOW,))
+                fresh(processes, router, mode, bodies)
                 found[mode].append(measured(processes, router, mode, bodies, args))
         told(found)
-        print(accounted(router.settings.events_dir))
+        print(accounted(router.settings.events_dir, found))
 
 
 def parsed() -> argparse.Namespace:
@@ -67,23 +67,33 @@ def prepared(router: Router, folder: Path) -> Path:
     return bodies
 
 
+def fresh(processes: Processes, router: Router, mode: str, bodies: Path) -> None:
+    """A shadow process that knows nothing of the troubles before, and has loaded its version."""
+    processes.stop("router-shadow")
+    router.start_parts("shadow")
+    router.obey(0, shadows=() if mode == OFF else (SHADOW,))
+    Pacing(router.url, bodies, rate=100, seconds=2).answers()
+    settled(router.settings.events_dir)
+
+
 def measured(processes: Processes, router: Router, mode: str, bodies: Path, args: argparse.Namespace) -> dict[str, Any]:
-    ill, sizes = Illness(processes, mode), []
+    events = router.settings.events_dir
+    ill, sizes, before = Illness(processes, mode), [], Counter(ends(events).values())
     load = Pacing(router.url, bodies, rate=args.rate, seconds=args.seconds)
     with ill:
         while load.running:
             sizes.append(memory(processes))
             time.sleep(0.1)
-    figures = summary(load.answers()) | {"memory": max(sizes), "lost": ill.lost}
-    settled(router.settings.events_dir)
-    return figures
+    figures = summary(load.answers()) | {"memory": max(sizes)}
+    settled(events)
+    return figures | {"ends": Counter(ends(events).values()) - before}
 
 
 class Illness:
     """Makes the process that scores ill, as long as this is entered."""
 
     def __init__(self, processes: Processes, mode: str) -> None:
-        self._processes, self._over, self.lost = processes, threading.Event(), 0
+        self._processes, self._over = processes, threading.Event()
         ways: dict[str, Callable[[], None]] = {"10x slower": self._slow, "hung": self._hang, "crashing": self._crash}
         self._thread = threading.Thread(target=ways.get(mode, lambda: None))
 
@@ -107,15 +117,12 @@ class Illness:
 
     def _crash(self) -> None:
         while not self._over.wait(0.2):
-            self.lost += self._tell(signal.SIGKILL)
+            self._tell(signal.SIGKILL)
 
-    def _tell(self, number: int) -> int:
-        told = 0
+    def _tell(self, number: int) -> None:
         for process in scorers(self._processes):
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
-                told += 1
-        return told
 
 
 def scorers(processes: Processes) -> list[psutil.Process]:
@@ -182,10 +189,11 @@ def told(found: dict[str, list[dict[str, Any]]]) -> None:
         print(f"{mode:<12} {figures}")
 
 
-def accounted(events: Path) -> str:
-    asked, found = copies(events), ends(events)
-    missing = len(asked - found.keys())
-    return f"{len(asked):,} copies of {MODEL} {SHADOW}: {dict(Counter(found.values()))}, without a line: {missing}"
+def accounted(events: Path, found: dict[str, list[dict[str, Any]]]) -> str:
+    lines = [f"{mode:<12} {dict(sum((one['ends'] for one in rounds), Counter()))}" for mode, rounds in found.items()]
+    asked = copies(events)
+    lines.append(f"{len(asked):,} copies of {MODEL} {SHADOW}, without a line: {len(asked - ends(events).keys())}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -137,4 +137,5 @@ class Shadows:
             found: dict[str, int] = json.loads(self._position.read_bytes())
         except (OSError, ValueError):
             return {}
-        return found
+        here = {path.name for path in self._reader.segments()}
+        return {name: offset for name, offset in found.items() if name in here} if here else found

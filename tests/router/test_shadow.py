@@ -255,6 +255,23 @@ def test_the_position_never_passes_a_copy_without_a_line(all_of):
     assert list(json.loads(position.read_bytes()).values()) > [before]
 
 
+def test_segments_that_were_removed_are_forgotten_at_the_next_start(all_of):
+    ours = all_of()
+    ours.writer.append([copy(0)])
+    ours.catch_up()
+    ours.shadows.close()
+    for path in (ours.folder / "events").glob("worker-*"):
+        path.unlink()
+
+    ours.writer = SegmentWriter(ours.folder / "events", "worker")
+    ours.writer.append([copy(1)])
+    ours.shadows = ours.start()
+    ours.catch_up()
+
+    assert len(json.loads((ours.folder / "run" / "shadow.json").read_bytes())) == 1
+    assert [event.id for event in ours.said()] == ["p0", "p1"]
+
+
 def test_the_processes_of_a_shadow_end_with_it_and_when_there_is_nothing_to_do(all_of):
     ours = all_of(idle_s=0.2)
     ours.writer.append([copy(0)])
