@@ -3,6 +3,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from flows.ops.environment import process_environment
 from flows.ops.watchers import circus_ini, own_server, socket_dir, watchers
 from registry.home import Settings
 
@@ -59,7 +60,9 @@ def test_a_foreign_prefect_server_is_not_started(monkeypatch):
 
 
 def test_the_number_of_router_workers_is_handed_on():
-    router = next(watcher for watcher in watchers(Settings(router_workers=3)) if watcher.name == "router")
+    settings = Settings(router_workers=3)
+    router = next(watcher for watcher in watchers(settings) if watcher.name == "router")
 
-    assert router.command[-2:] == ("--api-workers", "3")
+    assert router.command[1:] == ("-m", "router.serve")
     assert Path(router.command[0]) == Path(sys.executable)
+    assert process_environment(settings)["UNDERSTUDY_ROUTER_WORKERS"] == "3"
