@@ -33,6 +33,10 @@ SPEC = ScorerSpec(
     coefficients=(0.0, 0.0, 1.0),
 )
 
+TOLERANT = Guards(
+    deadline_ms=300.0, breaker_open_s=0.2, breaker_rollback_s=600.0, error_rate=0.99, latency_increase=1e6, alpha=1e-9
+)
+
 
 def version_of(settings: Settings, version: str, files: dict[str, bytes], model: str = "leads") -> ModelVersion:
     return ModelVersion(
@@ -80,7 +84,7 @@ def leads(tmp_path_factory: pytest.TempPathFactory, upstreams: Upstreams) -> Ite
                 epoch=2,
                 slices=tuple(Slice(variant=v, weight=w) for v, w in home_slices({"challenger": 500_000})),
                 arms=(Arm(variant="champion", version="v1.0.0"), Arm(variant="challenger", version="v1.1.0")),
-                guards=Guards(deadline_ms=300.0, breaker_open_s=0.2, breaker_rollback_s=600.0, error_rate=0.9),
+                guards=TOLERANT,
             )
         )
     running = Live(settings)
