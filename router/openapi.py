@@ -1,102 +1,221 @@
 """The OpenAPI document of the serving port, and a page that shows it offline."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from registry.records.live import Outcome, OutcomeStatus
+from router.decode import FIRST, LAST, MAX_ID, MAX_ROWS
 
-_ROW = {
+Schema = dict[str, Any]
+_AGE = {"age": 41, "visits": 2, "channel": "search"}
+
+_ROW: Schema = {
     "type": "object",
     "required": ["features"],
+    "additionalProperties": False,
     "properties": {
-        "key": {"description": "Stable caller id; decides the variant."},
-        "features": {"description": "Object by feature name, or array by position."},
-        "id": {"type": "string", "maxLength": 128, "description": "Idempotency key; becomes the prediction id."},
-        "time": {"type": "number", "description": "Event time in epoch seconds; now if absent."},
+        "key": {"description": "Stable caller id, a text or a whole number; decides the variant. Others: champion."},
+        "features": {
+            "description": "Every feature, by name; or all values by position. null is a missing value.",
+            "oneOf": [
+                {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Value"}},
+                {"type": "array", "items": {"$ref": "#/components/schemas/Value"}},
+            ],
+        },
+        "id": {
+            "type": ["string", "null"],
+            "minLength": 1,
+            "maxLength": MAX_ID,
+            "description": "Idempotency key; becomes the prediction id.",
+        },
+        "time": {
+            "type": ["number", "null"],
+            "minimum": FIRST,
+            "exclusiveMaximum": LAST,
+            "description": "Event time in epoch seconds; now if absent.",
+        },
     },
+    "examples": [{"key": "lead-17", "features": _AGE}, {"key": 17, "features": [41, None, "search"], "id": "order-1"}],
 }
-_ANSWER = {
+_ANSWER: Schema = {
     "type": "object",
+    "additionalProperties": False,
     "properties": {
-        "prediction": {"description": "Class or value."},
-        "score": {"type": ["number", "null"]},
+        "prediction": {"type": ["number", "null"], "description": "Class (0 or 1), or value."},
+        "score": {"type": ["number", "null"], "description": "Probability of 1, or value; null if it failed."},
         "variant": {"type": "string", "description": "Who answered."},
-        "assigned": {"type": "string", "description": "Who was drawn."},
-        "model_version": {"type": "string"},
-        "epoch": {"type": "integer"},
-        "prediction_id": {"type": "string"},
-        "reason": {"type": "string"},
+        "assigned": {"type": "string", "description": "Whom the key belongs to."},
+        "model_version": {"type": "string", "description": "Version that answered."},
+        "epoch": {"type": "integer", "minimum": 1, "description": "Number of the plan that decided."},
+        "prediction_id": {"type": "string", "description": "Send it back with the outcome."},
+        "reason": {"type": "string", "description": "Why this variant, or why not the one that was assigned."},
     },
+    "examples": [
+        {
+            "prediction": 0,
+            "score": 0.3165,
+            "variant": "champion",
+            "assigned": "champion",
+            "model_version": "v1.0.0",
+            "epoch": 1,
+            "prediction_id": "9abed5f20755414aa655328d3b3a5b2e",
+            "reason": "bucket",
+        }
+    ],
+}
+_ANSWER["required"] = list(_ANSWER["properties"])
+_REFUSAL: Schema = {
+    "type": "object",
+    "description": "What did not happen, why (field, value and expectation of every mistake), and how to mend it.",
+    "required": ["error"],
+    "additionalProperties": False,
+    "properties": {"error": {"type": "string"}, "why": {"type": "string"}, "mend": {"type": "string"}},
+    "examples": [
+        {
+            "error": "Nothing was predicted.",
+            "why": "features.age is 'old', expected a finite number or null.",
+            "mend": "Send every feature of the model by name, or all by position.",
+        }
+    ],
+}
+_FAILED: Schema = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {"type": "string"},
+        "rows": {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}},
+    },
+    "examples": [
+        {"error": "The champion failed.", "rows": [_ANSWER["examples"][0] | {"prediction": None, "score": None}]}
+    ],
+}
+_VALUE: Schema = {"type": ["number", "string", "boolean", "null"]}
+_READY: Schema = {
+    "type": "object",
+    "required": ["status", "worker", "epochs"],
+    "properties": {
+        "status": {"enum": ["ready", "degraded"]},
+        "worker": {"type": "integer", "description": "Process id of the worker that answers."},
+        "epochs": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "By model."},
+        "troubles": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": "Why it is degraded.",
+        },
+    },
+}
+_WHEN = {
+    "400": "The body is no JSON, or no object.",
+    "404": "No such model or path; `why` names the models there are.",
+    "405": "The path takes another method.",
+    "413": "More than 8 MiB.",
+    "422": "Something is wrong with the rows; nothing was done.",
+    "500": "The champion failed; `rows` has the prediction id of each row.",
+    "503": "Nothing was done: the disk refused, or the worker is about to stop. Send it again.",
+    "504": "The champion, an upstream server, was too late; `rows` has the prediction id of each row.",
 }
 
 
-def _document() -> dict[str, Any]:
-    schemas = msgspec.json.schema_components([Outcome, OutcomeStatus], ref_template="#/components/schemas/{name}")[1]
-    model = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
-    refused = {"description": "Refused: names field, value and expectation."}
+def _document() -> Schema:
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Understudy router", "version": "1"},
-        "paths": {
-            "/v1/models/{model}/predict": {
-                "post": {
-                    "summary": "Answer one row, or a batch in `rows`.",
-                    "parameters": [model],
-                    "requestBody": _json({"oneOf": [_ROW, _batch(_ROW)]}),
-                    "responses": {
-                        "200": {"description": "Answered.", **_json({"oneOf": [_ANSWER, _batch(_ANSWER)]})},
-                        **dict.fromkeys(("400", "404", "405", "413", "422"), refused),
-                    },
-                }
-            },
-            "/v1/models/{model}/outcomes": {
-                "post": {
-                    "summary": "Labels and KPIs: one, a list, or NDJSON; acknowledged when durable.",
-                    "parameters": [model],
-                    "requestBody": _json({"$ref": "#/components/schemas/Outcome"}),
-                    "responses": {
-                        "200": {"description": "A status per row.", **_json({})},
-                        **dict.fromkeys(("400", "404", "405", "413", "422", "503"), refused),
-                    },
-                }
-            },
-            "/healthz": {"get": {"summary": "Alive.", "responses": {"200": {"description": "Yes."}}}},
-            "/readyz": {
-                "get": {"summary": "Ready or degraded, and why.", "responses": {"200": {"description": "State."}}}
-            },
-            "/metrics": {"get": {"summary": "Prometheus.", "responses": {"200": {"description": "Text."}}}},
+        "info": {
+            "title": "Understudy router",
+            "version": "1",
+            "description": "Answers callers, and takes what became of the answers. Callers need no token.",
         },
-        "components": {"schemas": schemas},
+        "paths": {
+            "/v1/models/{model}/predict": {"post": _predict()},
+            "/v1/models/{model}/outcomes": {"post": _outcomes()},
+            "/healthz": {"get": _page("health", "Alive.", "application/json", {"type": "object"})},
+            "/livez": {"get": _page("live", "Alive.", "application/json", {"type": "object"})},
+            "/readyz": {"get": _page("ready", "Ready or degraded, and why.", "application/json", _READY)},
+            "/metrics": {"get": _page("metrics", "Prometheus.", "text/plain", {"type": "string"})},
+        },
+        "components": {"schemas": _schemas()},
     }
 
 
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
+def _predict() -> Schema:
+    return {
+        "operationId": "predict",
+        "summary": "Answer one row, or a batch in `rows`; each row has its own key and decision.",
+        "parameters": [_model()],
+        "requestBody": {"required": True, **_json({"anyOf": [_ref("Row"), _batch(_ref("Row"), 1)]})},
+        "responses": {
+            "200": {
+                "description": "Every row was answered.",
+                **_json({"anyOf": [_ref("Answer"), _batch(_ref("Answer"), 1)]}),
+            },
+            **_refusals("400", "404", "405", "413", "422", "503"),
+            "500": {"description": _WHEN["500"], **_json(_ref("Failed"))},
+            "504": {"description": _WHEN["504"], **_json(_ref("Failed"))},
+        },
+    }
+
+
+def _outcomes() -> Schema:
+    one, many = _ref("Outcome"), {"type": "array", "items": _ref("Outcome"), "maxItems": MAX_ROWS}
+    content = _json({"anyOf": [one, many, _batch(one, 0)]})["content"]
+    content["application/x-ndjson"] = {"schema": {"type": "string", "description": "One outcome per line."}}
+    status = _ref("OutcomeStatus")
+    refused = _refusals("400", "404", "405", "413", "500", "503")
+    refused["422"] = {
+        "description": "The one outcome is invalid, or there are too many.",
+        **_json({"anyOf": [status, _ref("Refusal")]}),
+    }
+    return {
+        "operationId": "outcomes",
+        "summary": "Labels and KPIs: one, a list, or NDJSON; acknowledged when durable.",
+        "parameters": [_model()],
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "200": {"description": "A status per row.", **_json({"anyOf": [status, _batch(status, 0)]})},
+            **refused,
+        },
+    }
+
+
+def _page(name: str, summary: str, kind: str, schema: Schema) -> Schema:
+    answers = {"200": {"description": summary, "content": {kind: {"schema": schema}}}}
+    return {"operationId": name, "summary": summary, "responses": answers | _refusals("404", "405", "500", "503")}
+
+
+def _refusals(*statuses: str) -> Schema:
+    return {status: {"description": _WHEN[status], **_json(_ref("Refusal"))} for status in statuses}
+
+
+def _model() -> Schema:
+    return {
+        "name": "model",
+        "in": "path",
+        "required": True,
+        "description": "Name of the model.",
+        "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$"},
+        "example": "leads",
+    }
+
+
+def _schemas() -> Schema:
+    found = msgspec.json.schema_components([Outcome, OutcomeStatus], ref_template="#/components/schemas/{name}")[1]
+    own = {"Row": _ROW, "Answer": _ANSWER, "Refusal": _REFUSAL, "Failed": _FAILED, "Value": _VALUE}
+    return {**found, **own}
+
+
+def _json(schema: Schema) -> Schema:
     return {"content": {"application/json": {"schema": schema}}}
 
 
-def _batch(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": schema}}}
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _batch(schema: Schema, least: int) -> Schema:
+    rows = {"type": "array", "items": schema, "minItems": least, "maxItems": MAX_ROWS}
+    return {"type": "object", "required": ["rows"], "properties": {"rows": rows}}
 
 
 OPENAPI = msgspec.json.encode(_document())
-DOCS = b"""<!doctype html><meta charset="utf-8"><title>Understudy router</title>
-<style>
-body { font: 16px/1.5 system-ui; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }
-code { background: #8882; padding: .1em .3em }
-</style>
-<h1>Understudy router</h1>
-<p>The contract is <a href="/openapi.json">/openapi.json</a>.</p>
-<div id="paths"></div>
-<script>
-fetch("/openapi.json").then(answer => answer.json()).then(document_ => {
-  for (const [path, verbs] of Object.entries(document_.paths))
-    for (const [verb, operation] of Object.entries(verbs)) {
-      const line = document.createElement("p"), code = document.createElement("code")
-      code.textContent = verb.toUpperCase() + " " + path
-      line.append(code, " ", operation.summary)
-      document.getElementById("paths").append(line)
-    }
-})
-</script>
-"""
+DOCS = (Path(__file__).parent / "docs.html").read_bytes()
