@@ -36,6 +36,7 @@ _HEAD = 4096
 SLOTS = 72
 BUFFER = 64 << 10
 _OWNER = struct.Struct("<QQ")  # process id, its start
+_GENERATION = struct.Struct("<Q")
 _BEAT = struct.Struct("<d")
 _SEAL = struct.Struct("<QII")  # generation, length, checksum
 _SLOT = 64 + 2 * BUFFER
@@ -198,6 +199,8 @@ class Board:
     def _report(self, slot: int) -> Report | None:
         """The newest whole report; the one known before if both buffers are being written."""
         known = self._known.get(slot)
+        if known is None and not any(_GENERATION.unpack_from(self._memory, self._buffer(slot, n))[0] for n in (0, 1)):
+            return None
         for generation, length, checksum, which in sorted(self._seals(slot), reverse=True):
             if known is not None and generation <= known[0]:
                 return known[2]

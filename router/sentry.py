@@ -77,8 +77,8 @@ class Sentry:
         snapshots = dict(self._snapshots)
         self._tallies.fold({(model, snapshot.plan.phase) for model, snapshot in snapshots.items()})
         counted = self._counted(others, snapshots)
+        self._share_breakers(snapshots, others)
         for model, snapshot in snapshots.items():
-            self._share_breakers(model, snapshot, others)
             self._judge(snapshot, counted)
             stop = self.stops.get(model)
             if stop is not None and snapshot.stopped is None and stop.holds(snapshot.plan):
@@ -158,17 +158,22 @@ class Sentry:
             said[plan.model] = stop
             log.warning("%s %s", plan.model, stop.reason)
 
-    def _share_breakers(self, model: str, snapshot: Snapshot, others: list[Seen]) -> None:
+    def _share_breakers(self, snapshots: Mapping[str, Snapshot], others: list[Seen]) -> None:
         workers = [seen for seen in others if seen.alive and seen.report.role == "worker" and seen.silent_s < HUNG_S]
-        for seen in workers:
-            for named, phase, variant, circuit in seen.report.circuits:
-                if (named, phase) == (model, snapshot.plan.phase) and variant in snapshot.breakers:
-                    snapshot.breakers[variant].adopt(circuit)
+        breakers = {
+            (model, snapshot.plan.phase, variant): breaker
+            for model, snapshot in snapshots.items()
+            for variant, breaker in snapshot.breakers.items()
+        }
+        for *where, circuit in (told for seen in workers for told in seen.report.circuits):
+            breaker = breakers.get((where[0], where[1], where[2]))
+            if breaker is not None:
+                breaker.adopt(circuit)
         if self._board is None:
             return
         places = sorted([self._board.slot, *(seen.slot for seen in workers)])
-        turn = int(self._clock() / max(snapshot.plan.guards.breaker_open_s, EVERY_S)) % len(places)
-        for breaker in snapshot.breakers.values():
+        for (model, _, _), breaker in breakers.items():
+            turn = int(self._clock() / max(snapshots[model].plan.guards.breaker_open_s, EVERY_S)) % len(places)
             breaker.probes = places[turn] == self._board.slot
 
 

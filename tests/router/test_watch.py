@@ -211,10 +211,10 @@ def test_latencies_at_the_very_edge_keep_alpha_and_double_ones_are_found_simulat
     equal = sum(slow_at(draw(rng, 5000), draw(rng, 5000), alpha=alpha) is not None for _ in range(2000))
     edge = sum(slow_at(draw(rng, 5000), 1.5 * draw(rng, 5000) + 10, alpha=alpha) is not None for _ in range(2000))
     times = {
-        factor: [slow_at(3 * draw(rng, 8000), 3 * factor * draw(rng, 8000), 1000.0) or math.inf for _ in range(300)]
+        factor: [slow_at(3 * draw(rng, 8000), 3 * factor * draw(rng, 8000), 1000.0) or 8001 for _ in range(300)]
         for factor in (2, 3, 4)
     }
-    shown = {factor: np.quantile(found, [0.5, 0.9, 0.99]).tolist() for factor, found in times.items()}
+    shown = {factor: np.quantile(found, [0.5, 0.9, 0.99], method="higher").tolist() for factor, found in times.items()}
     print(f"\n{name}: of 2000 at alpha 0.01 equal {equal}, at the edge {edge}; a mean of 60 ms times {shown} calls")
     assert equal <= 2000 * alpha
     assert edge <= 2000 * alpha
