@@ -57,7 +57,10 @@ class Joins:
         places = list(zip(run, self._places(model, run), strict=True))
         found = [(item, place) for item, place in places if place is not None]
         late = self._join(model, found, self.parking.clock(model), changes)
-        self.parking.keep(model, [*late, *((item, "parked") for item, place in places if place is None)], changes)
+        others = [
+            (item, "parked" if place is None else "late") for item, place in places if place is None or id(item) in late
+        ]
+        self.parking.keep(model, others, changes)
 
     def arrived(self, numbered: Sequence[Numbered], changes: Changes) -> None:
         """Join what waited for these predictions."""
@@ -79,9 +82,7 @@ class Joins:
         row = self._db.execute(_BY_KEY, asked).fetchone()
         return None if row is None else Place(*row)
 
-    def _join(
-        self, model: str, found: Sequence[Found], clock: float, changes: Changes
-    ) -> list[tuple[ObservedLine, str]]:
+    def _join(self, model: str, found: Sequence[Found], clock: float, changes: Changes) -> set[int]:
         """
         Put outcomes on their predictions, the first one of each metric.
 
@@ -89,16 +90,16 @@ class Joins:
             clock: The model's. One without a time got the wall clock's, and a replay has another.
 
         Returns:
-            Those that are too late by their own time and by the model's clock.
+            Identities (`id`) of those that are too late by their own time and by the model's clock.
         """
-        rows, late, known = [], [], _Known(self._db, model, found)
+        rows, late, known = [], set[int](), _Known(self._db, model, found)
         for item, place in found:
             implied = item.id == of_prediction(place.id, item.metric)
             first = known.value(item, place.seq, implied=implied)
             if first is not None:
                 changes.count(model, again(first, item.value))
             elif min(item.time, clock) > place.time + self._terms.horizon_s:
-                late.append((item, "late"))
+                late.add(id(item))
             else:
                 known.add(item, place.seq)
                 name = None if implied else item.id

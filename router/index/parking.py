@@ -61,9 +61,7 @@ class Parking:
 
     def released(self, model: str, arrivals: Sequence[Numbered], changes: Changes) -> list[Released]:
         """Take out what waited for these predictions, in the order in which they and the outcomes came."""
-        seq, event = arrivals[-1]
-        if seq >= self._clocks.get(model, (0, 0.0))[0]:
-            self._clocks[model] = seq, event.time
+        self._tick(model, *arrivals[-1])
         if not self._any("parked"):
             return []
         waiting = _Waiting(self._awaited(model, arrivals), self._terms.attribution_s)
@@ -91,9 +89,13 @@ class Parking:
     def clock(self, model: str) -> float:
         """Event time of the model's newest prediction."""
         if model not in self._clocks:
-            row = self._db.execute(_CLOCK, (model,)).fetchone()
-            self._clocks[model] = row or (0, 0.0)
+            self._clocks[model] = self._db.execute(_CLOCK, (model,)).fetchone() or (0, 0.0)
         return self._clocks[model][1]
+
+    def _tick(self, model: str, seq: int, event: PredictedLine) -> None:
+        self.clock(model)  # since the start this one may be an old one that was sent again
+        if seq >= self._clocks[model][0]:
+            self._clocks[model] = seq, event.time
 
     def _awaited(self, model: str, arrivals: Sequence[Numbered]) -> list[Parked]:
         ids = {event.id for _, event in arrivals}

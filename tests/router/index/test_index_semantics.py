@@ -176,7 +176,7 @@ def test_in_bites_of_any_size_and_over_restarts_the_index_is_what_one_by_one_giv
         index = Index(folder, terms=TERMS)
         for number, event in enumerate(events):
             model.take(event)
-            index.writer.append([event])
+            assert index.writer.append([event])
             if number in restarts:
                 index.take()
                 index.db.close()
@@ -184,6 +184,7 @@ def test_in_bites_of_any_size_and_over_restarts_the_index_is_what_one_by_one_giv
         index.take()
 
     same(index, model)
+    index.writer.close()
 
 
 def test_the_log_is_read_by_the_index_as_it_was_written(tmp_path):
