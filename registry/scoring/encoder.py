@@ -57,8 +57,17 @@ def fill_raw(
     """
     raw = np.empty((len(rows), len(features)), dtype=np.float64)
     for place, (name, codes) in enumerate(zip(features, levels, strict=True)):
-        raw[:, place] = [number_of(row, name) if codes is None else _code(row.get(name), codes) for row in rows]
+        raw[:, place] = _numbers(rows, name) if codes is None else [_code(row.get(name), codes) for row in rows]
     return raw
+
+
+def _numbers(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
+    """All at once; one by one if one of them is no number, so that the right one is named."""
+    try:
+        numbers = np.array([row.get(name) for row in rows], dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        numbers = np.empty(0)
+    return numbers if numbers.shape == (len(rows),) else [number_of(row, name) for row in rows]
 
 
 def number_of(row: Mapping[str, Any], name: str) -> float:

@@ -1,6 +1,7 @@
 """XGBoost's trees as a forest."""
 
 import json
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,9 +86,10 @@ def _start(learner: dict[str, Any], link: Link) -> float:
     """The base score as a margin, in single precision."""
     text = str(learner["learner_model_param"]["base_score"]).strip("[]")
     base, one = np.float32(text), np.float32(1)
+    # XGBoost takes the logarithm in single precision; numpy's own is not always the nearest number, this is.
     if link == "logistic":
-        return float(-np.log(one / base - one))
-    return float(np.log(base)) if link == "exponential" else float(base)
+        return float(np.float32(-math.log(one / base - one)))
+    return float(np.float32(math.log(base))) if link == "exponential" else float(base)
 
 
 def _add(growing: Growing, tree: dict[str, Any], *, sparse: bool) -> None:

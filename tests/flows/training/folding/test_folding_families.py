@@ -131,6 +131,20 @@ def test_zeros_of_a_sparse_matrix_are_missing_to_xgboost():
     assert all(look.tiny == 0 and look.zero == look.missing for look in looks)
 
 
+@pytest.mark.parametrize("base", [0.5237, 0.001, 0.25, 0.9, 0.999999])
+def test_any_base_score_is_where_the_sum_starts(base):
+    import xgboost
+
+    dice = np.random.default_rng(3)
+    rows = dice.normal(size=(2000, 3))
+    model = xgboost.XGBClassifier(n_estimators=8, base_score=base, n_jobs=1).fit(rows, rows[:, 0] > rows[:, 1])
+    compiled = Scorer.of(scorer_files(*fold(model, numeric=NUMERIC))).compiled
+    out = np.empty(2000)
+    compiled.scores(rows, 2000, out)
+
+    assert out.tolist() == model.predict_proba(rows)[:, 1].tolist()
+
+
 def test_deep_trees_and_shallow_ones_take_different_kernels():
     kinds = {name: scorer_of(name).compiled._kernel.__name__ for name in ("xgboost", "xgboost deep")}
 
