@@ -63,11 +63,14 @@ def serve(settings: Settings) -> None:
     from _bentoml_impl.server import serve_http  # type: ignore[import-untyped]
     from bentoml._internal.log import configure_server_logging
 
+    from router.logs import configure_logs
     from router.operations.arbiter import mend_arbiter
     from router.operations.settings import ServeSettings
     from router.service import UnderstudyRouter
 
+    options = ServeSettings()
     configure_server_logging()  # type: ignore[no-untyped-call]
+    configure_logs(options)
     mend_arbiter()
     UnderstudyRouter.inject_config()
     serve_http(
@@ -75,7 +78,7 @@ def serve(settings: Settings) -> None:
         working_dir=".",
         host=socket.gethostbyname(settings.host) if ":" not in settings.host else settings.host,
         port=settings.router_port,
-        timeout_graceful_shutdown=max(1, round(ServeSettings().drain_s)),
+        timeout_graceful_shutdown=max(1, round(options.drain_s)),
     )
 
 
