@@ -5,14 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from registry.records.plan import CHAMPION, TrafficPlan
 from registry.records.upstream import UPSTREAM_FILE
 from registry.records.version import ModelVersion
 from registry.upstream.failed import REASONS as UPSTREAM_REASONS
 from router.breaker import Breaker
-from router.remote.remote import Remote
+
+if TYPE_CHECKING:
+    from router.remote.remote import Remote
 
 REASONS = frozenset({"wrong_shape", "not_finite", "out_of_range", "not_found", "raised", *UPSTREAM_REASONS})
 QUICK_US = 50.0  # a row
@@ -59,9 +61,9 @@ class Loaded:
     desk: ThreadPoolExecutor = field(default_factory=_one_thread)
 
     @property
-    def remote(self) -> Remote | None:
+    def remote(self) -> "Remote | None":
         """The upstream, if the version is one; it is asked in the event loop."""
-        return self.scorer if isinstance(self.scorer, Remote) else None
+        return cast("Remote", self.scorer) if getattr(self.scorer, "is_remote", False) else None
 
     def quick(self, rows: int) -> bool:
         """Whether so many rows may be scored within the event loop: compiled, and done in a moment."""
@@ -180,6 +182,8 @@ def scorer_of(version: ModelVersion, files: Mapping[str, bytes]) -> Scores:
         ArtifactRefused: If the files make no scorer.
     """
     if UPSTREAM_FILE in files:
+        from router.remote.remote import Remote  # httpx takes 10 MB, which nobody else needs
+
         return Remote.of(version, files)
     from registry.scoring.scorer import Scorer
 

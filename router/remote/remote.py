@@ -26,6 +26,7 @@ class Remote:
     calls them wait, over connections of their own.
     """
 
+    is_remote = True
     compiled = None
 
     def __init__(self, version: ModelVersion, upstream: Upstream, environ: Mapping[str, str] = os.environ) -> None:

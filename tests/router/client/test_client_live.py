@@ -12,6 +12,8 @@ import msgspec
 import pytest
 from router_live import wait_for
 
+from registry.eventlog.segments import SHADOWS, SegmentReader
+from registry.store.registry import Registry
 from router.client import Client, NotAnswered, OutcomeRow, Refused, Row
 
 ROOT = Path(__file__).parents[3]
@@ -117,3 +119,22 @@ def test_a_model_server_as_champion_that_fails_is_an_error_with_ids(router, upst
 
     upstreams.mood = "good"
     assert router.predict("sidecar", ROWS[0].features).score == 0.9
+
+
+def test_a_model_server_is_a_shadow_too_and_of_itself_shows_the_noise(leads, router):
+    with Registry.open(leads.settings.registry_url) as registry:
+        plan = registry.plan("sidecar")
+        registry.publish_plan(msgspec.structs.replace(plan, epoch=2, shadows=("v1.0.0",)))
+    leads.start("shadow")
+    wait_for(lambda: router.predict("sidecar", ROWS[0].features).epoch == 2, "the next plan")
+    asked = router.predict("sidecar", ROWS[0].features, prediction_id="copied")
+    copies = []
+
+    def copied():
+        reader = SegmentReader(leads.settings.events_dir, (SHADOWS,))
+        copies[:] = [event for path in reader.segments() for event in reader.read(path, 0)[0] if event.id == "copied"]
+        return copies
+
+    wait_for(copied, "the copy")
+    assert asked.score == 0.9
+    assert [(copy.version, copy.score, copy.error, copy.dropped) for copy in copies] == [("v1.0.0", 0.9, None, None)]

@@ -1,5 +1,8 @@
 """Every protocol and layout is understood by a real server, in one request for all rows."""
 
+import subprocess
+import sys
+
 import pytest
 from upstream_making import FEATURES, ROWS, SCORES, ask_once, remote_of, remote_version, truth
 
@@ -117,3 +120,10 @@ def test_an_artifact_that_makes_no_sense_is_refused():
         Remote.of(remote_version(), {"upstream.json": b'{"url": "ftp://x", "protocol": "json"}'})
     with pytest.raises(ArtifactRefused, match=r"upstream\.json"):
         Remote.of(remote_version(), {"upstream.json": b"{"})
+
+
+def test_whoever_serves_no_remote_version_imports_no_http_client():
+    code = "import sys, router.models, router.shadow.child; print('httpx' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.strip() == "False"
