@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from registry.scoring.spec import ScorerSpec
 
 LINKS = {"identity": 0, "logistic": 1, "exponential": 2}
 UNITS = {"identity": 0, "relu": 1, "tanh": 2, "logistic": 3}
+_FLOAT = np.dtype(np.float64)
 REHEARSED = 16  # rows with which a new scorer is timed
 
 
@@ -42,13 +44,18 @@ class Compiled:
         Fill out[:n].
 
         Args:
-            raw: Shape (capacity, len(features)), row after row in memory; raw[:n] is read.
+            raw: Shape (capacity, len(features)), row after row in memory, writable; raw[:n] is read.
             n: From 0 to capacity.
             out: Shape (capacity,).
 
         Raises:
-            ValueError: If *n* rows do not fit.
+            ValueError: If *n* rows do not fit, or an array is of another kind than the code
+                was compiled for: compiling it again would take a second.
         """
+        if not (raw.flags.carray and out.flags.carray and raw.dtype == out.dtype == _FLOAT):
+            raise ValueError(
+                f"raw ({raw.dtype}) and out ({out.dtype}) must be writable float64, row after row in memory"
+            )
         if not (0 <= n <= len(raw) and n <= len(out) and raw.shape[1] == len(self.features)):
             raise ValueError(f"{n} rows do not fit: raw is {raw.shape}, out {out.shape}, features {len(self.features)}")
         self._kernel(raw, n, *self._arguments, out)
@@ -84,13 +91,13 @@ def _kernel(spec: ScorerSpec, model: Forest | Layers | None) -> tuple[Callable[.
 
 
 def _rehearse(kernel: Callable[..., None], arguments: Sequence[Any], width: int) -> float:
-    """Compile, and time the quickest of a few runs; microseconds per row."""
-    raw = np.random.default_rng(0).normal(scale=100.0, size=(REHEARSED, width))
+    """Compile, then time batches of rows that it has not seen; microseconds per row."""
+    batches = np.random.default_rng(0).normal(scale=100.0, size=(4, REHEARSED, width))
     out = np.empty(REHEARSED, dtype=np.float64)
-    kernel(raw, REHEARSED, *arguments, out)
+    kernel(batches[0], REHEARSED, *arguments, out)
     spent = []
-    for _ in range(3):
+    for raw in batches[1:]:
         started = time.perf_counter()
         kernel(raw, REHEARSED, *arguments, out)
         spent.append(time.perf_counter() - started)
-    return min(spent) / REHEARSED * 1e6
+    return median(spent) / REHEARSED * 1e6

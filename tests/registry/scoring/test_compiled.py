@@ -103,6 +103,18 @@ def test_rows_that_do_not_fit_are_refused(shape, n, room):
         scorer_of(stump()).compiled.scores(np.zeros(shape), n, np.zeros(room))
 
 
+def test_arrays_of_another_kind_are_refused_rather_than_compiled_for():
+    compiled, frozen = scorer_of(stump()).compiled, np.zeros((4, 1))
+    frozen.flags.writeable = False
+
+    for raw in (np.zeros((4, 1), dtype=np.float32), np.zeros((8, 1))[::2], frozen):
+        with pytest.raises(ValueError, match="must be writable float64"):
+            compiled.scores(raw, 1, np.zeros(4))
+    with pytest.raises(ValueError, match="must be writable float64"):
+        compiled.scores(np.zeros((4, 1)), 1, np.zeros(8)[::2])
+    assert len(compiled._kernel.signatures) <= 3
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [

@@ -1,0 +1,76 @@
+"""Fitted pipelines that are served as they are: what is loaded, and what never is."""
+
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures
+
+from registry.errors import ArtifactRefused
+from registry.originals import original_spec, stored
+from registry.scoring.scorer import Scorer, scorer_files
+
+ROWS = [{"x": 1.0, "y": 2.0}, {"x": -1.0, "y": 0.5}, {"y": 3, "x": True}]
+SPEC = original_spec("binary", ["x", "y"], [], ["x", "y"])
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    frame = pl.DataFrame({"x": np.linspace(-1, 1, 40), "y": np.tile([0.0, 1.0], 20)})
+    return make_pipeline(PolynomialFeatures(2), LogisticRegression()).fit(frame, frame["x"] > 0)
+
+
+def test_an_original_scores_as_the_pipeline_does(pipeline):
+    scorer = Scorer.of(scorer_files(SPEC, stored(pipeline)))
+    expected = pipeline.predict_proba(pl.DataFrame({"x": [1.0, -1.0, 1.0], "y": [2.0, 0.5, 3.0]}))[:, 1]
+
+    assert (scorer.serving, scorer.compiled) == ("original", None)
+    assert scorer.score(ROWS).tolist() == expected.tolist()
+    assert scorer.predictions(scorer.score(ROWS)) == [1, 0, 1]
+
+
+def test_a_number_that_is_none_names_the_feature(pipeline):
+    with pytest.raises(ValueError, match="feature 'y' is 'many', not a number"):
+        Scorer.of(scorer_files(SPEC, stored(pipeline))).score([{"x": 1, "y": "many"}])
+
+
+def home_made(table):
+    return table
+
+
+def test_code_of_others_is_neither_stored_nor_loaded(pipeline):
+    import skops.io
+
+    foreign = make_pipeline(FunctionTransformer(home_made), pipeline[-1])
+    with pytest.raises(ArtifactRefused, match=r"holds types that are not trusted: .*home_made"):
+        stored(foreign)
+    with pytest.raises(ArtifactRefused, match=r"holds types that are not trusted: .*home_made"):
+        Scorer.of(scorer_files(SPEC, skops.io.dumps(foreign)))
+
+
+@pytest.mark.parametrize("raw", [b"", b"nonsense", b"\x80\x04]\x94."])
+def test_bytes_that_are_no_pipeline_are_refused(raw):
+    with pytest.raises(ArtifactRefused, match="unreadable"):
+        Scorer.of(scorer_files(SPEC, raw))
+
+
+def test_without_the_extra_the_refusal_says_what_to_install(pipeline, tmp_path):
+    for name, content in scorer_files(SPEC, stored(pipeline)).items():
+        (tmp_path / name).write_bytes(content)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "sys.modules['skops'] = None\n"
+        "from registry.errors import ArtifactRefused\n"
+        "from registry.scoring.scorer import Scorer\n"
+        "try: Scorer.load(Path(sys.argv[1]))\n"
+        "except ArtifactRefused as refusal: print(refusal)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    told = subprocess.run(command, check=True, timeout=60, stdout=-1, text=True).stdout
+
+    assert "It is a fitted pipeline, and skops" in told
+    assert "pip install 'understudy[flows]'" in told
