@@ -10,6 +10,7 @@ from registry.errors import Refusal
 from registry.home import Settings
 from registry.store.registry import Registry
 from router.admin import admin_app
+from router.admin.push import Push
 from router.keeper import Keeper
 
 log = logging.getLogger("understudy.control")
@@ -41,9 +42,11 @@ def serve(settings: Settings) -> None:
     sys.setswitchinterval(SWITCH_S)
     keeper = Keeper(settings, lambda: Registry.open(settings.registry_url))
     app = admin_app(keeper, settings.token(), settings)
+    push = Push(settings.prefect_api_url, keeper.reading, settings.run_dir / "pushed")
     stop = threading.Event()
     thread = threading.Thread(target=keeper.run, args=(stop,), daemon=True, name="keeper")
     thread.start()
+    threading.Thread(target=push.run, args=(stop,), daemon=True, name="push").start()
     try:
         uvicorn.run(
             app,

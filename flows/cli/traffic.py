@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.office import opened_registry
-from flows.cli.options import Json, Limit, Model, example
+from flows.cli.office import opened_registry, settings
+from flows.cli.options import Actor, Json, Limit, Model, Reason, example
 from flows.cli.screen import facts, print_json, say, table
 
 if TYPE_CHECKING:
@@ -69,6 +69,42 @@ def preview(
     return say(
         table(f"{model} at {share * 100:.4g} %", ("key", "now", "then", "bucket"), [list(row.values()) for row in rows])
     )
+
+
+@app.command(epilog=example('understudy traffic advance churn --reason "seen enough"'))
+def advance(
+    model: Model,
+    *,
+    reason: Reason,
+    actor: Actor,
+    share: Annotated[
+        float | None, typer.Option(help="Share of the challenger, where no rollout is active.", min=0, max=1)
+    ] = None,
+    variant: Annotated[str | None, typer.Option(help="Whose share, if there are several challengers.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the next step of the rollout now, or give a challenger another share."""
+    from flows.client import RouterClient
+
+    plan_of(model)
+    with RouterClient(settings(), actor=actor) as client:
+        made = client.advance(model, actor=actor, reason=reason, share=share, variant=variant)
+    if as_json:
+        return print_json(made)
+    return say(facts(f"{model}, plan {made.epoch}", {"phase": made.phase, "split": split_of(made)}))
+
+
+@app.command(epilog=example("understudy traffic workers"))
+def workers(*, as_json: Json = False) -> None:
+    """Show what every worker of the router says of itself: plans in force, open circuits, stopped challengers."""
+    from flows.client import RouterClient
+
+    with RouterClient(settings()) as client:
+        found = client.workers()
+    if as_json:
+        return print_json(found)
+    columns = ("worker", "epochs", "breakers", "stopped", "unlogged")
+    return say(table("Workers", columns, [[one.get(name) for name in columns] for one in found]))
 
 
 def plan_of(model: str) -> "TrafficPlan":

@@ -1,6 +1,7 @@
 """A synchronous client of both ports of the router."""
 
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -172,6 +173,28 @@ class RouterClient:
         """Let a paused ramp go on."""
         return TrafficPlan.from_json(self._act(model, "resume", actor=actor, reason=reason))
 
+    def advance(
+        self, model: str, *, actor: str, reason: str, share: float | None = None, variant: str | None = None
+    ) -> TrafficPlan:
+        """
+        Make the next step of the rollout, without waiting for its verdict; or give a challenger another share.
+
+        Args:
+            model: Name of the model.
+            actor: Who wants it.
+            reason: Why.
+            share: From 0 to 1, for a plan without a rollout; None for the next step.
+            variant: Whose share, if there are several challengers.
+        """
+        return TrafficPlan.from_json(
+            self._act(model, "advance", actor=actor, reason=reason, share=share, variant=variant)
+        )
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Tell what every worker of the router says of itself: plans, breakers, stops."""
+        found: list[dict[str, Any]] = _call(self._admin, "GET", "/v1/workers").json()["workers"]
+        return found
+
     def ready(self) -> dict[str, Any]:
         """Tell what one worker says of itself; "degraded" is an answer, not an error."""
         said: dict[str, Any] = _send(self._serving, "GET", "/readyz").json()
@@ -192,9 +215,10 @@ class RouterClient:
             deadline=time.monotonic() + timeout,
         )
 
-    def _act(self, model: str, verb: str, **said: str | None) -> bytes:
-        body = {name: value for name, value in said.items() if value is not None}
-        headers = {"X-Actor": body["actor"].encode("ascii", "replace").decode()}
+    def _act(self, model: str, verb: str, *, actor: str, **said: float | str | None) -> bytes:
+        body = {"actor": actor} | {name: value for name, value in said.items() if value is not None}
+        # Sent again by whatever is between here and there, it stays one change.
+        headers = {"X-Actor": actor.encode("ascii", "replace").decode(), "Idempotency-Key": uuid.uuid4().hex}
         return _call(self._admin, "POST", f"/v1/models/{model}/{verb}", content=_json(body), headers=headers).content
 
 

@@ -43,7 +43,8 @@ def admin_app(
     settings = settings or Settings()
     book = TokenBook(token, settings.tokens_file)
     lanes = Lanes()
-    reads = Reads(keeper, lanes, Workers(settings.router_url, settings.router_workers))
+    workers = Workers(settings.router_url, settings.router_workers, lambda: keeper.seen())
+    reads = Reads(keeper, lanes, workers)
     changes = Changes(keeper, lanes, settings.run_dir / "plans")
     return Starlette(
         routes=[Route("/healthz", _healthy), *_read_routes(reads), *_change_routes(changes)],

@@ -1,13 +1,17 @@
-"""What the workers behind the serving port say of themselves."""
+"""What the workers say of themselves: on the board of this machine, or else at their health page."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 
+from router.board import Seen
+from router.breaker import Circuit
 from router.errors import RouterError
 
 _LOOKS_PER_WORKER, _TIMEOUT_S = 4, 1.0
+State = dict[str, Any]
 
 
 class Unseen(RouterError):
@@ -18,50 +22,82 @@ class Unseen(RouterError):
 
 class Workers:
     """
-    Asks on fresh connections, so that the kernel picks another worker each time.
+    State of every worker.
+
+    The board is shared memory: it is read even while no worker has time to answer. Where there is none,
+    they are asked on fresh connections, so that the kernel picks another one each time.
 
     Args:
         url: Base address of the serving port.
         count: How many workers there should be.
+        seen: Reads the board.
     """
 
-    def __init__(self, url: str, count: int) -> None:
-        self._url, self._count = url, count
+    def __init__(self, url: str, count: int, seen: Callable[[], list[Seen]]) -> None:
+        self._url, self._count, self._seen = url, count, seen
 
-    async def states(self) -> list[dict[str, Any]]:
+    async def states(self) -> list[State]:
         """
-        One document of `/readyz` per worker seen, by process id.
+        One document per living worker, by process id.
 
         Raises:
-            Unseen: If none answers.
+            Unseen: If there is none.
         """
-        seen: dict[int, dict[str, Any]] = {}
+        found = [_told(one) for one in self._seen() if one.alive and one.report.role == "worker"]
+        found = found or await self._asked()
+        if not found:
+            raise Unseen("No state can be shown.", f"No worker answers at {self._url}.", "See `understudy status`.")
+        return sorted(found, key=lambda state: int(state["worker"]))
+
+    async def breakers(self, model: str) -> State:
+        """Breakers and stops of one model, by worker."""
+        states = await self.states()
+        return {"workers": {str(state["worker"]): _of_model(state, model) for state in states}}
+
+    async def _asked(self) -> list[State]:
+        seen: dict[int, State] = {}
         for _ in range(_LOOKS_PER_WORKER):
             looks = await asyncio.gather(*(self._look() for _ in range(self._count)))
             seen |= {found["worker"]: found for found in looks if found is not None}
             if len(seen) >= self._count:
                 break
-        if not seen:
-            raise Unseen("No state can be shown.", f"No worker answers at {self._url}.", "See `understudy status`.")
-        return [seen[worker] for worker in sorted(seen)]
+        return list(seen.values())
 
-    async def breakers(self, model: str) -> dict[str, Any]:
-        """Breakers and stops of one model, by worker."""
-        states = await self.states()
-        return {
-            "workers": {
-                str(state["worker"]): {
-                    "breakers": state.get("breakers", {}).get(model, {}),
-                    "stopped": state.get("stopped", {}).get(model),
-                }
-                for state in states
-            }
-        }
-
-    async def _look(self) -> dict[str, Any] | None:
+    async def _look(self) -> State | None:
         try:
             async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
                 found = (await client.get(f"{self._url}/readyz")).json()
         except (httpx.HTTPError, ValueError):
             return None
         return found if isinstance(found, dict) and isinstance(found.get("worker"), int) else None
+
+
+def _told(seen: Seen) -> State:
+    report = seen.report
+    breakers: dict[str, dict[str, str]] = {}
+    for model, _phase, variant, circuit in report.circuits:
+        breakers.setdefault(model, {})[variant] = _state(circuit)
+    return {
+        "worker": seen.pid,
+        "silent_s": round(seen.silent_s, 3),
+        "began": report.began,
+        "epochs": report.epochs,
+        "breakers": breakers,
+        "stopped": {
+            model: stop.reason for model, stop in report.stops.items() if _holds(report.epochs, model, stop.epoch)
+        },
+        "alerts": {model: alert.reason for model, alert in report.alerts.items()},
+        "unlogged": report.unlogged,
+    }
+
+
+def _holds(epochs: dict[str, int], model: str, epoch: int) -> bool:
+    return epochs.get(model, 0) <= epoch
+
+
+def _state(circuit: Circuit) -> str:
+    return "closed" if circuit.opened_at is None else "open"
+
+
+def _of_model(state: State, model: str) -> State:
+    return {"breakers": state["breakers"].get(model, {}), "stopped": state["stopped"].get(model)}

@@ -130,6 +130,24 @@ def test_a_plan_is_published_and_read_back(played, client):
     assert [asked.method for asked in played.asked] == ["PUT", "GET"]
 
 
+def test_a_step_and_a_share_carry_who_and_why_under_a_key_of_their_own(played, client):
+    played.say("/v1/models/churn/advance", PLAN.to_json())
+
+    client.advance("churn", actor="ann", reason="go")
+    assert client.advance("churn", actor="ann", reason="go", share=0.25, variant="b") == PLAN
+
+    step, share = played.asked
+    assert step.body == {"actor": "ann", "reason": "go"}
+    assert share.body == {"actor": "ann", "reason": "go", "share": 0.25, "variant": "b"}
+    assert len({step.headers["idempotency-key"], share.headers["idempotency-key"], ""}) == 3
+
+
+def test_workers_are_told_one_by_one(played, client):
+    played.say("/v1/workers", {"workers": [{"worker": 7, "epochs": {"churn": 3}}]})
+
+    assert client.workers() == [{"worker": 7, "epochs": {"churn": 3}}]
+
+
 def test_a_rollback_carries_who_and_why(played, client):
     played.say("/v1/models/churn/rollback", PLAN.to_json())
 

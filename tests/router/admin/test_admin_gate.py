@@ -1,5 +1,7 @@
 """Nothing is shown or changed without a token, and wrong ones are not tried for long."""
 
+import os
+
 import pytest
 from admin_making import SAID, SHARED, TOKENS, Admin
 from hypothesis import given
@@ -9,6 +11,8 @@ from router_making import Clock
 
 from router.admin import admin_app
 from router.admin.failures import Failures
+from router.board import Board, Report, Stop
+from router.breaker import Circuit
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 
@@ -141,3 +145,15 @@ def test_what_is_remembered_of_strangers_is_bounded():
 
     assert len(failures._wrong) <= 4096
     assert len(failures._right) <= 4096
+
+
+def test_workers_are_shown_as_the_board_has_them_without_asking_one(admin, settings):
+    board = Board.open(settings.run_dir, "worker")
+    circuits = [("m", "canary", "challenger", Circuit(opened_at=1.0, since=1.0)), ("n", "first", "b", Circuit())]
+    board.publish(Report(epochs={"m": 2}, circuits=circuits, stops={"m": Stop(2, "errors"), "n": Stop(0, "old")}))
+
+    [worker] = admin.get("/v1/workers").json()["workers"]
+    assert (worker["worker"], worker["epochs"], worker["unlogged"]) == (os.getpid(), {"m": 2}, 0)
+    [state] = admin.get("/v1/models/m/breakers").json()["workers"].values()
+    assert state == {"breakers": {"challenger": "open"}, "stopped": "errors"}
+    board.close()
