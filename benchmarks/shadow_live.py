@@ -28,7 +28,8 @@ from rig.routers import CHAMPION, MODEL, NAMES, SHADOW, Router, scorer
 
 from registry.eventlog.segments import PREDICTIONS, SHADOWS, SegmentReader
 
-OFF, MODES = "off", ("off", "well", "10x slower", "hung", "crashing")
+OFF = "off"
+MODES = (OFF, "well", "10x slower", "hung", "crashing")
 
 
 def main() -> None:
@@ -39,13 +40,18 @@ def main() -> None:
         Router(processes, Path(name) / "state") as router,
     ):
         bodies = prepared(router, Path(name))
-        found: dict[str, list[dict[str, Any]]] = {mode: [] for mode in MODES}
+        found: dict[str, list[dict[str, Any]]] = {mode: [] for mode in (OFF, *args.modes)}
         for number in range(args.rounds):
-            for mode in MODES[number % len(MODES) :] + MODES[: number % len(MODES)]:
+            for mode in turned(list(found), number):
                 fresh(processes, router, mode, bodies)
                 found[mode].append(measured(processes, router, mode, bodies, args))
         told(found)
         print(accounted(router.settings.events_dir, found))
+
+
+def turned(modes: list[str], number: int) -> list[str]:
+    """Another order each round, so that none always follows the same."""
+    return modes[number % len(modes) :] + modes[: number % len(modes)]
 
 
 def parsed() -> argparse.Namespace:
@@ -53,6 +59,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=500)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--modes", nargs="*", choices=MODES[1:], default=MODES[1:], help="beside off")
     return parser.parse_args()
 
 
