@@ -6,14 +6,17 @@ import time
 
 import msgspec
 import pytest
-from router_live import plan_after
+from router_live import AT, plan_after, register
 
 from registry.errors import StoreUnavailable
 from registry.eventlog.events import Predicted
 from registry.eventlog.segments import SegmentWriter
-from registry.records.plan import Slice
+from registry.records.plan import Arm, Slice
+from registry.records.policy import PromotionPolicy
+from registry.records.rollout import Rollout, Step
 from registry.store.registry import Registry
 from router.board import Board, Report, Stop
+from router.brake import Brake, take_off
 from router.keeper import Keeper
 from router.lastgood import Kept, Override, keep, override_of, overrides
 
@@ -134,6 +137,76 @@ def test_a_rollback_that_is_owed_takes_no_champion_away(settings, registry, cana
 
     assert (registry.plan("m").epoch, registry.plan("m").actor) == (3, "ann")
     assert kinds(keeper) == []
+
+
+def test_a_rollback_that_comes_second_leaves_the_champion_where_it_is(settings, registry, canary):
+    promoted = promote(settings, registry, canary)
+    trial = msgspec.structs.replace(
+        canary, epoch=promoted.epoch + 1, arms=(promoted.arms[0], Arm(variant="challenger", version="v1.2.0"))
+    )
+    registry.publish_plan(trial)
+    first = registry.roll_back("m", actor="ann", reason="first", at=trial.created_at)
+
+    second = take_off(registry, trial, "router", REASON, trial.created_at)
+
+    assert second == first == registry.plan("m")
+    assert registry.plan("m").version_of("champion") == "v1.1.0"
+
+
+def promote(settings, registry, canary):
+    """The challenger of the canary becomes the champion."""
+    register(settings, registry, "v1.2.0", 1.5)
+    rollout = Rollout(
+        id="r-0001",
+        model="m",
+        champion="v1.0.0",
+        challenger="v1.1.0",
+        steps=(Step(share=1_000_000, min_s=0, max_s=0),),
+        policy=PromotionPolicy(metric="auc"),
+        salt="s",
+        step_started_at=AT,
+        created_at=AT,
+    )
+    said = {"actor": "ann", "reason": "good", "at": AT}
+    registry.start_rollout(rollout, **said)
+    plan = msgspec.structs.replace(
+        canary,
+        epoch=canary.epoch + 1,
+        phase="promoted",
+        slices=(Slice(variant="champion", weight=1_000_000),),
+        arms=(Arm(variant="champion", version="v1.1.0"),),
+    )
+    done = msgspec.structs.replace(rollout, status="succeeded", revision=2)
+    registry.move_rollout(done, plan=plan, stages={"v1.1.0": "production", "v1.0.0": "archived"}, **said)
+    return plan
+
+
+def test_what_the_registry_knows_it_is_not_asked_again(settings, registry, canary, worker):
+    asked = []
+    brake = Brake(settings.run_dir, lambda: asked.append(1) or registry, lambda _: AT, lambda *_, **__: None)
+    worker.publish(Report(stops={"m": Stop(2, REASON)}))
+    brake.follow()
+    assert registry.plan("m").epoch == 3
+    before = len(asked)
+
+    for _ in range(5):
+        brake.follow()
+
+    assert len(asked) == before
+
+
+def test_what_a_killed_control_process_owed_is_not_lost_when_the_next_one_has_something_to_say(
+    settings, registry, canary
+):
+    dead = Board.open(settings.run_dir, "control")
+    dead.publish(Report(stops={"m": Stop(2, REASON)}))
+    dead.close()
+    brake = Brake(settings.run_dir, lambda: registry, lambda _: AT, lambda *_, **__: None)
+    brake.hold("another", Override(epoch=1, reason="it smells"))
+
+    brake.follow()
+
+    assert registry.plan("m").challengers == ()
 
 
 def test_a_stop_of_an_earlier_epoch_is_not_held_against_the_next_challenger(settings, registry, canary, worker, doors):

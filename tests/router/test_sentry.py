@@ -7,7 +7,7 @@ import pytest
 from router_making import Clock, Constant, loaded_of, plan_of
 
 from registry.records.plan import Guards
-from router.board import Board
+from router.board import Board, Report, Stop
 from router.breaker import Breaker
 from router.models import Snapshot
 from router.sentry import Sentry
@@ -114,6 +114,25 @@ def test_a_stop_outlives_the_worker_that_made_it_and_every_other_one(tmp_path, c
     late.sentry.look()
 
     assert "20 of the last 20" in late.stopped
+
+
+def test_what_control_has_stopped_every_worker_stops(tmp_path, workers):
+    Board.open(tmp_path, "control").publish(Report(stops={"m": Stop(2, "it smells")}))
+
+    look(workers, times=1)
+
+    assert [worker.stopped for worker in workers] == ["it smells"] * 3
+
+
+def test_what_a_dead_worker_could_not_log_is_not_forgotten(tmp_path, clock):
+    first = Board.open(tmp_path, "worker", clock)
+    first.publish(Report(unlogged=7))
+    first.close()
+
+    heir = Worker(tmp_path, clock)
+    heir.sentry.look()
+
+    assert [seen.report.unlogged for seen in heir.board.read()] == [7]
 
 
 def test_a_stop_holds_for_the_plans_up_to_its_epoch_only(workers):
