@@ -55,6 +55,27 @@ class UnitMoments(Record, frozen=True, kw_only=True):
     co: float = 0.0
 
 
+class Joint(Record, frozen=True, kw_only=True):
+    """
+    Sufficient statistics of pairs of numbers (x, y), one pair per request.
+
+    Attributes:
+        m2_x, m2_y: Sums of squared deviations.
+        co: Sum of products of deviations.
+    """
+
+    n: int = 0
+    mean_x: float = 0.0
+    mean_y: float = 0.0
+    m2_x: float = 0.0
+    m2_y: float = 0.0
+    co: float = 0.0
+
+
+Histogram = dict[str, int]
+"""Counts by the least value of a bin; bins are the same everywhere, so those of several routers add up."""
+
+
 class VariantMetrics(Record, frozen=True, kw_only=True):
     """
     What one variant did in one phase.
@@ -80,6 +101,9 @@ class VariantMetrics(Record, frozen=True, kw_only=True):
         ages: Of the newest phase: {"least age": (requests answered, of these labelled)}. Ages are
             in seconds of the model's clock, in buckets 0 to 1, 1 to 2, 2 to 4, 4 to 8 ...: arms
             whose labels arrive alike have like shares in every bucket. All labels count here.
+        latencies: Histogram of latency_ms, four bins per factor of two.
+        scores: Histogram of score: twenty bins of a probability, else eight per factor of two and sign.
+        joint: {"label" or metric: moments of (score, value) over the requests that have both}.
     """
 
     version: str
@@ -96,6 +120,9 @@ class VariantMetrics(Record, frozen=True, kw_only=True):
     units: dict[str, UnitMoments] = {}
     keys: int = 0
     ages: dict[str, tuple[int, int]] = {}
+    latencies: Histogram = {}
+    scores: Histogram = {}
+    joint: dict[str, Joint] = {}
 
 
 class ShadowMetrics(Record, frozen=True, kw_only=True):
@@ -104,9 +131,21 @@ class ShadowMetrics(Record, frozen=True, kw_only=True):
 
     Attributes:
         copies: Requests the champion answered while it watched.
-        scored: Of these, copies it scored; the rest is in dropped and errors.
+        scored: Of these, copies it scored; copies = scored + all dropped + all errors + pending.
+        dropped: Copies it never scored, by reason.
+        errors: Copies it failed on, by reason; "incomparable" where one of the two gave no number.
+        pending: Copies of which nothing is known yet.
         difference: Shadow score minus served score.
-        flips: Copies where the predicted class differed (binary).
+        difference_quantiles: {"p1", "p5", "p50", "p95", "p99"} of the difference.
+        difference_most: Its largest absolute value.
+        flips: Copies where the predicted class differed (binary); flips_up: served 0, shadow 1;
+            flips_down: the other way round.
+        scores, served_scores: Histograms, of the shadow and of what was served, over the scored copies.
+        psi, ks: Between those two: population stability index, and the largest distance of the
+            cumulated shares at the bounds of the bins; None without a scored copy.
+        latency_ms, latency_quantiles: Of the shadow; a copy's share of those scored together.
+        served_latency_ms, served_latency_quantiles: Of the champion, over the scored copies that it
+            answered itself; counted once per group of rows answered together.
         pairs: Labelled copies scored by both.
         champion_only_right, challenger_only_right: Discordant pairs (binary).
         loss_difference: Champion loss minus shadow loss; positive is better.
@@ -118,9 +157,21 @@ class ShadowMetrics(Record, frozen=True, kw_only=True):
     scored: int = 0
     dropped: dict[str, int] = {}
     errors: dict[str, int] = {}
+    pending: int = 0
     latency_ms: Moments = Moments()
+    latency_quantiles: dict[str, float] = {}
+    served_latency_ms: Moments = Moments()
+    served_latency_quantiles: dict[str, float] = {}
     difference: Moments = Moments()
+    difference_quantiles: dict[str, float] = {}
+    difference_most: float = 0.0
     flips: int = 0
+    flips_up: int = 0
+    flips_down: int = 0
+    scores: Histogram = {}
+    served_scores: Histogram = {}
+    psi: float | None = None
+    ks: float | None = None
     pairs: int = 0
     champion_only_right: int = 0
     challenger_only_right: int = 0
@@ -147,8 +198,8 @@ class ModelMetrics(Record, frozen=True, kw_only=True):
         phases: Newest last.
         predictions: Logged predictions, all phases; unlogged: answered but lost to a
             failing event store, so that sums can be trusted or not.
-        outcomes: Accepted outcome rows by status: joined, parked, duplicate,
-            conflict, late.
+        outcomes: Accepted outcome rows by status: joined, parked, duplicate, conflict, late (behind
+            the label horizon), expired (no prediction came in time).
         sequence: Cursor of the newest joined row, for `rows?after=`.
         clock: The model's: event time of its newest request, in epoch seconds (virtual in a replay).
         min_label_age_s: Labels and KPIs of requests younger than this by the clock were left out

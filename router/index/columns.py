@@ -11,6 +11,7 @@ import mmh3
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.records.plan import CHAMPION
 from registry.records.version import Task
 from router.index.schema import BLOCK
 
@@ -22,23 +23,26 @@ ROWS = np.dtype(
     [
         *((name, np.int32) for name in ("assigned", "version", "error")),
         *((name, np.bool_) for name in ("enrolled", "served", "failed", "timed", "correct")),
-        *((name, np.float64) for name in ("time", "latency", "score", "loss")),
+        *((name, np.float64) for name in ("time", "latency", "score", "label", "loss")),
         ("unit", np.int64),
     ]
 )
-"""One request: loss is nan without a label, score nan without an answer; correct means something with a loss."""
+"""One request: label and loss are nan without a label, score without an answer; correct means something with a loss."""
 KPIS = np.dtype([("metric", np.int32), ("row", np.int32), ("value", np.float64)])
 """One outcome other than the label; row is the place of its request."""
 COPIES = np.dtype(
     [
         *((name, np.int32) for name in ("version", "dropped", "error")),
-        *((name, np.bool_) for name in ("scored", "flip")),
+        *((name, np.bool_) for name in ("scored", "flip", "up")),
         ("right", np.int8),
-        *((name, np.float64) for name in ("time", "latency", "difference", "loss")),
+        *((name, np.float64) for name in ("time", "latency", "served_latency", "score", "served", "loss")),
         ("unit", np.int64),
     ]
 )
-"""One copy of a shadow: loss is the champion's minus its own, nan without a label; right the other way round."""
+"""
+One copy of a shadow: loss is the champion's minus its own, nan without a label; right the other way round;
+served_latency is nan where the champion did not answer, or where it was counted with another row.
+"""
 
 # The range of seq follows the index by phase; ORDER BY costs nothing then.
 _RANGE = "p.model = ?1 AND p.phase = ?2 AND p.seq >= ?3 AND p.seq < ?4 ORDER BY p.seq"
@@ -180,6 +184,12 @@ class _Log:
         labels[self.places(seq)[found]] = _floats(value)[found]
         return labels
 
+    def champion_latency(self) -> NDArray[np.float64]:
+        """Latency where the champion was asked and it counts, else nan."""
+        asked = zip(self.assigned, self.place, self.failed, strict=True)
+        own = [name == CHAMPION and not place and not failed for name, place, failed in asked]
+        return np.where(np.array(own, np.bool_), np.array(self.latency, np.float64), np.nan)
+
     def rows(self, labels: NDArray[np.float64], task: Task, names: Names) -> Table:
         """Every prediction as ROWS."""
         rows = np.zeros(len(self.seq), ROWS)
@@ -189,6 +199,7 @@ class _Log:
         rows["served"] = [s == a and not f for s, a, f in zip(self.served, self.assigned, self.failed, strict=True)]
         rows["timed"] = [p == 0 and e != "stopped" for p, e in zip(self.place, self.error, strict=True)]
         rows["time"], rows["score"], rows["unit"] = self.time, self.score, self.unit
+        rows["label"] = labels
         rows["loss"], rows["correct"] = losses(task, self.score, labels), self.prediction == labels
         return rows
 
@@ -221,10 +232,10 @@ def _copies(log: _Log, found: list[Any], labels: NDArray[np.float64], task: Task
     unhurt = (table["dropped"] == NONE) & (table["error"] == NONE)
     table["scored"] = unhurt & ~np.isnan(score) & ~np.isnan(served)
     table["flip"] = (prediction != answer) & ~(np.isnan(prediction) & np.isnan(answer)) & (task == "binary")
+    table["up"] = table["flip"] & (prediction > answer)
     table["right"] = (prediction == label).astype(np.int8) - (answer == label)
     table["time"], table["unit"], table["latency"] = log.time[place], log.unit[place], latency
-    with np.errstate(over="ignore"):
-        table["difference"] = score - served
+    table["score"], table["served"], table["served_latency"] = score, served, log.champion_latency()[place]
     table["loss"] = losses(task, served, label) - losses(task, score, label)
     return table
 

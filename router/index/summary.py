@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.records.live import Moments, ShadowMetrics, UnitMoments, VariantMetrics
+from registry.records.live import Joint, Moments, ShadowMetrics, UnitMoments, VariantMetrics
 from registry.records.version import Task
 from router.index.columns import NONE, Columns, Names, Table
+from router.index.histograms import ks, latency_histogram, psi, score_histogram
 
 Floats = NDArray[np.float64]
 Truths = NDArray[np.bool_]
@@ -102,6 +103,20 @@ def unit_moments(unit: Places, values: Floats) -> UnitMoments:
     )
 
 
+def joint(x: Floats, y: Floats) -> Joint:
+    """Moments of at least one pair, in two passes."""
+    mean_x, beyond_x = _centred(x)
+    mean_y, beyond_y = _centred(y)
+    return Joint(
+        n=len(x),
+        mean_x=_finite(mean_x),
+        mean_y=_finite(mean_y),
+        m2_x=_finite(_sum(beyond_x, beyond_x)),
+        m2_y=_finite(_sum(beyond_y, beyond_y)),
+        co=_finite(_sum(beyond_x, beyond_y)),
+    )
+
+
 def _part(columns: Columns) -> Truths:
     # Callers who take no part are all the champion's: beside a challenger they would bend the comparison.
     enrolled: Truths = columns.rows("enrolled")
@@ -132,7 +147,20 @@ def _variant(columns: Columns, chosen: Truths, kpis: Table, task: Task, names: N
         outcomes={name: moments(value) for name, (_, value) in outcomes.items()},
         units={name: unit_moments(*found) for name, found in by_name.items() if len(found[1])},
         keys=int((np.bincount(unit[enrolled]) > 0).sum()),
+        latencies=latency_histogram(latency),
+        scores=score_histogram(score[~np.isnan(score)], task),
+        joint=_joints(score, _label(column("label"), ripe.of(column("time"))) | outcomes),
     )
+
+
+def _label(labels: Floats, ripe: Truths) -> dict[str, tuple[Places, Floats]]:
+    place = np.flatnonzero(~np.isnan(labels) & ripe)
+    return {"label": (place, labels[place])} if len(place) else {}
+
+
+def _joints(score: Floats, found: dict[str, tuple[Places, Floats]]) -> dict[str, Joint]:
+    pairs = {name: (score[place], value) for name, (place, value) in found.items()}
+    return {name: joint(x[~np.isnan(x)], y[~np.isnan(x)]) for name, (x, y) in pairs.items() if not np.isnan(x).all()}
 
 
 def _labelled(loss: Floats, correct: Truths, ripe: Truths, task: Task) -> dict[str, tuple[Places, Floats]]:
@@ -162,21 +190,49 @@ def _shadow(
     _, unit = np.unique(column("unit")[pairs], return_inverse=True)
     loss, right = loss[pairs], column("right")[pairs] * (task == "binary")
     by_name = {"loss": loss} | ({"correct": right.astype(np.float64)} if task == "binary" else {})
-    return ShadowMetrics(
+    bare = ShadowMetrics(
         version=seen[0],
         copies=seen[1],
         scored=int(scored.sum()),
         dropped=names.counts(dropped),
-        errors=names.counts(column("error")[dropped == NONE]),
-        latency_ms=moments(column("latency")[scored]),
-        difference=moments(column("difference")[scored]),
+        errors=_copy_errors(column("error")[dropped == NONE], int(scored.sum()), names),
+        pending=max(0, seen[1] - len(scored)),
         flips=int((scored & column("flip")).sum()),
+        flips_up=int((scored & column("up")).sum()),
+        flips_down=int((scored & column("flip") & ~column("up")).sum()),
         pairs=len(loss),
         champion_only_right=int((right < 0).sum()),
         challenger_only_right=int((right > 0).sum()),
         loss_difference=moments(loss),
         units={name: unit_moments(unit, values) for name, values in by_name.items() if len(loss)},
     )
+    numbers = {name: column(name)[scored] for name in ("score", "served", "latency", "served_latency")}
+    return msgspec.structs.replace(bare, **_shadow_diff(numbers, task))
+
+
+def _shadow_diff(numbers: dict[str, Floats], task: Task) -> dict[str, Any]:
+    with np.errstate(over="ignore"):
+        difference = numbers["score"] - numbers["served"]
+    scores, served = (score_histogram(numbers[name], task) for name in ("score", "served"))
+    latency, own = numbers["latency"], numbers["served_latency"][~np.isnan(numbers["served_latency"])]
+    return {
+        "latency_ms": moments(latency),
+        "latency_quantiles": _quantiles(latency),
+        "served_latency_ms": moments(own),
+        "served_latency_quantiles": _quantiles(own),
+        "difference": moments(difference),
+        "difference_quantiles": {q: _finite(v) for q, v in _quantiles(difference, (1, 5, 50, 95, 99)).items()},
+        "difference_most": _finite(float(np.abs(difference).max(initial=0.0))),
+        "scores": scores,
+        "served_scores": served,
+        "psi": psi(served, scores),
+        "ks": ks(served, scores),
+    }
+
+
+def _copy_errors(codes: NDArray[np.int32], scored: int, names: Names) -> dict[str, int]:
+    incomparable = int((codes == NONE).sum()) - scored
+    return names.counts(codes) | ({"incomparable": incomparable} if incomparable else {})
 
 
 def _errors(codes: NDArray[np.int32], names: Names) -> dict[str, int]:
@@ -184,10 +240,10 @@ def _errors(codes: NDArray[np.int32], names: Names) -> dict[str, int]:
     return names.counts(codes) | ({"unknown": nameless} if nameless else {})
 
 
-def _quantiles(values: Floats) -> dict[str, float]:
+def _quantiles(values: Floats, percents: tuple[int, ...] = (50, 95, 99)) -> dict[str, float]:
     if not len(values):
         return {}
-    ranks = {q: math.ceil(q / 100 * len(values)) - 1 for q in (50, 95, 99)}
+    ranks = {q: math.ceil(q / 100 * len(values)) - 1 for q in percents}
     ordered = np.partition(values, list(ranks.values()))
     return {f"p{q}": float(ordered[rank]) for q, rank in ranks.items()}
 

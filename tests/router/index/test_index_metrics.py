@@ -128,3 +128,76 @@ def test_a_phase_knows_its_first_and_last_epoch_even_if_somebody_looked_in_betwe
 
     [phase] = index.metrics().phases
     assert (phase.first_epoch, phase.last_epoch) == (1, 3)
+
+
+def test_the_copies_of_a_shadow_add_up(index):
+    index.take(*(predicted(id_, shadows=("v1.1.0",)) for id_ in "pqrstu"))
+    index.take(
+        predicted("failed", shadows=("v1.1.0",), failed=True, score=None, prediction=None),
+        shadowed("p"),
+        shadowed("q", score=None, prediction=None, dropped="lag"),
+        shadowed("r", score=None, prediction=None, error="raised"),
+        shadowed("s", score=None, prediction=None),
+        shadowed("failed"),
+    )
+
+    shadow = index.metrics().phases[0].shadows["v1.1.0"]
+    assert (shadow.copies, shadow.scored, shadow.pending) == (7, 1, 2)
+    assert (shadow.dropped, shadow.errors) == ({"lag": 1}, {"raised": 1, "incomparable": 2})
+
+
+def test_a_shadow_is_held_against_what_was_served(index):
+    served = [(0.2, 0, 4.0), (0.4, 0, 2.0), (0.6, 1, 1.0), (0.8, 1, 3.0)]
+    for n, (score, prediction, latency) in enumerate(served):
+        values = {"score": score, "prediction": prediction, "latency_ms": latency}
+        index.take(predicted(f"p{n}", shadows=("v1.1.0",), **values, **(CHALLENGER if n == 3 else {})))
+    for n, (score, prediction) in enumerate([(0.2, 0), (0.7, 1), (0.3, 0), (0.9, 1)]):
+        index.take(shadowed(f"p{n}", score=score, prediction=prediction, latency_ms=10.0 + n))
+
+    shadow = index.metrics().phases[0].shadows["v1.1.0"]
+    assert (shadow.flips, shadow.flips_up, shadow.flips_down) == (2, 1, 1)
+    assert (shadow.difference.n, shadow.difference.mean) == (4, pytest.approx(0.025))
+    assert shadow.difference_most == pytest.approx(0.3)
+    assert shadow.difference_quantiles["p1"] == pytest.approx(-0.3)
+    assert shadow.difference_quantiles["p99"] == pytest.approx(0.3)
+    assert (shadow.latency_ms.mean, shadow.latency_quantiles["p99"]) == (11.5, 13.0)
+    assert (shadow.served_latency_ms.n, shadow.served_latency_quantiles["p99"]) == (3, 4.0)
+    assert (sum(shadow.scores.values()), sum(shadow.served_scores.values())) == (4, 4)
+    assert shadow.ks == pytest.approx(0.25)
+    assert shadow.psi > 0
+
+
+def test_a_champion_beside_itself_shows_no_difference(index):
+    index.take(*(predicted(f"p{n}", score=n / 10, shadows=("v1.0.0",)) for n in range(10)))
+    index.take(*(shadowed(f"p{n}", version="v1.0.0", score=n / 10, prediction=1) for n in range(10)))
+
+    shadow = index.metrics().phases[0].shadows["v1.0.0"]
+    assert (shadow.psi, shadow.ks, shadow.flips, shadow.difference_most) == (0.0, 0.0, 0, 0.0)
+
+
+def test_conversions_revenue_and_ratings_are_measured_beside_the_score(index):
+    for n in range(4):
+        index.take(predicted(f"p{n}", key=f"k{n}", score=n / 4))
+    index.take(
+        *(observed(f"c{n}", prediction_id=f"p{n}", metric="converted", value=float(n > 1)) for n in range(4)),
+        *(observed(f"r{n}", prediction_id=f"p{n}", metric="revenue", value=100.0 * n) for n in (2, 3)),
+        observed("s", key="k3", metric="rating", value=5.0),
+        observed("l", prediction_id="p3", value=1.0),
+    )
+
+    champion = index.metrics().phases[0].variants["champion"]
+    assert {name: (seen.n, seen.mean) for name, seen in champion.outcomes.items()} == {
+        "converted": (4, 0.5),
+        "revenue": (2, 250.0),
+        "rating": (1, 5.0),
+    }
+    assert {name: seen.n for name, seen in champion.joint.items()} == {
+        "converted": 4,
+        "revenue": 2,
+        "rating": 1,
+        "label": 1,
+    }
+    converted = champion.joint["converted"]
+    assert (converted.mean_x, converted.mean_y, converted.co) == (0.375, 0.5, 0.5)
+    assert champion.scores == {"0.0": 1, "0.25": 1, "0.5": 1, "0.75": 1}
+    assert champion.latencies == {"0.0883883": 4}
