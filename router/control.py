@@ -10,6 +10,7 @@ from registry.errors import Refusal
 from registry.home import Settings
 from registry.store.registry import Registry
 from router.admin import admin_app
+from router.admin.lookout import Lookout
 from router.admin.push import Push
 from router.keeper import Keeper
 
@@ -46,7 +47,8 @@ def serve(settings: Settings) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=keeper.run, args=(stop,), daemon=True, name="keeper")
     thread.start()
-    threading.Thread(target=push.run, args=(stop,), daemon=True, name="push").start()
+    for name, beside in (("push", push.run), ("lookout", Lookout(keeper).run)):
+        threading.Thread(target=beside, args=(stop,), daemon=True, name=name).start()
     try:
         uvicorn.run(
             app,
