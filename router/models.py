@@ -140,10 +140,10 @@ class ModelCache:
 
     Args:
         load: Gives the scorer of a version, verified.
-        keep: How many versions of a model stay warm.
+        keep: How many versions of a model stay warm: more than a plan has arms, or each plan would load its own again.
     """
 
-    def __init__(self, load: Callable[[ModelVersion], Scores], keep: int = 4) -> None:
+    def __init__(self, load: Callable[[ModelVersion], Scores], keep: int = 12) -> None:
         self._load, self._keep = load, keep
         self._loaded: dict[tuple[str, str], Loaded] = {}
 
