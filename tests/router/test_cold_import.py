@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-HEAVY = ("sklearn", "pandas", "prefect", "optuna", "polars", "sqlalchemy", "matplotlib", "mlflow", "skops", "scipy")
+HEAVY = ("sklearn", "pandas", "prefect", "optuna", "polars", "sqlalchemy", "matplotlib", "mlflow", "skops")
+HEAVY += ("scipy.stats", "scipy.sparse")  # numba asks scipy itself, without its parts, for its version
 SERVE = """
 from registry.home import Settings
 from router.service import build
