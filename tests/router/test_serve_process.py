@@ -211,7 +211,8 @@ def test_workers_killed_again_and_again_are_back_and_refuse_nobody(
     with capsys.disabled():
         print(
             f"\n{how}, {workers} workers{', container' if container else ''}: {kills} kills, back after"
-            f" {max(back):.1f} s at most; {said['200']} answered, {said['refused']} refused, {lost} lost under way;"
+            f" {statistics.median(back):.1f} s (median) to {max(back):.1f} s; {said['200']} answered,"
+            f" {said['refused']} refused, {lost} lost under way;"
             f" slowest request {slowest:.2f} s"
         )
 
