@@ -45,7 +45,7 @@ def test_two_workers_stop_it_together_without_registry_or_control_and_control_te
     moved = [path.rename(path.with_name(f"gone-{path.name}")) for path in settings.home.glob("registry.sqlite*")]
 
     began, last_tried, answers = time.monotonic(), 0.0, []
-    while time.monotonic() - began < 4:
+    while time.monotonic() - began < 3:
         answers.append(ask(live, len(answers)))
         if answers[-1]["reason"] == "not_finite":
             last_tried = time.monotonic() - began
