@@ -200,15 +200,23 @@ def paced_rounds(cases: list[Case], load: Load, args: argparse.Namespace) -> lis
 
 
 def scaling(bench: Bench, load: Load, args: argparse.Namespace, workers: int) -> list[dict[str, Any]]:
-    """The router alone with so many workers, by two threads of wrk and 64 connections."""
+    """The router with so many workers and 64 connections: alone, then with shadow and control beside it."""
     name = f"router-of-{workers}"
     with router(bench, name, workers) as ours:
-        ours.start(*PARTS)
-        case = router_cases(ours, bench)[2]
-        found = [{"round": turn, "workers": workers} | load.closed(case, 64, 2) for turn in range(args.rounds)]
+        ours.start()
+        _, split, watched, _ = router_cases(ours, bench)
+        alone = Case(split.name, split.served, before=split.before)
+        found = [grown(load, alone, workers, turn, "alone") for turn in range(args.rounds)]
         found[0]["memory"] = bench.processes.memory(name)
+        ours.start_parts(*PARTS)
+        watched.after()
+        found += [grown(load, watched, workers, turn, "with helpers") for turn in range(args.rounds)]
         bench.processes.stop(name, *(f"{name}-{part}" for part in PARTS))
     return found
+
+
+def grown(load: Load, case: Case, workers: int, turn: int, beside: str) -> dict[str, Any]:
+    return {"round": turn, "workers": workers, "beside": beside} | load.closed(case, 64)
 
 
 def decision_us(ours: Router) -> list[float]:
