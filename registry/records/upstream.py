@@ -54,6 +54,7 @@ class Upstream(Record, frozen=True, kw_only=True):
         names: What the service calls a feature, where it calls it otherwise.
         headers: Sent along; `${NAME}` is read from the router's environment when the version is
             loaded, and is stored nowhere.
+        ca_file: PEM file of the authorities that are trusted instead of the public ones; where the router runs.
         connect_ms: Milliseconds that connecting may take.
         deadline_ms: Milliseconds that the champion's answer may take; a challenger's deadline is the plan's.
         connections: At most so many requests at once, per router worker; rows that come meanwhile share the next.
@@ -73,6 +74,7 @@ class Upstream(Record, frozen=True, kw_only=True):
     score: str = ""
     names: dict[str, str] = {}
     headers: dict[str, str] = {}
+    ca_file: str | None = None
     connect_ms: float = 500.0
     deadline_ms: float = 1000.0
     connections: int = 16
@@ -83,6 +85,7 @@ class Upstream(Record, frozen=True, kw_only=True):
         """Refuse an upstream that could not be asked, with all its mistakes."""
         mistakes = [
             *_url_mistakes(self.url),
+            *self._ca_mistakes(),
             *self._protocol_mistakes(),
             *self._template_mistakes(),
             *self._header_mistakes(),
@@ -149,6 +152,11 @@ class Upstream(Record, frozen=True, kw_only=True):
         mistakes += [f"request has the unknown place {w!r}; there are {ROWS} and {NAMES}" for w in words if _alien(w)]
         mistakes += [f"request has {key!r} as a name; it stands for a value" for key in keys if key in (ROWS, NAMES)]
         return mistakes
+
+    def _ca_mistakes(self) -> list[str]:
+        if self.ca_file is None or (self.url.startswith("https://") and self.ca_file.startswith("/")):
+            return []
+        return [f"ca_file {self.ca_file!r} needs an https:// address, and a path that begins with '/'"]
 
     def _header_mistakes(self) -> list[str]:
         mistakes = []

@@ -151,8 +151,24 @@ def headers_of(upstream: Upstream, environ: Mapping[str, str]) -> dict[str, str]
 
 
 def ssl_of(upstream: Upstream) -> ssl.SSLContext | bool:
-    """Certificates are read when a version is loaded, not while somebody waits."""
-    return httpx.create_ssl_context(trust_env=False) if upstream.url.startswith("https:") else False
+    """
+    Read certificates when a version is loaded, not while somebody waits.
+
+    Raises:
+        ArtifactRefused: If the file of authorities cannot be used.
+    """
+    if not upstream.url.startswith("https:"):
+        return False
+    if upstream.ca_file is None:
+        return httpx.create_ssl_context(trust_env=False)
+    try:
+        return ssl.create_default_context(cafile=upstream.ca_file)
+    except OSError as error:
+        raise ArtifactRefused(
+            f"The upstream {upstream.url} was not loaded.",
+            f"ca_file {upstream.ca_file}: {error.strerror or error}.",
+            "Put the PEM file of its authorities there.",
+        ) from error
 
 
 def _refuse(response: httpx.Response) -> None:

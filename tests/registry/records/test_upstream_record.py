@@ -38,6 +38,8 @@ GOOD = {"url": "http://localhost:8080/score", "protocol": "json"}
         ({"headers": {"Authorization": "Bearer abc"}}, "holds a secret"),
         ({"headers": {"X-Api-Key": "abc"}}, "holds a secret"),
         ({"headers": {"x": "${UNDERSTUDY_ADMIN_TOKEN}"}}, "belongs to Understudy"),
+        ({"ca_file": "/etc/ca.pem"}, "needs an https:// address"),
+        ({"url": "https://a/", "ca_file": "ca.pem"}, "a path that begins with '/'"),
         ({"connect_ms": 0}, "connect_ms 0"),
         ({"deadline_ms": float("inf")}, "deadline_ms inf"),
         ({"connections": 0}, "connections 0"),

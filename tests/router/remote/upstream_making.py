@@ -61,7 +61,7 @@ def closing(remote: Remote, work: Callable[[], Any]) -> Any:
 class Served:
     """A starlette application on a free port, in a thread; remembers what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, **tls: str) -> None:
         self.asked: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.mood = "good"
@@ -71,11 +71,11 @@ class Served:
             Route("/v2/models/lead model/infer", self._v2, methods=["POST"]),
             Route("/invocations", self._mlflow, methods=["POST"]),
         ]
-        config = uvicorn.Config(Starlette(routes=routes), log_level="critical", lifespan="off", ws="none")
+        config = uvicorn.Config(Starlette(routes=routes), log_level="critical", lifespan="off", ws="none", **tls)
         self._server = uvicorn.Server(config)
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 
     def __enter__(self) -> "Served":
