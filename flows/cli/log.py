@@ -79,23 +79,24 @@ def compact(
 def retain(
     *,
     keep: Annotated[str, typer.Option(help="Age up to which segments stay: hours, days or weeks.", metavar="90d")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run/--for-real", help="Say what would go, and remove nothing; or remove it.")
-    ] = True,
+    for_real: Annotated[
+        bool, typer.Option("--for-real", help="Remove them; without it, only say what would go.")
+    ] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Remove old segments that are compacted and read by index and shadow; the Parquet files stay."""
     from flows.data.eventlog.retain import retain as run
 
-    place = settings()
-    found = run(place.events_dir, _lake(place), _readers(place), keep=_span(keep), dry_run=dry_run)
+    place, spare = settings(), dry_run or not for_real
+    found = run(place.events_dir, _lake(place), _readers(place), keep=_span(keep), dry_run=spare)
     if as_json:
         return print_json(found)
     if found.kept:
         say(table("Old, but needed", ("segment", "why"), [(one.name, one.reason) for one in found.kept]))
-    verb = "would be" if dry_run else "were"
+    verb = "would be" if spare else "were"
     say(f"{len(found.removed)} segments with {found.bytes:,} bytes {verb} removed.")
-    return say("Nothing was removed; `--for-real` removes them.") if dry_run and found.removed else None
+    return say("Nothing was removed; `--for-real` removes them.") if spare and found.removed else None
 
 
 def _span(text: str) -> timedelta:
