@@ -9,15 +9,17 @@ import msgspec
 
 from registry.records.live import ModelMetrics, PhaseMetrics
 from registry.records.version import Task
+from router.index import schema
 from router.index.columns import Block, Columns, Names, read_block
 from router.index.schema import Dirty, block_of
 from router.index.summary import Ripe, ages, shadows, variants
 
 MOST_BYTES = 512 << 20  # of columns kept in memory: some eight million requests
 _MOST_AGES = 4
-_PHASES = """
-SELECT phase, MIN(epoch), MAX(epoch), COUNT(*), MAX(seq) FROM predictions WHERE model = ?
-GROUP BY phase ORDER BY MIN(epoch)
+# By the sequence: the plus keeps SQLite from walking through all predictions of the model.
+_SPANS = """
+SELECT phase, MIN(epoch), MAX(epoch), COUNT(*), MAX(seq) FROM predictions WHERE seq >= ? AND seq < ? AND +model = ?
+GROUP BY phase
 """
 _ENDS = """
 SELECT (SELECT MIN(seq) FROM predictions WHERE model = ?1 AND phase = ?2),
@@ -55,6 +57,7 @@ class MetricsReader:
         self._db, self._task_of, self._weights_of = connection, task_of, weights_of
         self._names = Names()
         self._blocks = _Blocks(most_bytes)
+        self._spans = _Spans(connection)
         self._known: dict[tuple[str, str], dict[float, _Known]] = {}
 
     def forget(self, dirty: Iterable[Dirty]) -> None:
@@ -62,6 +65,7 @@ class MetricsReader:
         for model, phase, block in dirty:
             self._known.pop((model, phase), None)
             self._blocks.drop((model, phase), block)
+            self._spans.drop(model, block)
 
     def model(self, model: str, epoch: int, unlogged: int = 0, *, min_label_age: float = 0.0) -> ModelMetrics:
         """
@@ -71,17 +75,17 @@ class MetricsReader:
             min_label_age: Leave labels and KPIs of requests younger than this out, in seconds
                 of the model's clock.
         """
-        phases = self._db.execute(_PHASES, (model,)).fetchall()
+        phases = self._spans.of(model)
         counts = dict(self._db.execute("SELECT name, n FROM counts WHERE model = ? AND n > 0", (model,)).fetchall())
-        newest = max((row[4] for row in phases), default=0)
+        newest = max((span.newest for span in phases.values()), default=0)
         ripe = Ripe(self._clock(newest), min_label_age)
-        found = [self._phase(model, phase, first, last, ripe) for phase, first, last, *_ in phases]
+        found = [self._phase(model, phase, span.first, span.last, ripe) for phase, span in phases.items()]
         old, young = found[:-1], found[-1:]
         return ModelMetrics(
             model=model,
             epoch=epoch,
             phases=(*map(_ageless, old), *(self._aged(model, phase, ripe) for phase in young)),
-            predictions=sum(row[3] for row in phases),
+            predictions=sum(span.size for span in phases.values()),
             unlogged=unlogged,
             outcomes=counts,
             sequence=newest,
@@ -146,6 +150,45 @@ class MetricsReader:
 def _ageless(phase: PhaseMetrics) -> PhaseMetrics:
     variants = {name: msgspec.structs.replace(variant, ages={}) for name, variant in phase.variants.items()}
     return msgspec.structs.replace(phase, variants=variants)
+
+
+class _Span(NamedTuple):
+    """Least and greatest epoch, number and newest sequence of some predictions."""
+
+    first: int
+    last: int
+    size: int
+    newest: int
+
+    def joined(self, other: "_Span") -> "_Span":
+        first, last = min(self.first, other.first), max(self.last, other.last)
+        return _Span(first, last, self.size + other.size, max(self.newest, other.newest))
+
+
+class _Spans:
+    """Which phases the log holds; blocks that did not change are not counted again."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._kept: dict[tuple[str, int], dict[str, _Span]] = {}
+
+    def of(self, model: str) -> dict[str, _Span]:
+        """Phases of a model, oldest epoch first."""
+        [[newest]] = self._db.execute("SELECT IFNULL(MAX(seq), 0) FROM predictions")
+        phases: dict[str, _Span] = {}
+        for block in range(block_of(newest) + 1):
+            for phase, span in self._block(model, block).items():
+                phases[phase] = phases[phase].joined(span) if phase in phases else span
+        return dict(sorted(phases.items(), key=lambda item: (item[1].first, item[0])))
+
+    def drop(self, model: str, block: int) -> None:
+        self._kept.pop((model, block), None)
+
+    def _block(self, model: str, block: int) -> dict[str, _Span]:
+        if (model, block) not in self._kept:
+            rows = self._db.execute(_SPANS, (schema.BLOCK * block, schema.BLOCK * (block + 1), model))
+            self._kept[model, block] = {phase: _Span(*numbers) for phase, *numbers in rows}
+        return self._kept[model, block]
 
 
 class _Blocks:
