@@ -30,10 +30,10 @@ def list_models(model: AnyModel = None, *, as_json: Json = False) -> None:
     if as_json:
         return print_json(versions)
     rows = [
-        (v.model, v.version, v.stage, v.algorithm, v.metrics, v.data.rows, v.data.end, v.parent, v.reason)
+        (v.model, v.version, v.stage, v.algorithm, v.serving, v.metrics, v.data.rows, v.data.end, v.parent, v.reason)
         for v in versions
     ]
-    columns = ("model", "version", "stage", "algorithm", "holdout", "rows", "data until", "parent", "reason")
+    columns = ("model", "version", "stage", "algorithm", "served", "holdout", "rows", "data until", "parent", "reason")
     nothing = f"{model} has no version yet" if model else "No model has a version yet"
     return say(table("Versions", columns, rows) if rows else f"{nothing}; see `understudy train`.")
 

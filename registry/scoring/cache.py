@@ -34,6 +34,21 @@ def kept_in(source: str) -> Iterator[dict[str, Any]]:
         numba.config.CACHE_DIR = former  # type: ignore[attr-defined]
 
 
+def prepare(kernel: Any, *arguments: Any) -> None:
+    """
+    Call a kernel for the first time; compile it anew if what is kept cannot be read or written.
+
+    A disk may be full, or a file torn by a loss of power; neither is a reason not to serve.
+    """
+    try:
+        kernel(*arguments)
+    except Exception:  # noqa: BLE001 (numba lets through whatever pickle or the disk raise; the second call tells)
+        from numba.core.caching import NullCache
+
+        kernel._cache = NullCache()
+        kernel(*arguments)
+
+
 def cache_folder(source: Path, environ: Mapping[str, str]) -> Path | None:
     """
     Choose the first folder that can be written by us, and by nobody else.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.scoring.cache import prepare
 from registry.scoring.forest import Forest
 from registry.scoring.layers import Layers
 from registry.scoring.layout import lay_out
@@ -94,7 +95,7 @@ def _rehearse(kernel: Callable[..., None], arguments: Sequence[Any], width: int)
     """Compile, then time batches of rows that it has not seen; microseconds per row."""
     batches = np.random.default_rng(0).normal(scale=100.0, size=(4, REHEARSED, width))
     out = np.empty(REHEARSED, dtype=np.float64)
-    kernel(batches[0], REHEARSED, *arguments, out)
+    prepare(kernel, batches[0], REHEARSED, *arguments, out)
     spent = []
     for raw in batches[1:]:
         started = time.perf_counter()

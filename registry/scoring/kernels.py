@@ -22,11 +22,13 @@ LOGISTIC, EXPONENTIAL = 1, 2  # links
 RELU, TANH, SIGMOID = 1, 2, 3  # hidden units
 ONE, TWO = np.uint64(1), np.uint64(2)
 
+plain: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+helper: Callable[[Code], Code] = numba.njit(**plain)
 with kept_in(__file__) as options:
-    kernel: Callable[[Code], Code] = numba.njit(nogil=True, error_model="numpy", **options)
+    kernel: Callable[[Code], Code] = numba.njit(**plain, **options)
 
 
-@kernel
+@helper
 def _cell(value: float, levels: int) -> Any:
     """Row of a table: level codes, then unknown, then missing."""
     if value != value:
@@ -36,7 +38,7 @@ def _cell(value: float, levels: int) -> Any:
     return levels
 
 
-@kernel
+@helper
 def _encode(raw: Array, i: int, slots: Array, tables: Array, x: Array) -> None:
     """Fill x with what the model looks at; its last place is always 0."""
     for k in range(slots.shape[0]):
@@ -61,7 +63,7 @@ def _encode(raw: Array, i: int, slots: Array, tables: Array, x: Array) -> None:
     x[slots.shape[0]] = 0
 
 
-@kernel
+@helper
 def _linked(total: Any, link: int, slope: Any, one: Any) -> Any:
     if link == LOGISTIC:
         return one / (one + np.exp(-slope * total))
@@ -233,7 +235,7 @@ def layers(
         out[i] = _linked(x[0], link, 1.0, 1.0)
 
 
-@kernel
+@helper
 def _layer(x: Array, y: Array, weights: Array, place: int, inputs: int, outputs: int, unit: int) -> Any:
     """Fill y from x; the place of the next layer's weights."""
     for k in range(outputs):
@@ -247,7 +249,7 @@ def _layer(x: Array, y: Array, weights: Array, place: int, inputs: int, outputs:
     return place + outputs
 
 
-@kernel
+@helper
 def _unit(value: float, unit: int) -> Any:
     if unit == RELU:
         return value if value > 0 or value != value else 0.0

@@ -259,6 +259,28 @@ def test_a_second_start_compiles_nothing(artifact, tmp_path):
     assert (first, second) == ("1.0 [] 1", "1.0 [] 0")
 
 
+def test_a_damaged_kernel_is_compiled_anew(artifact, tmp_path):
+    run_apart(artifact, NUMBA_CACHE_DIR=str(tmp_path / "kept"))
+    kept = [path for path in (tmp_path / "kept").rglob("*.nb*") if path.is_file()]
+    for path in kept:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    assert {path.suffix for path in kept} == {".nbi", ".nbc"}
+    assert run_apart(artifact, NUMBA_CACHE_DIR=str(tmp_path / "kept")).startswith("1.0 []")
+
+
+def test_a_full_disk_keeps_no_model_from_being_served(artifact, tmp_path):
+    full = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nnone = (0, 0)\n"
+    full += "resource.setrlimit(resource.RLIMIT_FSIZE, none)\n"
+    environ = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", full + CODE, str(artifact)]
+    told = subprocess.run(command, env=environ, check=True, timeout=120, stdout=subprocess.PIPE, text=True).stdout
+
+    assert told.startswith("1.0 []")
+    assert (tmp_path / "kept").exists()
+    assert not [path for path in (tmp_path / "kept").rglob("*.nbc") if path.stat().st_size]
+
+
 def test_scoring_works_where_nothing_can_be_written(artifact):
     nowhere = str(artifact / "scorer.json" / "below")
     code = "import registry.scoring.cache as c; c._usable = lambda folder: False\n" + CODE
