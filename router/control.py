@@ -12,6 +12,7 @@ from registry.store.registry import Registry
 from router.admin import admin_app
 from router.admin.lookout import Lookout
 from router.admin.push import Push
+from router.admin.workers import troubles
 from router.keeper import Keeper
 
 log = logging.getLogger("understudy.control")
@@ -47,7 +48,8 @@ def serve(settings: Settings) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=keeper.run, args=(stop,), daemon=True, name="keeper")
     thread.start()
-    for name, beside in (("push", push.run), ("lookout", Lookout(keeper).run)):
+    lookout = Lookout(keeper, lambda: troubles(settings.router_url))
+    for name, beside in (("push", push.run), ("lookout", lookout.run)):
         threading.Thread(target=beside, args=(stop,), daemon=True, name=name).start()
     try:
         uvicorn.run(

@@ -12,9 +12,7 @@ class Failures:
     """
     After *most* wrong tokens within *window_s* seconds an address is told to wait.
 
-    Meanwhile a token that was right at that address before stays welcome: whoever works there is not
-    locked out by another's mistakes. One that was never used there waits like a wrong one, or guessing
-    would go on; the wait ends *window_s* after the oldest mistake, however many more are made.
+    The wait ends *window_s* after the oldest mistake, however many more are made meanwhile.
 
     Args:
         clock: Monotonic seconds.
@@ -25,7 +23,6 @@ class Failures:
     ) -> None:
         self._most, self._window_s, self._clock = most, window_s, clock
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
-        self._right: OrderedDict[tuple[str, bytes], None] = OrderedDict()
 
     def wait_of(self, address: str) -> float:
         """Seconds until *address* may try another token; 0 if it may now."""
@@ -45,14 +42,3 @@ class Failures:
         self._wrong.move_to_end(address)
         while len(self._wrong) > _REMEMBERED:
             self._wrong.popitem(last=False)
-
-    def succeeded(self, address: str, token: bytes) -> None:
-        """Remember *token* (a digest of it) as right at *address*."""
-        self._right[address, token] = None
-        self._right.move_to_end((address, token))
-        while len(self._right) > _REMEMBERED:
-            self._right.popitem(last=False)
-
-    def knows(self, address: str, token: bytes) -> bool:
-        """Whether *token* was right at *address* before."""
-        return (address, token) in self._right

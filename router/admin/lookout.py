@@ -3,7 +3,7 @@
 import logging
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from registry.errors import Refusal
@@ -33,21 +33,41 @@ class Finding(NamedTuple):
 
 
 class Lookout:
-    """Looks at all models with an experiment now and then, and leaves notes."""
+    """
+    Looks at all models with an experiment now and then, and leaves notes.
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
+    Args:
+        keeper: Has the counts, and keeps the notes.
+        troubles: Why a router is degraded, by model or by part; None if none answers.
+    """
+
+    def __init__(self, keeper: Keeper, troubles: Callable[[], Mapping[str, str] | None] = dict) -> None:
+        self._keeper, self._troubles = keeper, troubles
+        self._known: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop; nothing that goes wrong here ends it."""
         while not stop.wait(LOOK_S):
             try:
-                for model in self._keeper.registry().models():
+                models = self._keeper.registry().models()
+                self.look_at_router(models)
+                for model in models:
                     self.look(model)
             except Refusal as error:
                 log.debug("nothing was looked at: %s", error)
             except Exception:
                 log.exception("the lookout stumbled; trying again")
+
+    def look_at_router(self, models: Sequence[str]) -> None:
+        """Note what began to trouble it, and what no longer does; a part's trouble is every model's."""
+        found = self._troubles()
+        now = {"router": "no worker answers"} if found is None else dict(found)
+        for part in sorted({*now, *self._known}):
+            if now.get(part) != self._known.get(part):
+                kind, said = ("degraded", now[part]) if part in now else ("recovered", self._known[part])
+                for model in [part] if part in models else models:
+                    self._keeper.note(model, kind, f"{part}: {said}")
+        self._known = now
 
     def look(self, model: str) -> list[Finding]:
         """Note what is new about *model*; returns it."""

@@ -72,6 +72,15 @@ class Workers:
         return found if isinstance(found, dict) and isinstance(found.get("worker"), int) else None
 
 
+def troubles(url: str) -> dict[str, str] | None:
+    """Why the router at *url* is degraded, by model or by part; None if it does not answer."""
+    try:
+        found = httpx.get(f"{url}/readyz", timeout=_TIMEOUT_S, trust_env=False).json()
+    except (httpx.HTTPError, ValueError):
+        return None
+    return {str(part): str(said) for part, said in found.get("troubles", {}).items()}
+
+
 def _told(seen: Seen) -> State:
     report = seen.report
     breakers: dict[str, dict[str, str]] = {}

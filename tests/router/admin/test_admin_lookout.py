@@ -9,6 +9,7 @@ from router_live import plan_after
 from registry.eventlog.events import Predicted, Shadowed
 from registry.eventlog.segments import PREDICTIONS, SHADOWS, SegmentWriter
 from router.admin.lookout import SRM_ALPHA, Lookout, log_split_evidence
+from router.admin.workers import troubles
 
 PLANNED = {"champion": 900_000, "challenger": 100_000}
 
@@ -86,3 +87,26 @@ def test_a_shadow_is_described_after_a_hundred_copies(settings, keeper, registry
 
 def test_a_champion_alone_is_not_looked_at(keeper, registry):
     assert Lookout(keeper).look("m") == []
+
+
+def test_a_trouble_of_the_router_is_noted_when_it_begins_and_when_it_ends(keeper):
+    told = iter([{}, {"event log": "full"}, {"event log": "full"}, None, {"m": "bad plan"}, {}])
+    lookout = Lookout(keeper, lambda: next(told))
+    for _ in range(6):
+        lookout.look_at_router(["m"])
+
+    assert [(note["kind"], note["said"]) for note in reversed(keeper.notes("m", 20))] == [
+        ("degraded", "event log: full"),
+        ("recovered", "event log: full"),
+        ("degraded", "router: no worker answers"),
+        ("degraded", "m: bad plan"),
+        ("recovered", "router: no worker answers"),
+        ("recovered", "m: bad plan"),
+    ]
+
+
+def test_a_router_that_is_not_there_is_told_from_one_without_troubles(live):
+    assert troubles(live.settings.router_url) is None
+    live.start("router")
+
+    assert troubles(live.settings.router_url) == {}
