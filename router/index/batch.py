@@ -7,9 +7,8 @@ from typing import Any
 
 from router.index.schema import Dirty, block_of
 
-WIDTH = 512
-"""Values per statement; one width, so that SQLite parses it once."""
-MARKS = f"({','.join('?' * WIDTH)})"
+_WIDTHS = (1, 8, 64, 512)
+"""Values per statement; few widths, so that SQLite parses each once."""
 
 
 def among(connection: sqlite3.Connection, sql: str, head: Sequence[Any], values: Iterable[Any]) -> Iterator[Any]:
@@ -22,10 +21,11 @@ def among(connection: sqlite3.Connection, sql: str, head: Sequence[Any], values:
         values: Each once; missing ones (None) match nothing.
     """
     wanted = sorted(set(values))  # neighbours in the index are found together
-    filled = sql.format(marks=MARKS)
-    for start in range(0, len(wanted), WIDTH):
-        chunk = wanted[start : start + WIDTH]
-        yield from connection.execute(filled, (*head, *chunk, *[None] * (WIDTH - len(chunk))))
+    for start in range(0, len(wanted), _WIDTHS[-1]):
+        chunk = wanted[start : start + _WIDTHS[-1]]
+        width = next(width for width in _WIDTHS if width >= len(chunk))
+        filled = sql.format(marks=f"({','.join('?' * width)})")
+        yield from connection.execute(filled, (*head, *chunk, *[None] * (width - len(chunk))))
 
 
 class Changes:
