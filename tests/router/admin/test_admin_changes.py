@@ -1,8 +1,12 @@
 """Every change is one plan and one line of the trail, by whoever held the token; sent twice it happens once."""
 
+import asyncio
+import json
+
+import httpx
 import msgspec
 import pytest
-from admin_making import SAID
+from admin_making import SAID, SHARED, bearer
 from router_live import AT, plan_after
 
 from registry.approval import ROLES, approval_digest
@@ -213,8 +217,6 @@ def test_of_two_challengers_one_is_named_and_the_other_left_alone(admin, registr
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, "half", True, [], 1e400])
 def test_a_share_that_is_none_is_refused(admin, registry, canary, share):
-    import json
-
     answer = admin.post("/v1/models/m/advance", content=json.dumps(SAID | {"share": share}))
 
     assert answer.status_code == 422
@@ -264,3 +266,24 @@ def test_nobody_answers_where_no_worker_runs(admin):
     for path in ("/v1/workers", "/v1/models/m/breakers"):
         answer = admin.get(path)
         assert (answer.status_code, answer.json()["error"]) == (503, "No state can be shown.")
+
+
+def together(admin, count, bodies):
+    async def ask():
+        transport = httpx.ASGITransport(admin.app, client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://admin", headers=bearer(SHARED)) as client:
+            return await asyncio.gather(*(client.post("/v1/models/m/rollback", json=bodies(n)) for n in range(count)))
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("bodies", [lambda n: SAID, lambda n: {"actor": f"ann{n}", "reason": "errors"}])
+def test_many_rollbacks_at_the_same_moment_are_one(admin, registry, bodies):
+    promoted(registry)
+    arms = (Arm(variant="champion", version="v1.1.0"), Arm(variant="challenger", version="v1.0.0"))
+    registry.publish_plan(plan_after(registry, 100_000, arms=arms))
+    answers = together(admin, 20, bodies)
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.json()["epoch"] for answer in answers} == {4}
+    assert (registry.champion("m").version, epochs(registry)) == ("v1.1.0", [4, 3, 2, 1])
