@@ -259,7 +259,7 @@ class Outcome(Record, frozen=True, kw_only=True):
             within the attribution window.
         metric: "label" for the truth of the target, else any KPI name.
         time: When it was observed, in epoch seconds; now if absent.
-        id: Idempotency key; by default made of prediction, metric and value.
+        id: Idempotency key; by default made of prediction (or key and time, as sent) and metric.
     """
 
     prediction_id: str | None = None

@@ -44,6 +44,11 @@ def test_what_is_no_json_is_refused_with_its_reason():
         rows_of(b"{oops", "application/json")
 
 
+def test_too_many_lines_are_refused_with_the_limit():
+    with pytest.raises(BadRequest, match=str(MAX_ROWS)):
+        rows_of(b'{"key": "a", "value": 1}\n' * (MAX_ROWS + 1), "application/x-ndjson")
+
+
 def test_too_many_rows_are_refused_with_the_limit():
     with pytest.raises(BadRequest, match=str(MAX_ROWS)):
         rows_of(msgspec.json.encode([ONE] * (MAX_ROWS + 1)), "application/json")
@@ -208,3 +213,43 @@ def test_an_outcome_by_key_is_none_by_prediction_id_however_they_are_called():
     keep(disk, [by_key, {"prediction_id": "key:a|label|1.0", "value": 1}, {"prediction_id": "key:a", "value": 1}])
 
     assert len({event.id for event in disk.appended}) == 3
+
+
+def test_ten_thousand_rows_let_others_come_between():
+    disk = Disk()
+
+    async def crowd():
+        turns = 0
+
+        async def others():
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        waiting = asyncio.create_task(others())
+        statuses = await OutcomeLog(disk, Knows()).keep("m", [{"key": str(n), "value": n} for n in range(MAX_ROWS)])
+        waiting.cancel()
+        return statuses, turns
+
+    statuses, turns = asyncio.run(crowd())
+
+    assert [status.status for status in statuses] == ["accepted"] * MAX_ROWS
+    assert len(disk.appended) == MAX_ROWS
+    assert disk.flushed == MAX_ROWS
+    assert turns >= 30
+
+
+class KnowsEverything:
+    def statuses(self, model, items):
+        return [OutcomeStatus(status="conflict", said="1.0 was accepted first and is kept") for _ in items]
+
+
+def test_who_sends_a_second_outcome_of_a_key_without_time_is_told_to_send_one():
+    rows = [{"key": "a", "value": 2}, {"key": "a", "value": 2, "time": 5}, {"key": "a", "value": 2, "id": "x"}]
+
+    first, *others = keep(Disk(), rows, KnowsEverything())
+
+    assert first.status == "conflict"
+    assert "without time and id" in first.said
+    assert [status.said for status in others] == ["1.0 was accepted first and is kept"] * 2
