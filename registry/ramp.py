@@ -62,6 +62,17 @@ def rollback_plan(rollout: Rollout, previous: TrafficPlan, *, actor: str, reason
     )
 
 
+def is_rollback(plan: TrafficPlan) -> bool:
+    """Whether *plan* took challengers off, or brought a champion back."""
+    back = plan.phase.endswith(".rolled_back") or plan.phase.startswith(("rollback.", "back-"))
+    return back and not plan.challengers
+
+
+def is_this_rollback(plan: TrafficPlan, actor: str, reason: str) -> bool:
+    """Whether *plan* is the rollback that *actor* asks for with the same words: sent twice, it is one."""
+    return is_rollback(plan) and (plan.actor, plan.reason) == (actor, reason)
+
+
 def stage_of(rollout: Rollout, index: int) -> Stage:
     """Life-cycle stage of the challenger in step *index*."""
     return "canary" if rollout.steps[index].share else "shadow"

@@ -13,6 +13,7 @@ from registry.errors import NotFound, StoreUnavailable
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from registry.records.plan import TrafficPlan
     from registry.store.registry import Registry
 
 
@@ -59,13 +60,25 @@ def rollback(
     if dry_run:
         with opened_registry(model) as registry:
             return _show(f"{model}: roll back", _return(registry, model, to), as_json=as_json)
+    from registry.ramp import is_this_rollback
+
     try:
         with opened_registry(model) as registry:
+            newest = registry.plan(model)
+            if to is None and newest is not None and is_this_rollback(newest, actor, reason):
+                return _show(model, _done(newest), as_json=as_json)
             _return(registry, model, to)
         done = _take_back(model, actor=actor, reason=reason, to=to, at=moment(as_of))
     except StoreUnavailable as away:
         done = _router_takes_back(model, away, actor=actor, reason=reason, to=to)
     return _show(model, done, as_json=as_json)
+
+
+def _done(plan: "TrafficPlan") -> dict[str, Any]:
+    from registry.records.plan import CHAMPION
+
+    said = f"{plan.version_of(CHAMPION)} answers everybody by plan {plan.epoch} already"
+    return {"champion": plan.version_of(CHAMPION), "epoch": plan.epoch, "said": said}
 
 
 def _take_back(model: str, *, actor: str, reason: str, to: str | None, at: "datetime") -> dict[str, Any]:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from registry.assignment import TOTAL
 from registry.errors import PlanConflict
+from registry.ramp import is_rollback, is_this_rollback
 from registry.records.plan import TrafficPlan
 from router.admin.lanes import Lanes
 from router.admin.once import Once
@@ -25,7 +26,6 @@ from router.keeper import Keeper
 from router.lastgood import override_of
 
 SAME_INCIDENT_S = 60.0
-_BACK = ("rollback.", "back-")
 
 
 class Changes:
@@ -124,9 +124,9 @@ class Changes:
         The same person sends the same words again; or two people, or a person and a guard, act on the
         same incident: the second must not take the champion away, whom the first has just brought back.
         """
-        if plan.challengers or not (plan.phase.endswith(".rolled_back") or plan.phase.startswith(_BACK)):
+        if not is_rollback(plan):
             return False
-        if (plan.actor, plan.reason) == (words.actor, words.reason):
+        if is_this_rollback(plan, words.actor, words.reason):
             return True
         mark = override_of(self._plans_dir, plan.model)
         return mark is not None and mark.epoch == plan.epoch - 1 and self._age_of_mark(plan.model) < SAME_INCIDENT_S

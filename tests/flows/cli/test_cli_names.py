@@ -105,6 +105,19 @@ def test_a_dry_run_names_what_the_real_one_leaves_in_production(furnished):
     assert furnished("rollback", "churn", *WHY, "--json").json["champion"] == "v1.0.0"
 
 
+def test_a_rollback_that_is_sent_twice_is_one(furnished):
+    begin("v1.1.0")
+    first, again = (furnished("rollback", "churn", *WHY, "--json").json for _ in range(2))
+
+    assert (again["epoch"], again["champion"]) == (first["epoch"], "v1.0.0")
+    assert again["said"].endswith("already")
+
+
+def test_a_step_needs_the_router_and_says_so(furnished):
+    for words in (("traffic", "advance", "churn", *WHY), ("traffic", "workers")):
+        assert "does not answer" in furnished(*words).refused(3)
+
+
 def test_a_model_without_champion_cannot_be_rolled_back_or_compared(understudy):
     Path("churn.yaml").write_text(CHURN)
     understudy("init", "churn.yaml")
