@@ -170,7 +170,7 @@ def figures(answers: list[Answer], since: float) -> dict[str, Any]:
 
 
 def durable(trouble: Trouble, harm: Harm) -> float | None:
-    """Seconds after all was put back until the registry's plan has no challenger; None if that never comes."""
+    """Seconds after all is back and control answers until the plan has no challenger; None if that never comes."""
     if not harm.control:
         trouble.router.start_parts("control")
     began = time.monotonic()

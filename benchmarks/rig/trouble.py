@@ -23,7 +23,7 @@ class Trouble:
     """
 
     def __init__(
-        self, processes: Processes, folder: Path, *, workers: int, deadline_ms: float = 50, home: Path | None = None
+        self, processes: Processes, folder: Path, *, workers: int, deadline_ms: float = 30, home: Path | None = None
     ) -> None:
         (self._port,) = free_ports(1)
         self.processes, self.deadline_ms = processes, deadline_ms

@@ -1,7 +1,7 @@
 """
 A model server that misbehaves when it is told to; the port is the argument.
 
-`POST /score` takes `{"instances": [...]}` and answers `{"predictions": [...]}` after 10 ms; `POST /mode/{mode}`
+`POST /score` takes `{"instances": [...]}` and answers `{"predictions": [...]}` after 4 ms; `POST /mode/{mode}`
 changes how: "well", "hang", "raise" (500), "nan", "slow" (ten times slower), "cut" (ends in the middle of an answer),
 "garbage".
 """
@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 MODES = ("well", "hang", "raise", "nan", "slow", "cut", "garbage")
-USUAL_S, SLOW_S, FOR_EVER_S = 0.01, 0.1, 3600.0
+USUAL_S, SLOW_S, FOR_EVER_S = 0.004, 0.04, 3600.0
 _mode = "well"
 
 
