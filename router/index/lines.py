@@ -31,16 +31,16 @@ class PredictedLine(msgspec.Struct, frozen=True, kw_only=True, tag="predicted", 
     weight: int | None = None
 
 
-class ObservedLine(msgspec.Struct, frozen=True, kw_only=True, tag="observed", gc=False):
+class ObservedLine(msgspec.Struct, frozen=True, tag="observed", gc=False):
     """An `Observed`; fields stand in the order of the columns of what waits."""
 
     id: str
     model: str
-    prediction_id: str | None = None
-    key: str | None = None
     metric: str
     value: float
     time: float
+    prediction_id: str | None = None
+    key: str | None = None
 
 
 class ShadowedLine(msgspec.Struct, frozen=True, kw_only=True, tag="shadowed", gc=False):

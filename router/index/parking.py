@@ -66,7 +66,7 @@ class Parking:
             return []
         waiting = _Waiting(self._awaited(model, arrivals), self._terms.attribution_s)
         found = [(one, item) for one in arrivals for item in waiting.released(one[1])] if waiting else []
-        self._db.executemany("DELETE FROM parked WHERE seq = ?", [(seq,) for seq in waiting.gone])
+        self._db.executemany("DELETE FROM parked WHERE seq = ?", [(seq,) for seq in sorted(waiting.gone)])
         changes.count(model, "parked", -len(waiting.gone))
         return found
 
@@ -104,7 +104,7 @@ class Parking:
         span = (min(times), max(times) + self._terms.attribution_s)
         by_id = among(self._db, _BY_ID, (model,), ids)
         by_key = among(self._db, _BY_KEY, (model, *span), keys)
-        return [(row[0], _observed(row[1:])) for row in sorted(chain(by_id, by_key))]
+        return [(row[0], ObservedLine(*row[1:])) for row in sorted(chain(by_id, by_key))]
 
     def _known(self, model: str, ids: set[str]) -> dict[str, float]:
         known: dict[str, float] = {}
@@ -158,7 +158,3 @@ def again(first: float, value: float) -> str:
 
 def _place(parked: Parked) -> int:
     return parked[0]
-
-
-def _observed(row: Sequence[object]) -> ObservedLine:
-    return ObservedLine(**dict(zip(ObservedLine.__struct_fields__, row, strict=True)))  # type: ignore[arg-type]

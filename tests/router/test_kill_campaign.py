@@ -131,7 +131,7 @@ def the_log_says_the_same(live: Live, rows: list[dict], labelled: set[str], acce
     assert accepted <= {event.prediction_id for event in outcomes}
     assert sum(counts.values()) == len(outcomes)
     assert ids(again, "SELECT id FROM predictions") == sorted(row["prediction_id"] for row in rows)
-    assert ids(again, "SELECT prediction_id FROM outcomes") == sorted(labelled)
+    assert ids(again, "SELECT p.id FROM outcomes JOIN predictions p USING (seq)") == sorted(labelled)
 
 
 def whole(reader: SegmentReader, path: Path) -> list:

@@ -165,7 +165,7 @@ def same(index: Index, model: OneByOne) -> None:
         assert index.counts(name) == {status: n for (of, status), n in model.counts.items() if of == name and n}
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(EVENTS, st.sampled_from([200, 1000, 1 << 20]), st.sets(st.integers(0, 29), max_size=4))
 def test_in_bites_of_any_size_and_over_restarts_the_index_is_what_one_by_one_gives(
     tmp_path_factory, events, bite, restarts
