@@ -81,7 +81,7 @@ def probe(operation, kind: GenerationMode, examples: int) -> int:
 def test_a_short_run_finds_no_answer_that_the_document_does_not_promise(live: Live):
     live.start("router")
 
-    assert fuzz(live.settings.router_url, 10) > 60
+    assert fuzz(live.settings.router_url, 10) >= 40
     assert live.http.get("/openapi.json").content == OPENAPI
     assert "<!doctype html>" in live.http.get("/docs").text
     assert live.http.get("/readyz").json()["status"] == "ready"
