@@ -15,14 +15,12 @@ _tasks: set[asyncio.Task[None]] = set()
 def begin_worker() -> None:
     """Everything below, for this process; call it inside the running loop of the main thread."""
     from registry.home import Settings
-    from router.logs import configure_logs
     from router.operations.drain import DRAIN, server_of_process
     from router.operations.memory import Ceiling
     from router.operations.settings import ServeSettings
 
     die_with_parent()
     settings, server = ServeSettings(), server_of_process()
-    configure_logs(settings)
     if server is not None:
         DRAIN.listen(server, settings)
         _tasks.add(asyncio.get_running_loop().create_task(Ceiling(Settings().run_dir, settings).watch()))

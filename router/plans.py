@@ -157,6 +157,6 @@ class PlanWatcher:
         said = [stop for stop in (self._stops.get(model), override_of(self._folder, model)) if stop is not None]
         with self._swapping:  # the watch runs beside the requests, and a stop may come from either
             snapshot = self.snapshots[model]
-            stopped = next((stop.reason for stop in said if stop.epoch >= snapshot.plan.epoch), None)
+            stopped = next((stop.reason for stop in said if stop.holds(snapshot.plan)), None)
             if stopped != snapshot.stopped:
                 self.snapshots[model] = Snapshot(snapshot.plan, snapshot.loaded, snapshot.breakers, stopped)

@@ -23,13 +23,17 @@ from router.board import Board
 from router.hot import protocol
 from router.hot.turn import Turns
 from router.index.lookup import Lookup
+from router.logs import configure_logs, spans
 from router.models import ModelCache, artifact_loader
 from router.operations.arbiter import mend_arbiter
+from router.operations.selfcheck import self_check
+from router.operations.settings import ServeSettings
 from router.outcomes import OutcomeLog
 from router.parent import begin_worker
 from router.plans import PlanWatcher
 from router.sentry import Sentry
 from router.tally import Tallies
+from router.worker import Worker
 
 # BentoML leaves uvicorn's choice at "auto", and offers no option for it.
 uvicorn.config.HTTP_PROTOCOLS["auto"] = "router.hot.protocol:HotProtocol"
@@ -39,17 +43,29 @@ _app: RouterApp | None = None
 
 def build(settings: Settings) -> RouterApp:
     """Join the parts of one worker."""
+    options = ServeSettings()
+    requests, span = configure_logs(options), spans(options)
     watcher = PlanWatcher(
         PlanReader(settings.registry_url), ModelCache(artifact_loader(settings.models_dir)), settings.run_dir / "plans"
     )
     watcher.start_from_last_good()
     watcher.refresh()
-    kept = OutcomeLog(SegmentWriter(settings.events_dir, OUTCOMES), Lookup(settings.home / "index.sqlite"))
     writer, tallies = SegmentWriter(settings.events_dir, PREDICTIONS), Tallies()
-    turns = Turns(watcher.snapshots, writer, tallies)
+    # Spans are made on the long path.
+    turns = Turns(watcher.snapshots, writer, tallies) if span is None else None
     protocol.use(turns)
-    sentry = Sentry(board_of(settings), tallies, watcher.snapshots, watcher.stop, unlogged=lambda: writer.unlogged)
-    return RouterApp(watcher, writer, kept, tallies, turns=turns, sentry=sentry)
+    worker = Worker(
+        watcher=watcher,
+        writer=writer,
+        kept=OutcomeLog(SegmentWriter(settings.events_dir, OUTCOMES), Lookup(settings.home / "index.sqlite")),
+        tallies=tallies,
+        sentry=Sentry(board_of(settings), tallies, watcher.snapshots, watcher.stop, unlogged=lambda: writer.unlogged),
+        turns=turns,
+        requests=requests,
+        span=span,
+        found=self_check(settings, watcher.snapshots),
+    )
+    return RouterApp(worker)
 
 
 def board_of(settings: Settings) -> Board | None:

@@ -11,6 +11,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from router.hot.turn import Turns
+from router.logs import trace_of
+from router.operations.drain import DRAIN
 
 MOST_BYTES = 256 << 10
 """Longer bodies take the long path, which reads them piece by piece."""
@@ -34,6 +36,7 @@ class HotProtocol(HttpToolsProtocol):
         self._chunks = b""
         self._asked = False  # the short path holds a request of this connection
         self._plain = True  # no header that only the long path understands
+        self._parent = b""  # its place in the caller's trace
         self._begun = False  # a request is on its way in, or waits for its answer
         self._answered_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -42,13 +45,16 @@ class HotProtocol(HttpToolsProtocol):
         """Start a request; what it needs on the long path is made when it takes it."""
         if self._asked and _turns is not None:
             _turns.flush()  # pipelined: answers leave in the order of the questions
-        self._begun, self._plain = True, True
+        self._begun, self._plain, self._parent = True, True, b""
         self.url, self.headers, self._model, self._chunks = b"", [], "", b""
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep it for the long path."""
-        if len(name) == 6 and name.lower() == b"expect":
+        length = len(name)
+        if length == 6 and name.lower() == b"expect":
             self._plain = False
+        elif length == 11 and name.lower() == b"traceparent":
+            self._parent = value
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -98,8 +104,12 @@ class HotProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if not self.transport.is_closing():
             head = _head(self.server_state.default_headers)
-            self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
-            self._wait_for_more()
+            trace = _traced(self._parent) if self._parent else b""
+            self.transport.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (head, trace, len(body), body))
+            if DRAIN.on:
+                self.transport.close()  # the head has said so
+            else:
+                self._wait_for_more()
 
     def take_long_path(self) -> None:
         """Have the application answer."""
@@ -154,6 +164,11 @@ class HotProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self._timer = self.loop.call_later(left if left > 0.001 else self.timeout_keep_alive, self._close_if_idle)
+
+
+def _traced(parent: bytes) -> bytes:
+    trace = trace_of(parent)
+    return b"traceparent: %b\r\n" % trace.header if trace else b""
 
 
 def _head(headers: list[tuple[bytes, bytes]]) -> bytes:

@@ -19,7 +19,9 @@ from router.hot import protocol
 from router.hot.turn import Turns
 from router.index.lookup import Lookup
 from router.outcomes import OutcomeLog
+from router.sentry import Sentry
 from router.tally import Tallies
+from router.worker import Worker
 
 FEATURES = {"x": 1, "a colour!": "red", "z": 2}
 
@@ -40,7 +42,10 @@ class Served:
         watched, writer, tallies = Watched(), SegmentWriter(folder / "events", "worker"), Tallies()
         self.turns = Turns(watched.snapshots, writer, tallies)
         kept = OutcomeLog(SegmentWriter(folder / "events", "outcomes"), Lookup(folder / "index.sqlite"))
-        app = RouterApp(watched, writer, kept, tallies, turns=self.turns)
+        sentry = Sentry(None, tallies, watched.snapshots, lambda _model, _stop: None)
+        app = RouterApp(
+            Worker(watcher=watched, writer=writer, kept=kept, tallies=tallies, sentry=sentry, turns=self.turns)
+        )
         protocol.use(self.turns)
         config = uvicorn.Config(
             app, port=self.port, http=protocol.HotProtocol, log_config=None, timeout_keep_alive=1, lifespan="off"
@@ -234,3 +239,14 @@ def test_who_vanishes_while_it_waits_harms_nobody(served):
             connection.sendall(request(row("gone")))
     with served.connected() as connection:
         assert ask(connection, request(row("k")))[0][0] == 200
+
+
+@pytest.mark.parametrize("extra", [{}, {"x": True}])
+def test_both_paths_name_their_place_in_the_callers_trace(served, extra):
+    parent = b"00-" + b"ab" * 16 + b"-" + b"cd" * 8 + b"-01"
+    with served.connected() as connection:
+        connection.sendall(request(row("k", features=FEATURES | extra), b"traceparent: " + parent))
+        head = connection.recv(4096).split(b"\r\n\r\n")[0].lower()
+
+    [said] = [line for line in head.split(b"\r\n") if line.startswith(b"traceparent")]
+    assert said.startswith(b"traceparent: 00-" + b"ab" * 16 + b"-") and b"cd" * 8 not in said and said.endswith(b"-01")
