@@ -28,6 +28,8 @@ from rig.pace import Pacing, summary
 from rig.processes import MB, Processes
 from rig.routers import CHAMPION, MODEL, PARTS, SHADOW, Router, scorer
 
+from registry.records.plan import TrafficPlan
+
 EXAMPLES = """
 Examples:
   python benchmarks/shadow_cost.py                            # about five minutes
@@ -36,6 +38,7 @@ Examples:
 """
 CORES = {"server": (0,), "helper": (1,), "load": (2,)}
 SLOW, SLOW_TREES, EVERY_S, MEMORY_MB = "v1.3.0", 2000, 0.3, 64.0
+MOST_WARM_UPS = 30
 
 
 class State(NamedTuple):
@@ -109,20 +112,34 @@ def prepare(router: Router, folder: Path) -> Path:
 def measured(router: Router, processes: Processes, bodies: Path, name: str, args: argparse.Namespace) -> dict[str, Any]:
     """One new phase in one state, until every copy is accounted for."""
     state = STATES[name]
-    plan = router.obey(0, shadows=state.shadows)
     where = {"url": router.url, "bodies": bodies, "rate": args.rate, "cores": CORES["load"] if args.pin else None}
-    Pacing(**where, seconds=1).answers()
+    recovered(router, state, where)
+    plan = router.obey(0, shadows=state.shadows)
     sizes = [sizes_of(processes)]
     with troubled(processes, state.sent, sizes):
         found = summary(Pacing(**where, seconds=args.seconds).answers())
-    metrics = router.settle()
-    phase = next(phase for phase in metrics["phases"] if phase["phase"] == plan.phase)
-    copies = phase.get("shadows", {}).get(state.shadows[0], {}) if state.shadows else {}
     return found | {
-        "copies": copies,
+        "copies": copies_of(router, plan),
         "holder_mb": max(own for own, _ in sizes),
         "models_mb": max(below for _, below in sizes),
     }
+
+
+def recovered(router: Router, state: State, where: dict[str, Any]) -> None:
+    """A warm-up of a second; of more, until the model's process is back from the trouble of another round."""
+    for _ in range(MOST_WARM_UPS):
+        plan = router.obey(0, shadows=state.shadows)
+        Pacing(**where, seconds=1).answers()
+        copies = copies_of(router, plan)
+        if state.sent is not None or copies.get("copies", 0) == copies.get("scored", 0):
+            return
+
+
+def copies_of(router: Router, plan: TrafficPlan) -> dict[str, Any]:
+    """What became of the copies of a phase, once nothing is under way."""
+    phase = next(phase for phase in router.settle()["phases"] if phase["phase"] == plan.phase)
+    found: dict[str, Any] = phase.get("shadows", {}).get(plan.shadows[0], {}) if plan.shadows else {}
+    return found
 
 
 @contextmanager
