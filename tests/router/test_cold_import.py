@@ -12,7 +12,7 @@ SERVE = """
 from registry.home import Settings
 from router.service import build
 app = build(Settings())
-assert list(app._watcher.snapshots) == ["m"], app._watcher.troubles
+assert list(app._snapshots) == ["m"], app._worker.watcher.troubles
 """
 
 

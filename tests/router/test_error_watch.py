@@ -1,7 +1,7 @@
 """
 Errors are found soon, whenever they begin, and a healthy challenger stays; run lengths are exact.
 
-The long simulations: `pytest -m long tests/router/test_watch.py -s` shows their figures.
+The long simulations: `pytest -m long tests/router/test_error_watch.py -s` shows their figures.
 """
 
 import math
