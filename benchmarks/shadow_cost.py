@@ -131,7 +131,7 @@ def recovered(router: Router, state: State, where: dict[str, Any]) -> None:
         plan = router.obey(0, shadows=state.shadows)
         Pacing(**where, seconds=1).answers()
         copies = copies_of(router, plan)
-        if state.sent is not None or copies.get("copies", 0) == copies.get("scored", 0):
+        if state.sent is not None or not state.shadows or 0 < copies.get("copies", 0) == copies.get("scored", 0):
             return
 
 
