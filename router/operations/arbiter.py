@@ -2,16 +2,20 @@
 How BentoML looks after its workers, mended.
 
 Its supervisor (circus) looks for dead workers every 10 seconds, and in a container
-(`BENTOML_CONTAINERIZED`) it replaces none. It waits a day for workers that do not stop.
+(`BENTOML_CONTAINERIZED`) it replaces none. It waits a day for workers that do not stop. Its
+workers outlive it if it is killed.
 """
 
+import os
 from typing import Any
 
 from router.operations.deaf import deafen
 from router.operations.settings import ServeSettings
+from router.parent import PARENT
 
 CHECK_S = 0.25
 _LAST_S = 5.0
+_THEIRS, _OURS = "_bentoml_impl.worker.service", "router.operations.start"
 
 
 def mend_arbiter() -> None:
@@ -28,6 +32,8 @@ def mend_arbiter() -> None:
         def __init__(self, watchers: list[Any], *args: Any, **kwargs: Any) -> None:
             for watcher in watchers:
                 watcher.respawn = True
+                watcher.args = [_OURS if word == _THEIRS else word for word in watcher.args]
+                watcher.env[PARENT] = str(os.getpid())
                 watcher.graceful_timeout = settings.linger_s + settings.drain_s + _LAST_S
             super().__init__(watchers, *args, **kwargs | {"check_delay": CHECK_S})
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from router_live import Live, wait_for
 
 from registry.store.registry import Registry
+from router.process import alive
 
 ROOT = Path(__file__).parents[2]
 STARTS = {
@@ -28,7 +30,7 @@ STARTS = {
 class Serving:
     """The service of a state folder, started one way or the other."""
 
-    def __init__(self, live: Live, *, how: str = "serve", workers: int = 1, **environ: str) -> None:
+    def __init__(self, live: Live, *, how: str = "serve", workers: int = 1, wait: bool = True, **environ: str) -> None:
         self.live = live
         port = str(live.settings.router_port)
         command = [*STARTS[how], *(["--port", port] if how == "bentoml" else [])]
@@ -50,13 +52,14 @@ class Serving:
                 cwd=ROOT,
             )
         live.processes[f"router-{self.process.pid}"] = self.process
-        wait_for(lambda: len(self.seen()) == workers, f"{workers} workers")
+        if wait:
+            wait_for(lambda: len(self.seen()) == workers, f"{workers} workers")
 
     def workers(self) -> set[int]:
         found = set()
         for one in psutil.Process(self.process.pid).children():
             with suppress(psutil.Error):
-                if one.status() != psutil.STATUS_ZOMBIE and "_bentoml_impl.worker.service" in one.cmdline():
+                if one.status() != psutil.STATUS_ZOMBIE and "router.operations.start" in one.cmdline():
                     found.add(one.pid)
         return found
 
@@ -166,6 +169,25 @@ def test_a_stop_under_load_loses_no_answer_and_every_answer_is_in_the_log(live: 
     assert said["200"] > 50
     assert {id_ for load in loads for id_ in load.ids} <= logged
     assert took < 6
+
+
+@pytest.mark.parametrize("how", STARTS)
+@pytest.mark.parametrize("age", [0.0, pytest.param(0.5, marks=pytest.mark.long)])
+def test_a_service_killed_while_its_workers_start_leaves_none_behind_and_frees_the_port(
+    live: Live, registry: Registry, how: str, age: float
+):
+    serving = Serving(live, how=how, workers=2, wait=False)
+    wait_for(lambda: len(serving.workers()) == 2, "two workers that start")
+    time.sleep(age)
+    workers = serving.workers()
+    serving.process.kill()
+    serving.process.wait()
+    wait_for(lambda: not any(alive(pid, 0) for pid in workers), "the end of all workers", 1)
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", live.settings.router_port))
+        assert probe.getsockname()[1] == live.settings.router_port
 
 
 @pytest.mark.long
