@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from contextlib import closing
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
@@ -15,6 +16,8 @@ from router.errors import RouterError
 
 log = logging.getLogger("understudy.router")
 SERVICE = "router.service:UnderstudyRouter"
+LEAVING_S = 1.0
+"""How long the workers of a service that was just killed may take to let go of the port."""
 
 
 class NotStarted(RouterError):
@@ -46,16 +49,26 @@ def check(settings: Settings) -> None:
     """
     settings.refuse_open_door()
     settings.prepare()
+    until = time.monotonic() + LEAVING_S
+    while (taken := _taken(settings)) and time.monotonic() < until:
+        time.sleep(0.02)
+    if taken:
+        raise NotStarted(
+            "The router was not started.",
+            f"It cannot listen on {settings.host}:{settings.router_port}: {taken.strerror or taken}.",
+            "Stop what listens there, or set UNDERSTUDY_ROUTER_PORT (and UNDERSTUDY_HOST) to something free.",
+        ) from taken
+
+
+def _taken(settings: Settings) -> OSError | None:
+    """What the system says to who wants to listen there; None if it is free."""
     with closing(socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.router_port))
         except OSError as error:
-            raise NotStarted(
-                "The router was not started.",
-                f"It cannot listen on {settings.host}:{settings.router_port}: {error.strerror or error}.",
-                "Stop what listens there, or set UNDERSTUDY_ROUTER_PORT (and UNDERSTUDY_HOST) to something free.",
-            ) from error
+            return error
+    return None
 
 
 def serve(settings: Settings) -> None:
