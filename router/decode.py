@@ -13,6 +13,7 @@ from router.errors import BadRequest, Malformed, TooLarge
 MAX_BODY = 8 << 20
 MAX_ROWS = 10_000
 MAX_ID = 128
+LARGEST = 3e38  # a model sees numbers in single precision
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises of bytes that are no JSON; the second of text that is not UTF-8."""
 _SHOWN = 10
@@ -111,7 +112,7 @@ def _value(value: Any, feature: Feature, place: str, mistakes: list[str]) -> Any
             number = float(value)
         except OverflowError:
             number = math.inf
-        if math.isfinite(number) and abs(number) < 3e38:
+        if math.isfinite(number) and abs(number) < LARGEST:
             return number
     elif feature.kind == "categorical" and isinstance(value, str) and encodable(value):
         return value

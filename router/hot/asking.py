@@ -2,12 +2,12 @@
 
 import struct
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from registry.records.version import Feature
-from router.decode import FIRST, LAST, MAX_ID
+from router.decode import FIRST, LARGEST, LAST, MAX_ID
 
 _NAN: Final = float("nan")
 
@@ -31,7 +31,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     rows: list[AskedRow] | msgspec.UnsetType = msgspec.UNSET
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, gc=False):
     """
     One checked row.
 
@@ -52,6 +52,7 @@ class Odd(Exception):
 
 
 _asked = msgspec.json.Decoder(Asked)
+_Number = Annotated[float, msgspec.Meta(gt=-LARGEST, lt=LARGEST)]
 
 
 class Parser:
@@ -63,7 +64,7 @@ class Parser:
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
-        kinds = [float | None if feature.kind == "numeric" else str | None for feature in features]
+        kinds = [_Number | None if feature.kind == "numeric" else str | None for feature in features]
         names = [f"f{index}" for index in range(len(features))]
         # Fields are renamed: a feature may be called anything, a Python attribute may not.
         rename = {name: feature.name for name, feature in zip(names, features, strict=True)}

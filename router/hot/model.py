@@ -1,6 +1,7 @@
 """One model under one plan, ready to answer what one turn of the event loop has brought."""
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,7 +21,7 @@ from router.tally import Tallies, Tally
 CAPACITY = 512
 MOST_US_PER_ROW = 50.0
 """A challenger that takes longer is asked in a thread of its own: callers of the champion do not wait for it."""
-_LARGEST = 3e38
+_GREATEST = sys.float_info.max
 _encode = msgspec.json.encode
 parser_of = lru_cache(maxsize=64)(Parser)
 
@@ -36,13 +37,19 @@ class Compiled(Protocol):
         """Fill out[:n] from raw[:n]."""
 
 
-class Dealt(NamedTuple):
-    """One row, by request and place in its body, with who answers it."""
+class Dealt(msgspec.Struct, gc=False):
+    """One row, by request and place in its body, with its draw."""
 
     request: int
     place: int
     row: Row
     assignment: Assignment
+
+
+class _Way(NamedTuple):
+    """Who serves the rows of a variant in this turn, and why not itself."""
+
+    assigned: str
     served: str
     error: str | None
 
@@ -69,6 +76,7 @@ class _Arm:
         self.compiled, self.task = compiled, loaded.version.task
         spec = loaded.scorer.spec  # type: ignore[attr-defined]  # compiled ones have one
         self.decided_as, self.threshold = spec.task, spec.threshold
+        self._range = (0.0, 1.0) if self.task == "binary" else (-_GREATEST, _GREATEST)
         self.buffer = Buffer(compiled.levels, CAPACITY)
         self.out = np.empty(CAPACITY, dtype=np.float64)
 
@@ -77,24 +85,20 @@ class _Arm:
         Scores of up to CAPACITY rows, and the milliseconds they took.
 
         Raises:
-            _Unfit: If numbers are too large, or the scores are unusable.
+            _Unfit: If a score is unusable; who is right, the long path finds out.
         """
         for index, dealt in enumerate(rows):
             self.buffer.fill(index, dealt.row.values)
         n = len(rows)
-        large = np.abs(self.buffer.raw[:n]) >= _LARGEST
-        if large.any():
-            raise _Unfit({rows[i].request for i in np.nonzero(large.any(axis=1))[0]})
         began = time.perf_counter()
         self.compiled.scores(self.buffer.raw, n, self.out)
         spent = (time.perf_counter() - began) * 1000
-        scores = self.out[:n]
-        good = np.isfinite(scores)
-        if self.task == "binary":
-            good &= (scores >= 0) & (scores <= 1)
-        if not good.all():
-            raise _Unfit({dealt.request for dealt in rows})
-        return scores.tolist(), spent
+        scores: list[float] = self.out[:n].tolist()
+        least, most = self._range
+        unfit = {one.request for one, score in zip(rows, scores, strict=True) if not least <= score <= most}
+        if unfit:
+            raise _Unfit(unfit)
+        return scores, spent
 
 
 class _Unfit(Exception):
@@ -121,7 +125,7 @@ class HotModel:
             for variant, loaded in snapshot.loaded.items()
             if (compiled := _compiled(loaded, features, snapshot.plan.guards.deadline_ms, variant)) is not None
         }
-        self._shapes: dict[tuple[str, bool, str, str, str | None], Shape] = {}
+        self._shapes: dict[_Way, dict[str, Shape]] = {}
 
     def answer(self, bodies: Sequence[bytes], now: float, new_id: Any) -> Answered:
         """
@@ -133,62 +137,61 @@ class HotModel:
             new_id: Makes prediction ids: plain characters that need no escapes.
         """
         left: set[int] = set()
-        dealt, batches = self._deal(bodies, left)
+        groups, batches = self._deal(bodies, left)
         while True:
-            groups: dict[tuple[str, str, str | None], list[Dealt]] = {}
-            for one in dealt:
-                if one.request not in left:
-                    groups.setdefault((one.assignment.variant, one.served, one.error), []).append(one)
             try:
-                scored = [(key, rows, *self._arms[key[1]].score(rows)) for key, rows in groups.items()]
+                scored = [(way, rows, *self._arms[way.served].score(rows)) for way, rows in groups.items() if rows]
                 break
             except _Unfit as unfit:
                 left |= unfit.requests
+                groups = {way: [one for one in rows if one.request not in left] for way, rows in groups.items()}
         return self._written(len(bodies), batches, left, scored, now, new_id)
 
-    def _deal(self, bodies: Sequence[bytes], left: set[int]) -> tuple[list[Dealt], set[int]]:
-        dealt: list[Dealt] = []
+    def _deal(self, bodies: Sequence[bytes], left: set[int]) -> tuple[dict[_Way, list[Dealt]], set[int]]:
+        groups: dict[_Way, list[Dealt]] = {}
+        ways: dict[str, _Way | None] = {}
         batches: set[int] = set()
-        ways: dict[str, tuple[str, str | None] | None] = {}
+        room, deal = CAPACITY, self._dealer.deal
         for request, body in enumerate(bodies):
             try:
-                rows, batch = self._parser.rows(body, CAPACITY - len(dealt))
-                asked = [self._dealt(request, place, row, ways) for place, row in enumerate(rows)]
+                rows, batch = self._parser.rows(body, room)
             except Odd:
                 left.add(request)
                 continue
-            dealt += asked
+            room -= len(rows)
             if batch:
                 batches.add(request)
-        return dealt, batches
+            for place, row in enumerate(rows):
+                assignment = deal(row.key)
+                variant = assignment.variant
+                if variant not in ways:
+                    ways[variant] = self._way(variant)
+                way = ways[variant]
+                if way is None:
+                    left.add(request)
+                else:
+                    groups.setdefault(way, []).append(Dealt(request, place, row, assignment))
+        if left:
+            groups = {way: [one for one in rows if one.request not in left] for way, rows in groups.items()}
+        return groups, batches
 
-    def _dealt(self, request: int, place: int, row: Row, ways: dict[str, tuple[str, str | None] | None]) -> Dealt:
-        assignment = self._dealer.deal(row.key)
-        variant = assignment.variant
-        if variant not in ways:
-            ways[variant] = self._way(variant)
-        way = ways[variant]
-        if way is None:
-            raise Odd
-        return Dealt(request, place, row, assignment, *way)
-
-    def _way(self, variant: str) -> tuple[str, str | None] | None:
+    def _way(self, variant: str) -> _Way | None:
         """Who serves a variant's rows now, and why not itself; None if only the long path can say."""
         if variant == CHAMPION:
-            return CHAMPION, None
+            return _Way(variant, CHAMPION, None)
         if self._snapshot.stopped is not None:
-            return CHAMPION, "stopped"
+            return _Way(variant, CHAMPION, "stopped")
         state = self._snapshot.breakers[variant].state
         if state == "open":
-            return CHAMPION, "breaker_open"
-        return (variant, None) if state == "closed" and variant in self._arms else None
+            return _Way(variant, CHAMPION, "breaker_open")
+        return _Way(variant, variant, None) if state == "closed" and variant in self._arms else None
 
     def _written(
         self,
         requests: int,
         batches: set[int],
         left: set[int],
-        scored: list[tuple[tuple[str, str, str | None], list[Dealt], list[float], float]],
+        scored: list[tuple[_Way, list[Dealt], list[float], float]],
         now: float,
         new_id: Any,
     ) -> Answered:
@@ -196,41 +199,34 @@ class HotModel:
         lines: list[bytes] = []
         counts: list[tuple[Tally, str | None, int, int, float]] = []
         written_at = _encode(now)
-        for (assigned, served, error), rows, scores, spent in scored:
-            arm = self._arms[served]
-            latency = 0.0 if error is not None else round(spent, 4)
+        for way, rows, scores, spent in scored:
+            arm, shapes = self._arms[way.served], self._shapes.setdefault(way, {})
+            latency = 0.0 if way.error is not None else round(spent, 4)
             told = _encode(scores)[1:-1].split(b",")
             said = predictions_of(scores, told, arm.decided_as, arm.threshold)
             enrolled = 0
             for place, (one, score, prediction) in enumerate(zip(rows, told, said, strict=True)):
-                shape = self._shape(one)
-                enrolled += one.assignment.enrolled
+                assignment = one.assignment
+                shape = shapes.get(assignment.reason) or self._shaped(shapes, way, assignment)
+                enrolled += assignment.enrolled
                 id_ = b'"' + new_id() + b'"' if one.row.id is None else _encode(one.row.id)
                 answers[one.request][one.place] = (
                     b'{"prediction":' + prediction + b',"score":' + score + shape.answer + id_ + shape.end
                 )
                 lines.append(_line(shape, one.row, id_, written_at, score, prediction, latency, place))
-            counts.append((self._tallies.of(self._plan, assigned), error, len(rows), enrolled, latency))
-            if served != CHAMPION:
-                self._snapshot.breakers[served].succeeded()
+            counts.append((self._tallies.of(self._plan, way.assigned), way.error, len(rows), enrolled, latency))
+            if way.served != CHAMPION:
+                self._snapshot.breakers[way.served].succeeded()
         bodies: list[bytes | None] = [
             None if i in left else _batch(rows) if i in batches else rows[0] for i, rows in enumerate(answers)
         ]
         return Answered(bodies, lines, counts)
 
-    def _shape(self, one: Dealt) -> Shape:
-        assignment = one.assignment
-        key = (assignment.variant, assignment.enrolled, assignment.reason, one.served, one.error)
-        found = self._shapes.get(key)
-        if found is None:
-            found = self._shapes[key] = shape_of(
-                self._plan,
-                assignment.variant,
-                one.served,
-                enrolled=assignment.enrolled,
-                reason=assignment.reason,
-                error=one.error,
-            )
+    def _shaped(self, shapes: dict[str, Shape], way: _Way, assignment: Assignment) -> Shape:
+        reason = assignment.reason
+        found = shapes[reason] = shape_of(
+            self._plan, way.assigned, way.served, enrolled=assignment.enrolled, reason=reason, error=way.error
+        )
         return found
 
 
