@@ -6,6 +6,7 @@ take, or cannot answer, goes on as if this class were not there.
 """
 
 import asyncio
+from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -59,20 +60,18 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Choose the path."""
-        url = self.url
+        model, parser = _model_of(self.url), self.parser
         if (
-            _turns is not None
+            model
+            and _turns is not None
             and self._plain
-            and url.startswith(_START)
-            and url.endswith(_END)
-            and len(url) > len(_START) + len(_END)
-            and self.parser.get_method() == b"POST"
-            and self.parser.should_keep_alive()
-            and self.parser.get_http_version() == "1.1"
-            and not self.parser.should_upgrade()
+            and parser.get_method() == b"POST"
+            and parser.should_keep_alive()
+            and parser.get_http_version() == "1.1"
+            and not parser.should_upgrade()
             and (self.cycle is None or self.cycle.response_complete)
         ):
-            self._model = url[len(_START) : -len(_END)].decode("latin-1")
+            self._model = model
         else:
             self._begin_long_path()
 
@@ -164,6 +163,13 @@ class HotProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self._timer = self.loop.call_later(left if left > 0.001 else self.timeout_keep_alive, self._close_if_idle)
+
+
+@lru_cache(maxsize=256)
+def _model_of(url: bytes) -> str:
+    """The model that a predict route names; empty for other routes."""
+    ours = url.startswith(_START) and url.endswith(_END) and len(url) > len(_START) + len(_END)
+    return url[len(_START) : -len(_END)].decode("latin-1") if ours else ""
 
 
 def _traced(parent: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """A registry with two linear versions, and a real router on free ports: helpers."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -81,10 +82,11 @@ def plan_after(registry: Registry, share: int, **changes: object) -> TrafficPlan
 
 
 class Live:
-    """Router, control and shadow as real processes."""
+    """Router, control and shadow as real processes, started as `understudy up` starts them."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.workers = settings, 1
+        self.environ: dict[str, str] = {}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.http = httpx.Client(base_url=settings.router_url, timeout=20, trust_env=False)
         self.admin = httpx.Client(
@@ -95,14 +97,15 @@ class Live:
         )
 
     def start(self, *names: str) -> None:
-        commands = {
-            "router": [
-                *("-m", "bentoml", "serve", "router.service:UnderstudyRouter", "--host", "127.0.0.1"),
-                *("--port", str(self.settings.router_port)),
-            ],
-            "control": ["-m", "router.control"],
-            "shadow": ["-m", "router.shadow"],
-        }
+        self.spawn(*names)
+        if "router" in names:
+            wait_for(lambda: self.http.get("/readyz").json()["epochs"].get("m"), "router")
+        if "control" in names:
+            wait_for(lambda: self.admin.get("/healthz").status_code == 200, "control")
+
+    def spawn(self, *names: str) -> None:
+        """Start, and do not wait; call it in the main thread, whose end would end them."""
+        modules = {"router": "router.serve", "control": "router.control", "shadow": "router.shadow"}
         environ = {
             **os.environ,
             "UNDERSTUDY_HOME": str(self.settings.home),
@@ -110,21 +113,19 @@ class Live:
             "UNDERSTUDY_ROUTER_WORKERS": str(self.workers),
             "UNDERSTUDY_ADMIN_PORT": str(self.settings.admin_port),
             "BENTOML_HOME": str(self.settings.models_dir),
+            **self.environ,
         }
         for name in names:
             with (self.settings.logs_dir / f"{name}.log").open("ab") as log:
                 self.processes[name] = subprocess.Popen(
-                    [sys.executable, *commands[name]],
+                    [sys.executable, "-m", modules[name]],
                     env=environ,
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
+                    preexec_fn=die_with_tests,
                     cwd=Path(__file__).parents[2],
                 )
-        if "router" in names:
-            wait_for(lambda: self.http.get("/readyz").json()["epochs"].get("m"), "router")
-        if "control" in names:
-            wait_for(lambda: self.admin.get("/healthz").status_code == 200, "control")
 
     def kill(self, name: str) -> None:
         self.processes[name].send_signal(signal.SIGKILL)
@@ -150,6 +151,14 @@ class Live:
         answer = self.admin.post("/v1/models/m/sync")
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+
+_libc = ctypes.CDLL(None)
+
+
+def die_with_tests() -> None:
+    """In a new process: end when the thread that started it ends, so that a killed run of tests leaves nothing."""
+    _libc.prctl(1, signal.SIGKILL)
 
 
 def wait_for(ready: Callable[[], object], what: str, seconds: float = 60) -> None:
