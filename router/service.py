@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import sys
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -97,6 +98,8 @@ def _worker_app() -> RouterApp:
     global _app
     if _app is None:
         _app = build(Settings())
+        # A model that is loaded in a thread must not keep the callers waiting for its turn.
+        sys.setswitchinterval(0.001)
         # What is loaded now stays: a full collection need not walk through it again while callers wait.
         gc.collect()
         gc.freeze()
