@@ -56,7 +56,7 @@ def exact(printed):
 def test_killing_router_worker_and_server_loses_nothing(place, table, tmp_path):
     replay = begun(place, table, tmp_path)
     killed = []
-    for words in (("bentoml", "serve"), ("prefect", "worker"), ("prefect", "server")):
+    for words in (("router.serve",), ("prefect", "worker"), ("prefect", "server")):
         until(lambda words=words: place.processes(*words), 60)
         killed.append(place.kill(*words))
         time.sleep(4)

@@ -209,7 +209,8 @@ def test_a_failed_start_shows_the_last_lines_of_the_log_and_leaves_nothing_behin
     broken.mkdir(parents=True)
     (broken / "__init__.py").touch()
     (broken / "control.py").write_text('raise SystemExit("broken on purpose")')
-    (broken / "shadow.py").write_text("import time; time.sleep(600)")
+    for name in ("serve", "shadow"):
+        (broken / f"{name}.py").write_text("import time; time.sleep(600)")
     monkeypatch.setenv("PYTHONPATH", str(broken.parent), prepend=os.pathsep)
     settings = settings_in(tmp_path)
 
