@@ -180,9 +180,9 @@ def test_it_starts_neither_prefect_nor_router_nor_registry():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_largest_and_the_smallest_budget_are_answered(understudy):
-    assert understudy(*ACCURACY, "--budget", "1000000000").code == 0
-    assert understudy(*ACCURACY, "--budget", "1").code == 0
+@pytest.mark.parametrize("labels", ["1", pytest.param("1000000000", marks=pytest.mark.long)])
+def test_the_smallest_and_the_largest_budget_are_answered(understudy, labels):
+    assert understudy(*ACCURACY, "--budget", labels).code == 0
 
 
 def test_the_title_stays_on_one_line(understudy):
