@@ -2,12 +2,14 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -99,9 +101,14 @@ class Live:
     def start(self, *names: str) -> None:
         self.spawn(*names)
         if "router" in names:
-            wait_for(lambda: self.http.get("/readyz").json()["epochs"].get("m"), "router")
+            wait_for(lambda: self._runs("router") and self.http.get("/readyz").json()["epochs"].get("m"), "router")
         if "control" in names:
-            wait_for(lambda: self.admin.get("/healthz").status_code == 200, "control")
+            wait_for(lambda: self._runs("control") and self.admin.get("/healthz").status_code == 200, "control")
+
+    def _runs(self, name: str) -> bool:
+        log = self.settings.logs_dir / f"{name}.log"
+        assert self.processes[name].poll() is None, f"{name} has ended: {log.read_text()[-2000:]}"
+        return True
 
     def spawn(self, *names: str) -> None:
         """Start, and do not wait; call it in the main thread, whose end would end them."""
@@ -174,10 +181,11 @@ def wait_for(ready: Callable[[], object], what: str, seconds: float = 60) -> Non
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Below those that the kernel gives to connections, so that none of them takes one before its server does."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+    return found
