@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from msgspec import UNSET, UnsetType
+
 from registry.assignment import TOTAL, home_slices
-from registry.records.plan import CHAMPION, Arm, Slice, TrafficPlan
-from registry.records.rollout import Rollout
+from registry.records.plan import CHAMPION, Arm, Layer, Slice, TrafficPlan
+from registry.records.rollout import Experiment, Rollout
 from registry.records.version import Stage
 
 CHALLENGER = "challenger"
@@ -17,7 +19,8 @@ def step_plan(
     """
     Lay out step *index*: the challenger in its home range, the champion everywhere else.
 
-    A share of 0 is a shadow: the champion answers everybody, the challenger sees copies.
+    A share of 0 is a shadow: the champion answers everybody, the challenger sees copies, and so
+    does the champion's own version if the experiment has a noise arm.
     """
     share = rollout.steps[index].share
     slices = home_slices({CHALLENGER: share}) if share else [(CHAMPION, TOTAL)]
@@ -29,7 +32,7 @@ def step_plan(
         salt=rollout.salt,
         slices=slices,
         versions=versions,
-        shadows=() if share else (rollout.challenger,),
+        shadows=() if share else _watching(rollout),
         created=(at, actor, reason),
     )
 
@@ -90,6 +93,9 @@ def _plan(
     created: tuple[datetime, str, str],
 ) -> TrafficPlan:
     at, actor, reason = created
+    experiment = rollout.experiment or Experiment()
+    forced = previous.forced if isinstance(experiment.forced, UnsetType) else experiment.forced
+    enrolment = previous.enrolment if isinstance(experiment.enrolment, UnsetType) else experiment.enrolment
     return TrafficPlan(
         model=rollout.model,
         epoch=previous.epoch + 1,
@@ -98,11 +104,24 @@ def _plan(
         slices=tuple(Slice(variant=variant, weight=weight) for variant, weight in slices),
         arms=tuple(Arm(variant=variant, version=version) for variant, version in versions.items()),
         shadows=shadows,
-        forced={variant: keys for variant, keys in previous.forced.items() if variant in versions},
-        enrolment=previous.enrolment,
+        forced={variant: keys for variant, keys in forced.items() if variant in versions},
+        enrolment=enrolment,
+        layer=_layer(experiment, previous),
         guards=rollout.guards,
         rollout_id=rollout.id,
         created_at=at,
         actor=actor,
         reason=reason,
     )
+
+
+def _layer(experiment: Experiment, previous: TrafficPlan) -> Layer | UnsetType:
+    chosen = experiment.layer
+    if isinstance(chosen, UnsetType):
+        return previous.layer
+    return UNSET if chosen is None else chosen
+
+
+def _watching(rollout: Rollout) -> tuple[str, ...]:
+    noisy = (rollout.experiment or Experiment()).noise_arm
+    return (rollout.challenger, rollout.champion) if noisy else (rollout.challenger,)

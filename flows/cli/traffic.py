@@ -54,20 +54,40 @@ def preview(
     share: Annotated[float, typer.Option(help="Share of the challenger.", min=0, max=1)] = 0.1,
     as_json: Json = False,
 ) -> None:
-    """Say who would answer which key if the challenger's share were SHARE; changes nothing."""
-    from registry.assignment import assign, home_slices
-
-    current = plan_of(model)
-    slices = home_slices({"challenger": round(share * 1_000_000)})
-    then = [assign(key, salt=current.salt, slices=slices, enrolment=current.enrolment) for key in keys]
+    """Say who would answer which key, and why, if the challenger's share were SHARE; changes nothing."""
+    current, then = plan_of(model), _at_share(model, round(share * 1_000_000))
+    found = [(key, current.assign(key), then.assign(key)) for key in keys]
     rows = [
-        {"key": key, "now": current.assign(key).variant, "then": found.variant, "bucket": found.bucket}
-        for key, found in zip(keys, then, strict=True)
+        {"key": key, "now": now.variant, "then": one.variant, "bucket": one.bucket, "reason": one.reason}
+        for key, now, one in found
     ]
     if as_json:
         return print_json(rows)
-    return say(
-        table(f"{model} at {share * 100:.4g} %", ("key", "now", "then", "bucket"), [list(row.values()) for row in rows])
+    columns = ("key", "now", "then", "bucket", "reason")
+    return say(table(f"{model} at {share * 100:.4g} %", columns, [list(row.values()) for row in rows]))
+
+
+def _at_share(model: str, share: int) -> "TrafficPlan":
+    """Lay out the plan that the active rollout would publish at this share; without one, the plan in force resized."""
+    import msgspec
+
+    from registry.assignment import home_slices
+    from registry.ramp import CHALLENGER, step_plan
+    from registry.records.plan import CHAMPION, Arm, Slice
+    from registry.records.rollout import Step
+
+    current = plan_of(model)
+    with opened_registry(model) as registry:
+        rollout = registry.active_rollout(model)
+    if rollout is not None:
+        alone = msgspec.structs.replace(rollout, steps=(Step(share=share, min_s=0, max_s=0),), step=-1)
+        return step_plan(alone, 0, current, actor="preview", reason="preview", at=current.created_at)
+    champion = current.version_of(CHAMPION)
+    arms = {CHAMPION: champion, CHALLENGER: champion} | {arm.variant: arm.version for arm in current.arms}
+    return msgspec.structs.replace(
+        current,
+        slices=tuple(Slice(variant=variant, weight=weight) for variant, weight in home_slices({CHALLENGER: share})),
+        arms=tuple(Arm(variant=variant, version=version) for variant, version in arms.items()),
     )
 
 

@@ -23,6 +23,7 @@ _DEPENDENT: dict[Place, tuple[Place, ...]] = {
     ("detection", "window"): (("detection", "min_rows"),),
     ("detection", "min_rows"): (("detection", "window"),),
 }
+_NAMES: tuple[Place, ...] = (("model",), ("experiment", "layer", "name"))
 _TEXT_OR_NUMBER: Place = ("data", "positive")
 _SAID = {
     "missing": "is missing",
@@ -110,7 +111,7 @@ def _words(error: Any) -> str:
     said = _SAID.get(error["type"]) or error["msg"].removeprefix("Value error, ")
     said = said.removeprefix("Input ").partition(", unable to")[0].partition(", got a number")[0]
     said = said.replace("datetime.timedelta(0)", "0s")
-    if error["type"] == "string_pattern_mismatch" and place != ("model",):
+    if error["type"] == "string_pattern_mismatch" and place not in _NAMES:
         said = "should not be blank"
     if place[:2] == _TEXT_OR_NUMBER:
         place, said = _TEXT_OR_NUMBER, "should be text or a whole number"

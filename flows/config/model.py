@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from flows.config.conditions import METRICS, condition_mistakes
 from flows.config.durations import Duration, text
+from flows.config.experiment import ExperimentConfig
 from flows.config.promotion import TAKEN, Promotion, promotion_mistakes
 from flows.config.section import Count, Name, Period, Section, Share
 
@@ -168,6 +169,7 @@ class ModelConfig(Section):
     detection: Detection = Detection()
     promotion: Promotion = Promotion()
     rollout: RolloutConfig = RolloutConfig()
+    experiment: ExperimentConfig = ExperimentConfig()
     guards: GuardsConfig = GuardsConfig()
     notify: Notify = Notify()
 

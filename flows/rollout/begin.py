@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec import UNSET, UnsetType
+
 from flows.comparison.decide import shown
 from flows.comparison.policy import configured_policy
+from flows.config.experiment import NO_LAYER, ExperimentConfig, LayerConfig
 from flows.config.model import GuardsConfig, ModelConfig, StepConfig
 from flows.rollout.errors import RolloutRefused
 from registry.assignment import TOTAL
 from registry.errors import StageConflict
-from registry.records.plan import Guards
+from registry.records.plan import Guards, Layer
 from registry.records.policy import PromotionPolicy
-from registry.records.rollout import Rollout, RolloutStatus, Step
+from registry.records.rollout import Experiment, Rollout, RolloutStatus, Step
 from registry.records.verdict import Decision
 from registry.records.version import ModelVersion
 from registry.store.registry import Registry
@@ -36,7 +39,7 @@ def begin_rollout(
     and the policy asks for approval; otherwise a first shadow step may run meanwhile.
 
     Args:
-        config: Names steps, policy and guards.
+        config: Names steps, policy, guards and who takes part.
         registry: Where it is stored.
         model: Name of the model.
         challenger: A registered version.
@@ -75,6 +78,7 @@ def begin_rollout(
         said=reason,
         decision_id=decision.id if decision else None,
         proven=decision is not None and shown(decision),
+        experiment=configured_experiment(config.experiment),
     )
     return registry.start_rollout(rollout, actor=actor, reason=reason, at=at)
 
@@ -112,6 +116,22 @@ def configured_steps(config: ModelConfig) -> tuple[Step, ...]:
 def configured_guards(guards: GuardsConfig) -> Guards:
     """Turn the configured guards into the record."""
     return Guards(**guards.model_dump())
+
+
+def configured_experiment(section: ExperimentConfig) -> Experiment | UnsetType:
+    """Turn the section into the record; none if it says nothing."""
+    if section == ExperimentConfig():
+        return UNSET
+    return Experiment(
+        layer=UNSET if section.layer is None else _layer(section.layer),
+        enrolment=UNSET if section.holdout is None else 100 - round(section.holdout * 100),
+        forced=UNSET if section.forced is None else {str(variant): keys for variant, keys in section.forced.items()},
+        noise_arm=section.noise_arm,
+    )
+
+
+def _layer(chosen: LayerConfig) -> Layer | None:
+    return None if chosen.name == NO_LAYER else Layer(name=chosen.name, first=chosen.first, last=chosen.last)
 
 
 def _step(one: StepConfig) -> Step:

@@ -55,7 +55,7 @@ def tick(
 
     Everything a move changes commits in one transaction, guarded by the rollout's revision
     and the plan's epoch: a tick that is killed has changed nothing, and of two at once
-    one moves and the other holds.
+    one moves and the other holds. So does one whose layer is taken by another experiment.
 
     Args:
         registry: Owns the rollout.
@@ -76,7 +76,7 @@ def tick(
     try:
         return _commit(registry, stored, plan, _keep_decision(move, seen.case, registry, report), now)
     except PlanConflict as conflict:
-        return Move(kind="hold", step=stored.step, said=f"somebody else was first: {conflict.why}")
+        return Move(kind="hold", step=stored.step, said=f"nothing was moved: {conflict.why}")
 
 
 def _as_held(stored: Rollout, plan: TrafficPlan) -> Rollout:

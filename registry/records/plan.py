@@ -1,6 +1,7 @@
 """Who answers callers, who only watches, and when a challenger is taken off."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
 from math import inf
@@ -171,9 +172,7 @@ class TrafficPlan(Record, frozen=True, kw_only=True, dict=True):
             mistakes += version_mistakes("shadow", shadow)
         mistakes += [f"shadow {v} is listed twice" for v, n in Counter(self.shadows).items() if n > 1]
         mistakes += [f"forced variant {v!r} has no arm" for v in self.forced if v not in variants]
-        keys = Counter(key for variant in self.forced.values() for key in set(variant))
-        mistakes += [f"key {key!r} is forced to {n} variants" for key, n in keys.items() if n > 1]
-        return mistakes
+        return mistakes + forced_mistakes(self.forced.values())
 
     def _slice_mistakes(self) -> list[str]:
         variants = {arm.variant for arm in self.arms}
@@ -206,3 +205,9 @@ class TrafficPlan(Record, frozen=True, kw_only=True, dict=True):
     def challengers(self) -> tuple[Arm, ...]:
         """Arms other than the champion."""
         return tuple(arm for arm in self.arms if arm.variant != CHAMPION)
+
+
+def forced_mistakes(chosen: Iterable[Iterable[str]]) -> list[str]:
+    """Say which keys are forced to several variants; *chosen* has the keys of each."""
+    found = Counter(key for keys in chosen for key in set(keys))
+    return [f"key {key!r} is forced to {n} variants" for key, n in found.items() if n > 1]

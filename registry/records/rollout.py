@@ -4,9 +4,11 @@ from datetime import datetime
 from math import inf
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from registry.errors import InvalidRecord
 from registry.records.base import Record, name_mistakes, salt_mistakes, version_mistakes
-from registry.records.plan import Guards
+from registry.records.plan import Guards, Layer, forced_mistakes
 from registry.records.policy import PromotionPolicy
 
 RolloutStatus = Literal["waiting_approval", "running", "paused", "succeeded", "rolled_back", "aborted"]
@@ -38,6 +40,32 @@ class Step(Record, frozen=True, kw_only=True):
             raise InvalidRecord.of("The step", mistakes, "Let 0 <= min <= max.")
 
 
+class Experiment(Record, frozen=True, kw_only=True):
+    """
+    Who takes part in the plans of a rollout; what is left out stays as the plan before has it.
+
+    Attributes:
+        layer: Only keys in this stretch take part; None takes the model out of its layer.
+        enrolment: Whole percent of keys that take part.
+        forced: Keys that always get a variant; those of a variant that has no arm yet wait for it.
+        noise_arm: Whether the champion's own version watches beside a challenger in shadow.
+    """
+
+    layer: Layer | UnsetType | None = UNSET
+    enrolment: int | UnsetType = UNSET
+    forced: dict[str, tuple[str, ...]] | UnsetType = UNSET
+    noise_arm: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no plan could hold."""
+        mistakes = self.layer.mistakes() if self.layer else []
+        if not isinstance(self.enrolment, UnsetType) and not 0 <= self.enrolment <= 100:
+            mistakes.append(f"enrolment {self.enrolment} is not between 0 and 100 percent")
+        mistakes += forced_mistakes(self.forced.values()) if self.forced else []
+        if mistakes:
+            raise InvalidRecord.of("The experiment", mistakes, "Correct the section experiment of the configuration.")
+
+
 class Rollout(Record, frozen=True, kw_only=True):
     """
     Durable state of one rollout; flows drive it, the registry owns it.
@@ -49,6 +77,7 @@ class Rollout(Record, frozen=True, kw_only=True):
         revision: Compare-and-swap counter, grows with every change.
         proven: Whether a verdict of the holdout or of an earlier step has shown the goal; then
             a split looks for harm only.
+        experiment: Who takes part; as the plan before has it if absent.
     """
 
     id: str
@@ -67,6 +96,7 @@ class Rollout(Record, frozen=True, kw_only=True):
     said: str = ""
     decision_id: str | None = None
     proven: bool = False
+    experiment: Experiment | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Refuse names that cannot be, and steps that shrink or leave the range."""

@@ -1,6 +1,7 @@
 """The two moves that change production outside a rollout: the first champion, and the way back."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
@@ -50,6 +51,7 @@ class Champions(Store):
                 created_at=at,
                 actor=actor,
                 reason=reason,
+                **(_taking_part(newest) if newest else {}),
             )
             return publish(connection, kept(plan))
 
@@ -148,14 +150,19 @@ def _plan_of(version: str, newest: TrafficPlan, rollout: Rollout | None, cause: 
         salt=newest.salt,
         slices=_everybody(),
         arms=_alone(version),
-        forced={variant: keys for variant, keys in newest.forced.items() if variant == CHAMPION},
-        enrolment=newest.enrolment,
         guards=newest.guards,
         rollout_id=rollout.id if rollout else None,
         created_at=cause.at,
         actor=cause.actor,
         reason=cause.reason,
+        **_taking_part(newest),
     )
+
+
+def _taking_part(newest: TrafficPlan) -> dict[str, Any]:
+    """What outlives every challenger: who takes part, and who always gets the champion."""
+    forced = {variant: keys for variant, keys in newest.forced.items() if variant == CHAMPION}
+    return {"layer": newest.layer, "enrolment": newest.enrolment, "forced": forced}
 
 
 def _everybody() -> tuple[Slice, ...]:

@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from flows.comparison.policy import configured_guardrails
 from flows.config.conditions import METRICS
 from flows.config.durations import text
+from flows.config.experiment import LayerConfig
 from flows.config.load import parse_config
 from flows.config.model import Detection, ModelConfig, RolloutConfig, Rule, StepConfig
 from flows.config.promotion import GUARDED, GuardrailConfig
@@ -44,7 +45,10 @@ def written(value):
 KEYS = [leaf for leaf in leaves(ModelConfig) if leaf[0] not in ("detection.rules", "rollout.steps")]
 
 
-@pytest.mark.parametrize(("key", "default"), [*KEYS, *leaves(StepConfig), *leaves(Rule), *leaves(GuardrailConfig)])
+ITEMS = [leaf for item in (StepConfig, Rule, GuardrailConfig, LayerConfig) for leaf in leaves(item)]
+
+
+@pytest.mark.parametrize(("key", "default"), [*KEYS, *ITEMS])
 def test_every_key_is_explained_with_its_default(key, default):
     assert key in ROWS, f"{key} is not in docs/configuration.md"
     assert ROWS[key][1].strip() == written(default)
@@ -85,14 +89,19 @@ def test_the_promotion_shown_is_valid():
     assert parse_config(MODEL | yaml.safe_load(block), "the page").promotion.goals == ("revenue",)
 
 
+def test_the_experiment_shown_is_valid():
+    block = re.search(r"```yaml\n(experiment:.*?)```", PAGE, re.DOTALL)[1]
+
+    assert parse_config(MODEL | yaml.safe_load(block), "the page").experiment.holdout == 0.05
+
+
 @pytest.mark.parametrize("metric", sorted({name for names in GUARDED.values() for name in names}))
 def test_every_metric_of_a_guardrail_is_named(metric):
     assert f"`{metric}`" in PAGE[PAGE.index("## Promotion") : PAGE.index("## Rollout")]
 
 
 def test_no_key_is_explained_that_does_not_exist():
-    items = [*leaves(StepConfig), *leaves(Rule), *leaves(GuardrailConfig)]
-    known = {key for key, _ in [*leaves(ModelConfig), *items]}
+    known = {key for key, _ in [*leaves(ModelConfig), *ITEMS]}
     shown = {key for key, cells in ROWS.items() if len(cells) == 3} - {"key", "---"}
 
     assert shown - known == set()
