@@ -20,11 +20,14 @@ from registry.assignment import TOTAL
 from registry.errors import Refusal, StageConflict
 from registry.records.plan import CHAMPION, Arm, Slice, TrafficPlan
 from registry.store.registry import Registry
-from router.board import Board, Report, Seen, Stop
+from router.board import Board
 from router.lastgood import Override, overrides, stop_challengers
+from router.report import Report, Seen, Stop
 
 log = logging.getLogger("understudy.control")
 RETRY_S = 1.0
+_TOLD = 300
+"""Characters of a reason that the workers are told; the registry gets all of it."""
 
 
 class Teller(Protocol):
@@ -50,12 +53,12 @@ class Brake:
     ) -> None:
         self._registry, self._now, self._tell = registry, now, tell
         self._plans_dir = run_dir / "plans"
-        self._board = _board(run_dir)
+        self._board = Board.join(run_dir, "control")
         self._owed = overrides(self._plans_dir)
         self._done: dict[tuple[str, str], int] = {}
         self._retry_at: dict[str, float] = {}
         self._following, self._writing = threading.Lock(), threading.Lock()
-        if self._board is not None and self._board.inherited is not None:
+        if self._board.inherited is not None:
             self._listen([self._board.inherited])
 
     def hold(self, model: str, override: Override) -> None:
@@ -104,7 +107,7 @@ class Brake:
     def seen(self) -> list[Seen]:
         """Every process on the board."""
         with self._writing:
-            return self._board.read() if self._board is not None else []
+            return self._board.read()
 
     def _listen(self, reports: list[Report]) -> dict[str, Stop]:
         for report in reports:
@@ -124,9 +127,7 @@ class Brake:
             self._owed[model] = override
 
     def _publish(self) -> None:
-        if self._board is None:
-            return
-        stops = {model: Stop(owed.epoch, owed.reason, owed.rollout) for model, owed in list(self._owed.items())}
+        stops = {m: Stop(owed.epoch, owed.reason[:_TOLD], owed.rollout) for m, owed in list(self._owed.items())}
         with self._writing:
             self._board.publish(Report(stops=stops))
 
@@ -189,7 +190,7 @@ def _champion_only(plan: TrafficPlan, actor: str, reason: str, at: datetime) -> 
         slices=(Slice(variant=CHAMPION, weight=TOTAL),),
         arms=(Arm(variant=CHAMPION, version=plan.version_of(CHAMPION)),),
         shadows=(),
-        forced={},
+        forced={variant: keys for variant, keys in plan.forced.items() if variant == CHAMPION},
         created_at=at,
         actor=actor,
         reason=reason,
@@ -208,11 +209,3 @@ def _newest(said: Iterable[tuple[str, Stop]]) -> dict[str, Stop]:
         if model not in found or found[model].epoch < stop.epoch:
             found[model] = stop
     return found
-
-
-def _board(run_dir: Path) -> Board | None:
-    try:
-        return Board.open(run_dir, "control")
-    except OSError as error:
-        log.warning("there is no board, so the workers are not heard: %s", error)
-        return None

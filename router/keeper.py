@@ -16,13 +16,13 @@ from registry.records.live import ModelMetrics, PhaseMetrics
 from registry.records.plan import CHAMPION, TrafficPlan
 from registry.records.version import ModelVersion, Task
 from registry.store.registry import Registry
-from router.board import Seen
 from router.brake import Brake, take_off
 from router.guards import trips
 from router.index.ingest import Ingest
 from router.index.metrics import MetricsReader
 from router.index.schema import open_index, open_readonly
 from router.lastgood import Override, recall
+from router.report import Seen
 
 log = logging.getLogger("understudy.control")
 QUICK_S = 0.25

@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from router.board import Report, Seen
+from router.report import Report, Seen
 from router.tally import BOUNDS, Tally
 
 _VERSION = ("model", "variant", "version")
@@ -106,7 +106,7 @@ def _breakers(reports: Iterable[Report]) -> Metric:
         "understudy_breakers_open", "Workers whose circuit to the challenger is open.", labels=("model", "variant")
     )
     count: dict[tuple[str, str], int] = {}
-    for model, _, variant, circuit in (each for report in reports for each in report.circuits):
+    for model, _, variant, _, circuit in (each for report in reports for each in report.circuits):
         count[model, variant] = count.get((model, variant), 0) + (circuit.opened_at is not None)
     for of, n in sorted(count.items()):
         family.add_metric(of, n)
@@ -114,17 +114,17 @@ def _breakers(reports: Iterable[Report]) -> Metric:
 
 
 def _holds(reports: Sequence[Report]) -> Iterator[Metric]:
-    told = {
-        "understudy_stopped": ("1 while the challengers of the plan in force are off.", "stops"),
-        "understudy_champion_failing": ("1 since the champion failed too often under the plan in force.", "alerts"),
-    }
     epochs = {model: epoch for report in reports for model, epoch in report.epochs.items()}
-    for name, (said, field) in told.items():
-        family = GaugeMetricFamily(name, said, labels=("model",))
-        for model, epoch in sorted(epochs.items()):
-            held = any(model in (of := getattr(r, field)) and of[model].epoch >= epoch for r in reports)
-            family.add_metric((model,), held)
-        yield family
+    said = "1 while the challengers of the plan in force are off."
+    stopped = GaugeMetricFamily("understudy_stopped", said, labels=("model",))
+    said = "1 since the champion failed too often under the plan in force."
+    failing = GaugeMetricFamily("understudy_champion_failing", said, labels=("model",))
+    for model, epoch in sorted(epochs.items()):
+        stopped.add_metric((model,), any(model in report.stopped for report in reports))
+        alerts = [report.alerts[model] for report in reports if model in report.alerts]
+        failing.add_metric((model,), any(alert.epoch >= epoch for alert in alerts))
+    yield stopped
+    yield failing
 
 
 def _copies(reports: Iterable[Report]) -> Metric:

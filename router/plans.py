@@ -11,10 +11,10 @@ from typing import Protocol
 from registry.errors import InvalidRecord, NotFound, Refusal
 from registry.records.plan import CHAMPION, TrafficPlan
 from registry.records.version import ModelVersion
-from router.board import Stop
 from router.breaker import Breaker
 from router.lastgood import Kept, keep, override_of, recall
 from router.models import ModelCache, Snapshot
+from router.report import Stop
 
 log = logging.getLogger("understudy.router")
 RETRY_S = 2.0

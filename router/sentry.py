@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from registry.records.plan import CHAMPION, Arm, Guards, TrafficPlan
-from router.board import Board, Report, Seen, Stop
+from router.board import Board
 from router.breaker import Breaker
 from router.models import Snapshot
-from router.tally import Tallies, Tally
+from router.report import Report, Seen, Stop
+from router.tally import Key, Tallies, Tally
 from router.watch import ErrorWatch, Evidence, LatencyWatch
 
 log = logging.getLogger("understudy.router")
@@ -28,10 +29,11 @@ class Sentry:
     Needs no disk, no registry and no other process; without a board it sees its own counts only.
 
     Args:
-        board: None if it could not be opened.
+        board: Where the workers meet; while it is in trouble, this one goes by its own counts.
         snapshots: What requests see, by model.
         obey: Takes the challengers of a model off in this worker, at once.
         unlogged: Predictions of this worker that were answered but not logged.
+        troubles: Why this worker is degraded, other than the board; for those who ask on the board.
         clock: Monotonic seconds, the same for all workers.
 
     Attributes:
@@ -41,24 +43,22 @@ class Sentry:
 
     def __init__(
         self,
-        board: Board | None,
+        board: Board,
         tallies: Tallies,
         snapshots: Mapping[str, Snapshot],
         obey: Obey,
         *,
         unlogged: Callable[[], int] = lambda: 0,
+        troubles: Callable[[], Mapping[str, str]] = dict,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._board, self._tallies, self._snapshots, self._obey = board, tallies, snapshots, obey
-        self._unlogged, self._clock, self._began = unlogged, clock, time.time()
+        self._unlogged, self._troubles, self._clock, self._began = unlogged, troubles, clock, time.time()
         self._watches: dict[str, _Watches] = {}
         self.stops: dict[str, Stop] = {}
         self.alerts: dict[str, Stop] = {}
         self._unlogged_before = 0
-        if board is not None and board.inherited is not None:
-            tallies.inherit(board.inherited.tallies)
-            self._unlogged_before = board.inherited.unlogged
-            self._listen(board.inherited)
+        self._inherit()
 
     async def watch(self) -> None:
         """Look for ever; nothing that goes wrong here ends it."""
@@ -72,6 +72,7 @@ class Sentry:
     def look(self) -> None:
         """One look: listen, judge, tell."""
         others = self._others()
+        self._inherit()
         for seen in others:
             self._listen(seen.report)
         snapshots = dict(self._snapshots)
@@ -83,14 +84,13 @@ class Sentry:
             stop = self.stops.get(model)
             if stop is not None and snapshot.stopped is None and stop.holds(snapshot.plan):
                 self._obey(model, stop)
-        if self._board is not None:
-            self._board.publish(self.report())
+        self._board.publish(self.report())
 
     @property
     def troubles(self) -> dict[str, str]:
         """Why this worker does not see, or show, all."""
-        if self._board is None:
-            return {"board": "it could not be made; this worker watches challengers by its own counts only"}
+        if self._board.trouble is not None:
+            return {"board": f"{self._board.trouble}; this worker watches challengers by its own counts only"}
         if self._board.cut:
             return {"board": "this worker has more to tell than it has room for; the oldest counts are left out"}
         return {}
@@ -102,24 +102,30 @@ class Sentry:
         return Report(
             began=self._began,
             epochs={model: snapshot.plan.epoch for model, snapshot in snapshots.items()},
-            circuits=[
-                (model, snapshot.plan.phase, variant, breaker.circuit)
-                for model, snapshot in snapshots.items()
-                for variant, breaker in snapshot.breakers.items()
-            ],
+            circuits=[(*where, breaker.circuit) for where, breaker in _breakers(snapshots).items()],
             tallies=sorted(self._tallies, key=lambda tally: (tally.model, tally.phase) in present),
             stops=self.stops,
             alerts=self.alerts,
             unlogged=self._unlogged_before + self._unlogged(),
+            stopped={model: snapshot.stopped for model, snapshot in snapshots.items() if snapshot.stopped is not None},
+            troubles=dict(self._troubles()),
         )
 
     def seen(self) -> list[Seen]:
         """Every process of the router, dead ones included; this one as it is now."""
-        slot = self._board.slot if self._board is not None else 0
-        return [Seen(slot, os.getpid(), True, 0.0, self.report()), *self._others()]
+        return [Seen(self._board.slot, os.getpid(), True, 0.0, self.report()), *self._others()]
+
+    def _inherit(self) -> None:
+        """Go on from what a dead process left in the slot that is now this one's."""
+        if self._board.inherited is None:
+            return
+        before, self._board.inherited = self._board.inherited, None
+        self._tallies.inherit(before.tallies)
+        self._unlogged_before += before.unlogged
+        self._listen(before)
 
     def _others(self) -> list[Seen]:
-        return [] if self._board is None else [seen for seen in self._board.read() if seen.slot != self._board.slot]
+        return [seen for seen in self._board.read() if seen.slot != self._board.slot]
 
     def _listen(self, report: Report) -> None:
         for ours, theirs in ((self.stops, report.stops), (self.alerts, report.alerts)):
@@ -160,21 +166,23 @@ class Sentry:
 
     def _share_breakers(self, snapshots: Mapping[str, Snapshot], others: list[Seen]) -> None:
         workers = [seen for seen in others if seen.alive and seen.report.role == "worker" and seen.silent_s < HUNG_S]
-        breakers = {
-            (model, snapshot.plan.phase, variant): breaker
-            for model, snapshot in snapshots.items()
-            for variant, breaker in snapshot.breakers.items()
-        }
-        for *where, circuit in (told for seen in workers for told in seen.report.circuits):
-            breaker = breakers.get((where[0], where[1], where[2]))
+        breakers = _breakers(snapshots)
+        for model, phase, variant, version, circuit in (told for seen in workers for told in seen.report.circuits):
+            breaker = breakers.get((model, phase, variant, version))
             if breaker is not None:
                 breaker.adopt(circuit)
-        if self._board is None:
-            return
         places = sorted([self._board.slot, *(seen.slot for seen in workers)])
-        for (model, _, _), breaker in breakers.items():
+        for (model, *_), breaker in breakers.items():
             turn = int(self._clock() / max(snapshots[model].plan.guards.breaker_open_s, EVERY_S)) % len(places)
             breaker.probes = places[turn] == self._board.slot
+
+
+def _breakers(snapshots: Mapping[str, Snapshot]) -> dict[Key, Breaker]:
+    return {
+        (model, snapshot.plan.phase, variant, snapshot.plan.version_of(variant)): breaker
+        for model, snapshot in snapshots.items()
+        for variant, breaker in snapshot.breakers.items()
+    }
 
 
 _Of = tuple[str, tuple[Arm, ...], Guards]

@@ -34,7 +34,7 @@ from router.parent import begin_worker
 from router.plans import PlanWatcher
 from router.sentry import Sentry
 from router.tally import Tallies
-from router.worker import Worker
+from router.worker import Worker, troubles_of
 
 # BentoML leaves uvicorn's choice at "auto", and offers no option for it.
 uvicorn.config.HTTP_PROTOCOLS["auto"] = "router.hot.protocol:HotProtocol"
@@ -60,22 +60,20 @@ def build(settings: Settings) -> RouterApp:
         writer=writer,
         kept=OutcomeLog(SegmentWriter(settings.events_dir, OUTCOMES), Lookup(settings.home / "index.sqlite")),
         tallies=tallies,
-        sentry=Sentry(board_of(settings), tallies, watcher.snapshots, watcher.stop, unlogged=lambda: writer.unlogged),
+        sentry=Sentry(
+            Board.join(settings.run_dir, "worker"),
+            tallies,
+            watcher.snapshots,
+            watcher.stop,
+            unlogged=lambda: writer.unlogged,
+            troubles=lambda: troubles_of(watcher, writer),
+        ),
         turns=turns,
         requests=requests,
         span=span,
         found=self_check(settings, watcher.snapshots),
     )
     return RouterApp(worker)
-
-
-def board_of(settings: Settings) -> Board | None:
-    """The shared memory of all workers; without it each watches for itself."""
-    try:
-        return Board.open(settings.run_dir, "worker")
-    except OSError as error:
-        log.warning("the workers do not know of each other: %s", error)
-        return None
 
 
 class Front:

@@ -45,9 +45,7 @@ class Worker:
     def state(self) -> dict[str, Any]:
         """What `/readyz` answers."""
         snapshots = dict(self.watcher.snapshots)
-        troubles = {**self.watcher.troubles, **self.sentry.troubles}
-        if self.writer.failing:
-            troubles["event log"] = "it cannot be written; callers are answered, but not logged"
+        troubles = {**troubles_of(self.watcher, self.writer), **self.sentry.troubles}
         return {
             "status": "draining" if DRAIN.on else "degraded" if troubles else "ready",
             "worker": os.getpid(),
@@ -61,3 +59,11 @@ class Worker:
             "unlogged": self.writer.unlogged,
             "answered_on_short_path": self.turns.answered if self.turns else 0,
         }
+
+
+def troubles_of(watcher: PlanWatcher, writer: SegmentWriter) -> dict[str, str]:
+    """Why a worker is degraded, by model or by part."""
+    found = dict(watcher.troubles)
+    if writer.failing:
+        found["event log"] = "it cannot be written; callers are answered, but not logged"
+    return found

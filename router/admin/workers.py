@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
-from router.board import Seen
 from router.breaker import Circuit
 from router.errors import RouterError
+from router.report import Seen
 
 _LOOKS_PER_WORKER, _TIMEOUT_S = 4, 1.0
 State = dict[str, Any]
@@ -84,7 +84,7 @@ def troubles(url: str) -> dict[str, str] | None:
 def _told(seen: Seen) -> State:
     report = seen.report
     breakers: dict[str, dict[str, str]] = {}
-    for model, _phase, variant, circuit in report.circuits:
+    for model, _phase, variant, _version, circuit in report.circuits:
         breakers.setdefault(model, {})[variant] = _state(circuit)
     return {
         "worker": seen.pid,
@@ -92,16 +92,11 @@ def _told(seen: Seen) -> State:
         "began": report.began,
         "epochs": report.epochs,
         "breakers": breakers,
-        "stopped": {
-            model: stop.reason for model, stop in report.stops.items() if _holds(report.epochs, model, stop.epoch)
-        },
+        "stopped": report.stopped,
         "alerts": {model: alert.reason for model, alert in report.alerts.items()},
         "unlogged": report.unlogged,
+        "troubles": report.troubles,
     }
-
-
-def _holds(epochs: dict[str, int], model: str, epoch: int) -> bool:
-    return epochs.get(model, 0) <= epoch
 
 
 def _state(circuit: Circuit) -> str:

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from router.board import Board, Report
+from router.board import Board
+from router.report import Report
 from router.tally import Tallies, Tally
 
 

@@ -12,6 +12,7 @@ from router_making import Constant, Raises, Source, plan_of
 
 from registry.eventlog.segments import SegmentReader, SegmentWriter
 from router.app import RouterApp
+from router.board import Board
 from router.index.lookup import Lookup
 from router.models import ModelCache
 from router.outcomes import OutcomeLog
@@ -47,7 +48,7 @@ class Served:
         watcher.refresh()
         self.writer = SegmentWriter(folder / "events", "worker")
         tallies = Tallies()
-        sentry = Sentry(None, tallies, watcher.snapshots, watcher.stop)
+        sentry = Sentry(Board.join(folder, "worker"), tallies, watcher.snapshots, watcher.stop)
         kept = OutcomeLog(self.writer, Lookup(folder / "index.sqlite"))
         self.app = RouterApp(Worker(watcher=watcher, writer=self.writer, kept=kept, tallies=tallies, sentry=sentry))
 

@@ -1,16 +1,20 @@
 """The board: what one process writes the others read whole, and the dead are neither lost nor counted twice."""
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
+from router_making import Clock
 
-from router import board as boards
-from router.board import BUFFER, SIZE, SLOTS, Board, Report, Stop
+from router import shared
+from router.board import BUFFER, FILE, RETRY_S, SIZE, SLOTS, Board
 from router.breaker import Circuit
+from router.report import Report, Stop
 from router.tally import Tally
 
 
@@ -26,7 +30,8 @@ def rows(seen):
 def dead_worker(folder, count):
     """A process that publishes and is gone."""
     code = (
-        "import sys, pathlib; from router.board import Board, Report; from router.tally import Tally\n"
+        "import sys, pathlib; from router.board import Board\n"
+        "from router.report import Report; from router.tally import Tally\n"
         "board = Board.open(pathlib.Path(sys.argv[1]), 'worker')\n"
         "kept = board.inherited.tallies if board.inherited else [Tally('m', 'p', 'challenger', 'v1.1.0')]\n"
         "kept[0].answered(int(sys.argv[2]), 0, 1.0)\n"
@@ -38,7 +43,9 @@ def dead_worker(folder, count):
 def test_what_one_process_publishes_the_others_read(tmp_path):
     ours, theirs = Board.open(tmp_path, "worker"), Board.open(tmp_path, "control")
     told = report(
-        circuits=[("m", "canary", "challenger", Circuit(1.0, 1.0, 0.0))], stops={"m": Stop(2, "it fails")}, unlogged=3
+        circuits=[("m", "canary", "challenger", "v1.1.0", Circuit(1.0, 1.0, 0.0))],
+        stops={"m": Stop(2, "it fails")},
+        unlogged=3,
     )
     ours.publish(told)
 
@@ -167,11 +174,11 @@ def test_a_report_that_is_too_long_loses_its_oldest_tallies_and_says_so(tmp_path
 
 def test_a_foreign_or_shortened_file_is_replaced(tmp_path):
     for content in (b"", b"something else", bytes(SIZE)):
-        (tmp_path / "board").write_bytes(content)
+        (tmp_path / FILE).write_bytes(content)
         board = Board.open(tmp_path, "worker")
         board.publish(report(7))
         assert rows(Board.open(tmp_path, "control").read()) == 7
-        assert (tmp_path / "board").stat().st_size == SIZE
+        assert (tmp_path / FILE).stat().st_size == SIZE
         board.close()
 
 
@@ -179,7 +186,7 @@ def test_no_board_is_made_where_the_disk_has_no_room_and_no_draft_stays(tmp_path
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(boards.os, "posix_fallocate", full)
+    monkeypatch.setattr(shared.os, "posix_fallocate", full)
 
     with pytest.raises(OSError, match="No space"):
         Board.open(tmp_path, "worker")
@@ -200,3 +207,91 @@ def test_a_moment_of_another_boot_makes_no_dead_process_alive(tmp_path):
     [seen] = Board.open(tmp_path, "control", clock=lambda: 0.0).read()
 
     assert not seen.alive
+
+
+def test_a_report_that_is_too_long_without_any_tally_is_cut_and_its_newest_stops_stay(tmp_path):
+    ours = Board.open(tmp_path, "worker")
+    stops = {f"model-{n}": Stop(n, "wrong prices " * 150, f"r-{n:04d}") for n in range(5000)}
+    ours.publish(report(stops=stops, troubles={"registry": "away " * 30_000}))
+
+    [seen] = ours.read()
+
+    assert ours.cut
+    assert len(seen.report.stops) > 500
+    assert seen.report.stops["model-4999"] == Stop(4999, "", "r-4999")
+
+
+@pytest.mark.parametrize("damage", ["removed", "shortened", "replaced", "replaced by a copy"])
+def test_a_board_that_is_damaged_while_it_is_used_is_made_anew_by_all(tmp_path, damage):
+    clock = Clock()
+    boards = [Board.open(tmp_path, "worker", clock) for _ in range(3)]
+    for number, board in enumerate(boards):
+        board.publish(report(number + 1))
+    assert rows(boards[0].read()) == 6
+
+    path = tmp_path / FILE
+    content = path.read_bytes()
+    if damage == "shortened":
+        os.truncate(path, 4096)
+    else:
+        path.unlink()
+    if damage.startswith("replaced"):
+        path.write_bytes(content if damage.endswith("copy") else b"something else")
+    for number, board in enumerate(boards):
+        board.publish(report(number + 1))
+
+    assert [rows(board.read()) for board in boards] == [6, 6, 6]
+    assert [board.trouble for board in boards] == [None] * 3
+    assert len({board.slot for board in boards}) == 3
+
+
+def test_a_process_does_not_die_of_a_board_that_is_shortened_under_it(tmp_path):
+    code = (
+        "import sys, pathlib; from router.board import Board, FILE; from router.report import Report\n"
+        "folder = pathlib.Path(sys.argv[1]); board = Board.open(folder, 'worker'); board.publish(Report())\n"
+        "(folder / FILE).open('wb').close()\n"
+        "board.publish(Report(unlogged=3)); print(board.read()[0].report.unlogged)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
+
+
+def test_a_board_whose_folder_was_moved_away_is_used_as_before(tmp_path):
+    (tmp_path / "run").mkdir()
+    ours, theirs = Board.open(tmp_path / "run", "worker"), Board.open(tmp_path / "run", "worker")
+    (tmp_path / "run").rename(tmp_path / "gone")
+
+    ours.publish(report(7))
+
+    assert rows(theirs.read()) == 7
+    assert not (tmp_path / "run").exists()
+
+
+def test_who_finds_no_board_says_so_and_joins_when_there_is_room(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    clock = Clock()
+    with monkeypatch.context() as patched:
+        patched.setattr(shared.os, "posix_fallocate", full)
+        board = Board.join(tmp_path, "worker", clock)
+        board.publish(report(7))
+        assert (board.read(), board.slot) == ([], -1)
+        assert "No space left" in board.trouble
+    clock.now += RETRY_S
+
+    board.publish(report(7))
+
+    assert rows(board.read()) == 7
+    assert board.trouble is None
+
+
+def test_a_stopped_process_that_holds_the_lock_keeps_nobody_waiting(tmp_path):
+    with (tmp_path / "board.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        began = time.monotonic()
+        board = Board.join(tmp_path, "worker")
+        assert time.monotonic() - began < 1.0
+        assert "Another process holds it" in board.trouble

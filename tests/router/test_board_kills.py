@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from router.board import Board
+from router.board import FILE, Board
 
 
 class Reader:
@@ -88,11 +88,11 @@ def judged(folder, kills, workers, seed):
 
 def test_workers_killed_while_they_write_lose_nothing_and_tear_nothing(tmp_path):
     judged(tmp_path, kills=8, workers=2, seed=1)
-    assert (tmp_path / "board").exists()
+    assert (tmp_path / FILE).exists()
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_thousand_workers_killed_while_they_write_lose_nothing_and_tear_nothing(tmp_path):
     judged(tmp_path, kills=1000, workers=3, seed=2)
-    assert (tmp_path / "board").exists()
+    assert (tmp_path / FILE).exists()

@@ -15,10 +15,11 @@ from registry.records.plan import Arm, Slice
 from registry.records.policy import PromotionPolicy
 from registry.records.rollout import Rollout, Step
 from registry.store.registry import Registry
-from router.board import Board, Report, Stop
+from router.board import Board
 from router.brake import Brake, take_off
 from router.keeper import Keeper
 from router.lastgood import Kept, Override, keep, override_of, overrides
+from router.report import Report, Stop
 
 REASON = "challenger v1.1.0: 20 of the last 20 requests failed"
 

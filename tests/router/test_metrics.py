@@ -3,9 +3,10 @@
 from prometheus_client.parser import text_string_to_metric_families
 from router_making import plan_of
 
-from router.board import Board, Report, Seen, Stop
+from router.board import Board
 from router.breaker import Circuit
 from router.metrics import exposition
+from router.report import Report, Seen
 from router.tally import Tallies
 
 
@@ -47,7 +48,7 @@ def test_the_counts_of_all_workers_and_phases_are_added():
 
 
 def test_the_dead_are_counted_but_tell_nothing_of_the_present():
-    open_one = [("m", "canary", "challenger", Circuit(1.0, 1.0, 0.0))]
+    open_one = [("m", "canary", "challenger", "v1.1.0", Circuit(1.0, 1.0, 0.0))]
     found = scraped(counted(5, unlogged=2, circuits=open_one), alive=False)
 
     assert found["understudy_predictions_total", "m", "served", "challenger", "v1.1.0"] == 5
@@ -57,10 +58,8 @@ def test_the_dead_are_counted_but_tell_nothing_of_the_present():
 
 
 def test_the_present_is_that_of_the_slowest_worker():
-    open_one = [("m", "canary", "challenger", Circuit(1.0, 1.0, 0.0))]
-    found = scraped(
-        counted(circuits=open_one, stops={"m": Stop(3, "it fails")}), counted(epochs={"m": 3}, circuits=open_one)
-    )
+    open_one = [("m", "canary", "challenger", "v1.1.0", Circuit(1.0, 1.0, 0.0))]
+    found = scraped(counted(circuits=open_one, stopped={"m": "it fails"}), counted(epochs={"m": 3}, circuits=open_one))
 
     assert found["understudy_plan_epoch", "m"] == 2
     assert found["understudy_breakers_open", "m", "challenger"] == 2

@@ -2,14 +2,16 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 from router_making import Clock, Constant, loaded_of, plan_of
 
 from registry.records.plan import Guards
-from router.board import Board, Report, Stop
+from router.board import Board
 from router.breaker import Breaker
 from router.models import Snapshot
+from router.report import Report, Stop
 from router.sentry import Sentry
 from router.tally import Tallies
 
@@ -22,7 +24,8 @@ class Worker:
 
     def __init__(self, folder, clock, *, plan=None, board=True):
         self.clock, self.told = clock, []
-        self.board = Board.open(folder, "worker", clock) if board else None
+        # Below a file there is no room for a board.
+        self.board = Board.join(folder if board else Path(__file__) / "run", "worker", clock)
         self.tallies, self.snapshots = Tallies(), {}
         self.follow(plan or plan_of(guards=GUARDS))
         self.sentry = Sentry(self.board, self.tallies, self.snapshots, self.obey, clock=clock)

@@ -11,8 +11,9 @@ from router_making import Clock
 
 from router.admin import admin_app
 from router.admin.failures import Failures
-from router.board import Board, Report, Stop
+from router.board import Board
 from router.breaker import Circuit
+from router.report import Report, Stop
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 
@@ -146,8 +147,10 @@ def test_what_is_remembered_of_strangers_is_bounded():
 
 def test_workers_are_shown_as_the_board_has_them_without_asking_one(admin, settings):
     board = Board.open(settings.run_dir, "worker")
-    circuits = [("m", "canary", "challenger", Circuit(opened_at=1.0, since=1.0)), ("n", "first", "b", Circuit())]
-    board.publish(Report(epochs={"m": 2}, circuits=circuits, stops={"m": Stop(2, "errors"), "n": Stop(0, "old")}))
+    open_one = ("m", "canary", "challenger", "v1.1.0", Circuit(opened_at=1.0, since=1.0))
+    circuits = [open_one, ("n", "first", "b", "v1.0.0", Circuit())]
+    stops = {"m": Stop(2, "errors"), "n": Stop(0, "old")}
+    board.publish(Report(epochs={"m": 2}, circuits=circuits, stops=stops, stopped={"m": "errors"}))
 
     [worker] = admin.get("/v1/workers").json()["workers"]
     assert (worker["worker"], worker["epochs"], worker["unlogged"]) == (os.getpid(), {"m": 2}, 0)

@@ -15,6 +15,7 @@ from router_live import free_ports
 
 from registry.eventlog.segments import SegmentReader, SegmentWriter
 from router.app import RouterApp
+from router.board import Board
 from router.hot import protocol
 from router.hot.turn import Turns
 from router.index.lookup import Lookup
@@ -42,7 +43,7 @@ class Served:
         watched, writer, tallies = Watched(), SegmentWriter(folder / "events", "worker"), Tallies()
         self.turns = Turns(watched.snapshots, writer, tallies)
         kept = OutcomeLog(SegmentWriter(folder / "events", "outcomes"), Lookup(folder / "index.sqlite"))
-        sentry = Sentry(None, tallies, watched.snapshots, lambda _model, _stop: None)
+        sentry = Sentry(Board.join(folder, "worker"), tallies, watched.snapshots, lambda _model, _stop: None)
         app = RouterApp(
             Worker(watcher=watched, writer=writer, kept=kept, tallies=tallies, sentry=sentry, turns=self.turns)
         )
