@@ -42,7 +42,7 @@ class Original:
     Score by a fitted pipeline; slow, and faithful by definition.
 
     Args:
-        spec: Names the features and their kinds.
+        spec: Names the features and their kinds, and by its inputs the columns that the pipeline knows.
         pipeline: Takes a polars DataFrame of these columns.
     """
 
@@ -126,14 +126,15 @@ def _skops() -> Any:
 def _frame(spec: ScorerSpec, rows: Sequence[Mapping[str, Any]]) -> Any:
     import polars as pl
 
-    columns = {}
-    for column in spec.columns:
-        name = column.feature
+    names = spec.inputs or [column.feature for column in spec.columns]
+    columns = []
+    for name, column in zip(names, spec.columns, strict=True):
+        feature = column.feature
         if isinstance(column, NumericColumn):
-            columns[name] = pl.Series(name, [_finite(number_of(row, name)) for row in rows], dtype=pl.Float64)
+            columns.append(pl.Series(name, [_finite(number_of(row, feature)) for row in rows], dtype=pl.Float64))
         else:
-            columns[name] = pl.Series(name, [_level(row.get(name)) for row in rows], dtype=pl.String)
-    return pl.DataFrame([columns[name] for name in spec.inputs or columns])
+            columns.append(pl.Series(name, [_level(row.get(feature)) for row in rows], dtype=pl.String))
+    return pl.DataFrame(columns)
 
 
 def _finite(value: float) -> float | None:

@@ -11,6 +11,7 @@ from flows.comparison.identities import digest_of, identities
 from flows.comparison.keep import keep
 from flows.comparison.policy import configured_policy
 from flows.comparison.rows import HoldoutCase, paired_rows
+from flows.comparison.scoring import TableScorer
 from flows.config.load import registered_config
 from flows.config.model import ModelConfig
 from flows.data.live import live_frame
@@ -22,7 +23,6 @@ from registry.errors import NotFound
 from registry.home import Settings
 from registry.records.verdict import Decision
 from registry.records.version import ModelVersion
-from registry.scoring.scorer import Scorer
 from registry.store.registry import Registry
 
 
@@ -82,10 +82,7 @@ def judge(
             "Wait for labels, or read the decision made when it was trained: `understudy decision list`.",
         )
     features, artifacts = feature_rows(config, frame), ArtifactStore(settings.models_dir)
-    scores = [
-        Scorer.load(artifacts.open(v.model, v.version, v.artifact_digest)).score(features)
-        for v in (champion, challenger)
-    ]
+    scores = [TableScorer(version, artifacts).score(features) for version in (champion, challenger)]
     labels, times = frame["_label"].to_numpy(), frame["_time"].to_numpy()
     policy = configured_policy(config)
     case = HoldoutCase(

@@ -12,6 +12,7 @@ from flows.stats.integrity.srm import sample_ratio
 from flows.stats.moments import Moments
 from registry.records.live import PhaseMetrics, ShadowMetrics, VariantMetrics
 from registry.records.verdict import Finding
+from registry.records.version import Task
 
 SRM_ALPHA = 0.001
 LEAST_COVERAGE = 0.9
@@ -35,6 +36,20 @@ def coverage(seen: ShadowMetrics) -> Finding:
         return plain("coverage", True, said, seen.copies, role="integrity")
     repair = f"at least {LEAST_COVERAGE:.0%} of the copies scored"
     return plain("coverage", None, said, seen.copies, role="integrity", repair=repair)
+
+
+def noise(itself: ShadowMetrics, challenger: ShadowMetrics, task: Task) -> Finding:
+    """How far the champion differs from itself; what a challenger differs less by is nothing it does."""
+    said = (
+        f"the champion beside itself: {_apart(itself, task)} on {itself.scored} copies; "
+        f"the challenger: {_apart(challenger, task)} on {challenger.scored}"
+    )
+    return plain("noise", None, said, itself.scored)
+
+
+def _apart(seen: ShadowMetrics, task: Task) -> str:
+    said = f"score {seen.difference.mean:+.3g}, at most {seen.difference_most:.3g} apart"
+    return f"{seen.flips / max(seen.scored, 1):.2%} of another class, {said}" if task == "binary" else said
 
 
 def ratio(phase: PhaseMetrics) -> Finding:

@@ -10,7 +10,7 @@ import msgspec
 from flows.comparison.decide import Amount, Ruling, decide
 from flows.comparison.findings import plain
 from flows.comparison.groups import GroupRows
-from flows.comparison.integrity import coverage, live_integrity
+from flows.comparison.integrity import coverage, live_integrity, noise
 from flows.comparison.live_tests import Question, shadow_question, split_question
 from flows.comparison.outlook import more_needed
 from flows.errors import NotEnoughData
@@ -146,8 +146,10 @@ def _in_shadow(case: LiveCase, question: Question | None) -> Ruling:
     if question is None:
         said = "the shadow has seen no request yet"
         return Ruling("continue", "no copies yet", (plain("coverage", None, said, role="integrity"),))
-    seen = case.phases[-1].shadows[case.rollout.challenger]
+    shadows = case.phases[-1].shadows
+    seen, itself = shadows[case.rollout.challenger], shadows.get(case.rollout.champion)
     policy, findings = case.rollout.policy, [*question.findings, coverage(seen)]
+    findings += [noise(itself, seen, case.task)] if itself else []
     amount = Amount(question.n, _need(case.rollout), "labelled pairs")
     if question.elsewhere:  # here only harm is looked for; it is for the split to show the goal
         return decide(policy, [*findings, *_sight(question)], amount, proven=True)

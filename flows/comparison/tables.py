@@ -1,4 +1,4 @@
-"""Two registered versions on the rows of a table; needs no server."""
+"""Two registered versions on the rows of a table; asks no server but those that are versions themselves."""
 
 from datetime import datetime
 from typing import Any
@@ -7,6 +7,7 @@ import polars as pl
 
 from flows.comparison.identities import digest_of, identities
 from flows.comparison.rows import HoldoutCase, paired_rows
+from flows.comparison.scoring import TableScorer
 from flows.config.model import ModelConfig
 from flows.data.prepare import prepare
 from flows.data.rows import feature_rows
@@ -14,7 +15,6 @@ from flows.errors import NotEnoughData
 from registry.artifacts import ArtifactStore
 from registry.records.policy import PromotionPolicy
 from registry.records.version import ModelVersion
-from registry.scoring.scorer import Scorer
 
 
 def case_of_table(
@@ -53,9 +53,7 @@ def case_of_table(
             "Give newer rows; or --all-rows, if you know that neither has learned from these.",
         )
     rows = feature_rows(config, fresh)
-    scores = [
-        Scorer.load(artifacts.open(v.model, v.version, v.artifact_digest)).score(rows) for v in (champion, challenger)
-    ]
+    scores = [TableScorer(version, artifacts).score(rows) for version in (champion, challenger)]
     labels, times = fresh["_label"].to_numpy(), fresh["_time"].to_numpy()
     known = identities(champion, challenger, policy, digest_of((labels, times, *scores)))
     return HoldoutCase(

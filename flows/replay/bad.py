@@ -39,8 +39,14 @@ def worst(files: Mapping[str, bytes], seen: Seen, *, seed: int, tries: int = 24)
     this one is as bad as shuffling makes it.
 
     Raises:
-        ReplayRefused: If no two features could change places.
+        ReplayRefused: If no two features could change places, or the model is a server.
     """
+    if SPEC_FILE not in files:
+        raise ReplayRefused(
+            "No bad challenger was made.",
+            "The champion is a model server; only what has files here can be spoilt.",
+            "Promote a version that was trained or published here, or leave --inject-bad-challenger out.",
+        )
     spec, rng = ScorerSpec.from_json(files[SPEC_FILE]), np.random.default_rng(seed)
     found = [shuffled(spec, rng) for _ in range(tries)]
     return max(found, key=lambda one: _loss(files, one, seen))

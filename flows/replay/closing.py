@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from flows.comparison.scoring import TableScorer
 from flows.config.model import ModelConfig
 from flows.replay.bad import highest_share, is_bad
 from flows.replay.books import Line, check_books, read_log
@@ -21,7 +22,6 @@ from flows.replay.summary import Summary, curve, endings, measure, rejections, r
 from flows.replay.timetable import Stop
 from registry.artifacts import ArtifactStore
 from registry.records.live import ModelMetrics
-from registry.scoring.scorer import Scorer
 
 _AT_ONCE = 2000
 
@@ -103,10 +103,10 @@ def _served(answers: Sequence[Answer], rows: int) -> tuple[Numbers, Numbers]:
 
 
 def _frozen(config: ModelConfig, table: Table, live: Live, start: int) -> tuple[Numbers, Numbers]:
-    """What the first champion would have said, scored in this process."""
+    """What the first champion would have said, scored here; if it is a server, what that says today."""
     plans = live.registry.plans(config.model, limit=1_000_000)
     first = live.registry.version(config.model, plans[-1].version_of("champion"))
-    scorer = Scorer.of(ArtifactStore(live.settings.models_dir).load(config.model, first.version, first.artifact_digest))
+    scorer = TableScorer(first, ArtifactStore(live.settings.models_dir))
     predictions, scores = np.full(len(table), np.nan), np.full(len(table), np.nan)
     for begin in range(start, len(table), _AT_ONCE):
         rows = slice(begin, min(begin + _AT_ONCE, len(table)))

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -24,11 +24,18 @@ from flows.training.progress import Progress, silent, within
 from flows.training.reference import reference
 from flows.training.rows import Rows, fingerprint, refuse_empty, usable
 from registry.records.version import Feature, ModelVersion, Serving, Task, TrainingData
-from registry.scoring.scorer import Scorer
 
 REFERENCE_FILE = "reference.json"
 CARD_FILE = "card.md"
 STUDY_SHARE = 0.7  # of the time budget; the rest is for fitting what won
+
+
+class Scores(Protocol):
+    """Scores tables."""
+
+    def score(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+        """Score each row; shape (n,)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +110,7 @@ class _Bench:
     config: ModelConfig
     contest: Contest
     champion: ModelVersion | None
-    scorer: Scorer | None
+    scorer: Scores | None
     seed: int
 
     @property
@@ -129,7 +136,7 @@ def train_candidate(
     frame: pl.DataFrame,
     *,
     champion: ModelVersion | None,
-    champion_scorer: Scorer | None,
+    champion_scorer: Scores | None,
     seed: int,
     as_of: datetime,
     on_progress: Progress = silent,
@@ -150,6 +157,7 @@ def train_candidate(
         DataError: If the rows cannot be learned from.
         NotEnoughData: If there are too few.
         ParityRefused: If even the stored pipeline says something else than the fitted one.
+        RegistryError: If the champion is a server, and gives no scores.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -195,7 +203,7 @@ def _build_both(bench: _Bench, best: Entry, on_progress: Progress) -> tuple[_Bui
         times=rows.times[holdout.start :],
         labels=rows.labels[holdout.start :],
         challenger=judged.packed.parity.scores,
-        champion=_champion_scores(config, rows.cut(holdout), bench.scorer),
+        champion=_champion_scores(config, rows.cut(holdout), bench),
         unseen=bench.unseen,
     )
     if not config.training.refit:
@@ -219,10 +227,10 @@ def _build(bench: _Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, 
     return _Built(packed, span)
 
 
-def _champion_scores(config: ModelConfig, part: pl.DataFrame, scorer: Scorer | None) -> NDArray[np.float64] | None:
-    if scorer is None:
+def _champion_scores(config: ModelConfig, part: pl.DataFrame, bench: _Bench) -> NDArray[np.float64] | None:
+    if bench.champion is None or bench.scorer is None:
         return None
-    needed = [column.feature for column in scorer.spec.columns]
+    needed = [feature.name for feature in bench.champion.features]
     gone = [name for name in needed if name not in config.features.names and name not in part.columns]
     if gone:
         raise DataError(
@@ -234,7 +242,7 @@ def _champion_scores(config: ModelConfig, part: pl.DataFrame, scorer: Scorer | N
     rows = feature_rows(config, part)
     if extra:
         rows = [row | old for row, old in zip(rows, part.select(extra).to_dicts(), strict=True)]
-    return scorer.score(rows)
+    return bench.scorer.score(rows)
 
 
 def _describe(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from flows.comparison.scoring import TableScorer
 from flows.notify import messages
 from flows.training import events
 from flows.training.candidate import Candidate, train_candidate
@@ -14,7 +15,6 @@ from registry.records.retraining import RetrainingEvent, TriggerType
 from registry.records.rollout import Rollout
 from registry.records.verdict import Decision
 from registry.records.version import ModelVersion
-from registry.scoring.scorer import Scorer
 
 Outcome = Literal["installed", "rollout", "waiting_approval", "rejected", "undecided", "refused", "known"]
 
@@ -134,15 +134,11 @@ def _train(shop: Shop, frame: Any) -> Candidate:
         shop.config,
         frame,
         champion=champion,
-        champion_scorer=_scorer(shop, champion) if champion else None,
+        champion_scorer=TableScorer(champion, shop.artifacts) if champion else None,
         seed=shop.config.training.seed,
         as_of=shop.clock(),
         on_progress=shop.progress,
     )
-
-
-def _scorer(shop: Shop, version: ModelVersion) -> Scorer:
-    return Scorer.of(shop.artifacts.load(version.model, version.version, version.artifact_digest))
 
 
 def _register(shop: Shop, event: RetrainingEvent, candidate: Candidate, actor: str) -> Retraining:

@@ -33,6 +33,7 @@ class OfflineScorer:
     def __init__(self, version: ModelVersion, upstream: Upstream, environ: Mapping[str, str] = os.environ) -> None:
         mapper = Mapper(upstream, version.features)
         self._url, self._caller = mapper.url, Caller(upstream, mapper, environ)
+        self._task, self._threshold = version.task, upstream.threshold
 
     def score(self, rows: Rows) -> NDArray[np.float64]:
         """
@@ -50,6 +51,12 @@ class OfflineScorer:
             raise RegistryError(
                 f"{self._url} gave no scores.", f"It was asked about {len(rows)} rows, and {failed}.", "Start it."
             ) from failed
+
+    def predictions(self, scores: NDArray[np.float64]) -> list[int | float]:
+        """Decide: 1 at or above the threshold, else 0 (binary); the score itself (regression)."""
+        if self._task == "regression":
+            return [float(score) for score in scores]
+        return [int(score >= self._threshold) for score in scores]
 
     async def _all(self, rows: Rows) -> list[float]:
         scores: list[float] = []

@@ -76,6 +76,19 @@ def test_a_shadow_that_lost_many_copies_decides_nothing():
     assert "500 of 1000 copies scored" in decision.headline
 
 
+def test_a_champion_that_watches_itself_shows_the_noise_and_decides_nothing():
+    plain, itself = shadow(10, 60), ShadowMetrics(version="v1.0.0", copies=1000, scored=1000, flips=20)
+    champion = {"champion": arm(1000, 0.1)}
+
+    without = judged(rollout(0), shadows=plain, variants=champion)
+    decision = judged(rollout(0), shadows=plain | {"v1.0.0": itself}, variants=champion)
+
+    told = [finding for finding in decision.findings if finding.name == "noise"]
+    assert [finding for finding in decision.findings if finding not in told] == list(without.findings)
+    assert (decision.outcome, decision.headline) == (without.outcome, without.headline)
+    assert told[0].said.startswith("the champion beside itself: 2.00% of another class, score +0, at most 0 apart")
+
+
 def test_too_few_labelled_pairs_decide_nothing():
     assert judged(rollout(0), shadows=shadow(0, 20, pairs=40)).outcome == "continue"
 
