@@ -3,7 +3,7 @@ How BentoML looks after its workers, mended.
 
 Its supervisor (circus) looks for dead workers every 10 seconds, and in a container
 (`BENTOML_CONTAINERIZED`) it replaces none. It waits a day for workers that do not stop. Its
-workers outlive it if it is killed.
+workers outlive it if it is killed. It takes orders from everybody on the machine, at a TCP port.
 """
 
 import os
@@ -15,6 +15,8 @@ from router.parent import PARENT
 
 CHECK_S = 0.25
 _LAST_S = 5.0
+_DEAF = {"endpoint": "inproc://orders", "pubsub_endpoint": "inproc://events"}
+"""Nobody outside of the process can reach these; only a plugin, such as that of `--reload`, has to."""
 _THEIRS, _OURS = "_bentoml_impl.worker.service", "router.operations.start"
 
 
@@ -35,7 +37,8 @@ def mend_arbiter() -> None:
                 watcher.args = [_OURS if word == _THEIRS else word for word in watcher.args]
                 watcher.env[PARENT] = str(os.getpid())
                 watcher.graceful_timeout = settings.linger_s + settings.drain_s + _LAST_S
-            super().__init__(watchers, *args, **kwargs | {"check_delay": CHECK_S})
+            options = {"check_delay": CHECK_S} | ({} if kwargs.get("plugins") else _DEAF)
+            super().__init__(watchers, *args, **kwargs | options)
 
         def stop(self) -> Any:
             # Before the workers hear of it: who is in the queue by then is answered by them.

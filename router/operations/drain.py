@@ -44,6 +44,8 @@ class Drain:
 
     def _asked(self, server: uvicorn.Server, settings: ServeSettings) -> None:
         if not self.on:
+            # Before anybody closes behind an answer: one that does not say so would be taken for an open connection.
+            _say_close(server)
             self.on = True
             log.info("worker %d stops: it takes no new connections", os.getpid())
             self._task = asyncio.get_running_loop().create_task(_end(server, settings))
@@ -59,13 +61,16 @@ def server_of_process() -> uvicorn.Server | None:
     return owner if isinstance(owner, uvicorn.Server) else None
 
 
+def _say_close(server: uvicorn.Server) -> None:
+    # Both: once a second uvicorn makes the second list from the first.
+    server.config.encoded_headers.append(_CLOSE)
+    server.server_state.default_headers = [*server.server_state.default_headers, _CLOSE]
+
+
 async def _end(server: uvicorn.Server, settings: ServeSettings) -> None:
     bound = threading.Timer(settings.linger_s + settings.drain_s + _LAST_S, os._exit, (1,))
     bound.daemon = True
     bound.start()
-    # Both: once a second uvicorn makes the second list from the first.
-    server.config.encoded_headers.append(_CLOSE)
-    server.server_state.default_headers = [*server.server_state.default_headers, _CLOSE]
     await asyncio.sleep(_ACCEPTED_S)  # whom the kernel has accepted for us is not turned away
     for each in server.servers:
         each.close()

@@ -184,6 +184,16 @@ def test_a_stop_under_load_loses_no_answer_and_every_answer_is_in_the_log(live: 
 
 
 @pytest.mark.parametrize("how", STARTS)
+def test_the_service_listens_at_its_port_and_nowhere_else(live: Live, registry: Registry, how: str):
+    serving = Serving(live, how=how, wait=False)
+    wait_for(serving.workers, "a worker that starts")
+    parent = psutil.Process(serving.process.pid)
+    listening = {each.laddr.port for each in parent.net_connections("inet") if each.status == psutil.CONN_LISTEN}
+
+    assert listening == {live.settings.router_port}, "its supervisor takes orders from its own user only"
+
+
+@pytest.mark.parametrize("how", STARTS)
 @pytest.mark.parametrize("age", [0.0, pytest.param(0.5, marks=pytest.mark.long)])
 def test_a_service_killed_while_its_workers_start_leaves_none_behind_and_frees_the_port(
     live: Live, registry: Registry, how: str, age: float
