@@ -13,7 +13,7 @@ from router.breaker import Breaker
 from router.models import Snapshot
 from router.report import Report, Seen, Stop
 from router.tally import Key, Tallies, Tally
-from router.watch import ErrorWatch, Evidence, LatencyWatch
+from router.watch import NOTHING, ErrorWatch, Evidence, LatencyWatch
 
 log = logging.getLogger("understudy.router")
 EVERY_S = 0.1
@@ -144,15 +144,17 @@ class Sentry:
 
     def _judge(self, snapshot: Snapshot, counted: Mapping[Version, Evidence]) -> None:
         plan = snapshot.plan
+        champion = counted.get((plan.model, CHAMPION, plan.version_of(CHAMPION)), NOTHING)
         watches = self._watches.get(plan.model)
         if watches is None or watches.of != _of(plan):
-            watches = self._watches[plan.model] = _watches(plan)
-        champion = counted.get((plan.model, CHAMPION, plan.version_of(CHAMPION)), Evidence())
+            # A plan that comes after a stop under the name of the same phase is given another chance.
+            start = counted if plan.model in self.stops and not self.stops[plan.model].holds(plan) else {}
+            watches = self._watches[plan.model] = _watches(plan, start)
         if watches.champion.alarmed(champion):
             said = f"the champion fails: {watches.champion.said(champion)}"
             self._say(self.alerts, plan, Stop(plan.epoch, said))
         for arm in plan.challengers:
-            challenger = counted.get((plan.model, arm.variant, arm.version), Evidence())
+            challenger = counted.get((plan.model, arm.variant, arm.version), NOTHING)
             reason = watches.against(arm.variant, champion, challenger, plan)
             reason = reason or _open_too_long(snapshot.breakers[arm.variant], plan.guards.breaker_rollback_s)
             if reason is not None:
@@ -212,19 +214,20 @@ class _Watches(NamedTuple):
         return None
 
 
-def _watches(plan: TrafficPlan) -> _Watches:
+def _watches(plan: TrafficPlan, counted: Mapping[Version, Evidence]) -> _Watches:
     guards = plan.guards
-    variants = [arm.variant for arm in plan.challengers]
-    return _Watches(
-        _of(plan),
-        ErrorWatch(guards.error_rate, guards.alpha),
-        {variant: ErrorWatch(guards.error_rate, guards.alpha) for variant in variants},
-        {variant: LatencyWatch(guards.latency_increase, guards.alpha, guards.deadline_ms) for variant in variants},
-    )
+    start = {arm.variant: counted.get((plan.model, arm.variant, arm.version), NOTHING) for arm in plan.arms}
+    errors = {variant: ErrorWatch(guards.error_rate, guards.alpha, before) for variant, before in start.items()}
+    champion = start[CHAMPION]
+    latencies = {
+        variant: LatencyWatch(guards.latency_increase, guards.alpha, guards.deadline_ms, (champion, before))
+        for variant, before in start.items()
+    }
+    return _Watches(_of(plan), errors[CHAMPION], errors, latencies)
 
 
 def _evidence(tally: Tally) -> Evidence:
-    return Evidence(tally.asked, tally.suspect, tally.timed, tally.sum_ms, tally.squares, tally.lost)
+    return Evidence(tally.asked, tally.suspect, tally.timed, tally.sum_ms, tally.squares)
 
 
 def _open_too_long(breaker: Breaker, most_s: float) -> str | None:

@@ -12,8 +12,6 @@ from registry.records.plan import TrafficPlan
 BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
 """Upper bounds of the latency buckets, in milliseconds; the last bucket has none."""
 MOST_REASONS = 16
-MOST_SUSPECT = 3
-"""Failures of one call that speak against a challenger: a call of a hundred rows that comes late is one hiccup."""
 MOST_PAST = 64
 """Tallies of former phases that stay apart: requests under way may still count in them."""
 Key = tuple[str, str, str, str]
@@ -28,8 +26,9 @@ class Tally(msgspec.Struct, array_like=True):
         rows: Answered by the variant itself, all; enrolled: of these, those that take part.
         fallbacks: By reason, rows answered by the champion instead: [all, enrolled].
         errors: By reason, rows that nobody answered: [all, enrolled].
-        asked: Enrolled rows that count for the guards (all but those of a stopped variant).
-        suspect: Failures among them, at most `MOST_SUSPECT` of one call.
+        asked: Requests with enrolled rows, for the guards (all but those of a stopped variant): its rows
+            are answered, or not, together, so that a hundred of them that come late are one hiccup.
+        suspect: Failures among them.
         timed: Calls of enrolled rows that it answered, or answered too late.
         sum_ms, squares: Of the latencies of these calls, at most cap_ms each.
         total_ms, buckets: Of the latencies of all such calls; counts per bucket of `BOUNDS`.
@@ -52,29 +51,29 @@ class Tally(msgspec.Struct, array_like=True):
     total_ms: float = 0.0
     buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
 
-    def answered(self, n: int, enrolled: int, latency_ms: float) -> None:
-        """One call that it answered: *n* rows, of which *enrolled* take part."""
+    def answered(self, n: int, enrolled: int, latency_ms: float, requests: int = 1) -> None:
+        """One call that it answered: *n* rows of so many *requests*, of which *enrolled* take part."""
         self.rows += n
         self.total_ms += latency_ms
         self.buckets[bisect_left(BOUNDS, latency_ms)] += 1
         if enrolled:
             self.enrolled += enrolled
-            self.asked += enrolled
+            self.asked += requests
             latency_ms = min(latency_ms, self.cap_ms)
             self.timed += 1
             self.sum_ms += latency_ms
             self.squares += latency_ms * latency_ms
 
-    def fell_back(self, reason: str, n: int, enrolled: int, latency_ms: float) -> None:
+    def fell_back(self, reason: str, n: int, enrolled: int, latency_ms: float, requests: int = 1) -> None:
         """One call that the champion answered instead; it has a latency only if it was late."""
         _add(self.fallbacks, reason, n, enrolled)
         if reason != "stopped":
-            self._failure(reason, enrolled, latency_ms)
+            self._failure(reason, enrolled, latency_ms, requests)
 
     def failed(self, reason: str, n: int, enrolled: int, latency_ms: float) -> None:
         """One call that nobody answered."""
         _add(self.errors, reason, n, enrolled)
-        self._failure(reason, enrolled, latency_ms)
+        self._failure(reason, enrolled, latency_ms, 1)
 
     def merge(self, other: "Tally") -> None:
         """Take the counts of another worker, or of another phase, in."""
@@ -86,19 +85,14 @@ class Tally(msgspec.Struct, array_like=True):
                 _add(mine, reason, n, enrolled)
 
     @property
-    def lost(self) -> int:
-        """Enrolled rows that it did not answer itself, other than those of a stopped variant."""
-        fallen = sum(enrolled for reason, (_, enrolled) in self.fallbacks.items() if reason != "stopped")
-        return fallen + sum(enrolled for _, enrolled in self.errors.values())
-
-    @property
     def key(self) -> Key:
         """Model, phase, variant and version."""
         return self.model, self.phase, self.variant, self.version
 
-    def _failure(self, reason: str, enrolled: int, latency_ms: float) -> None:
-        self.asked += enrolled
-        self.suspect += min(enrolled, MOST_SUSPECT)
+    def _failure(self, reason: str, enrolled: int, latency_ms: float, requests: int) -> None:
+        if enrolled:
+            self.asked += requests
+            self.suspect += requests
         if reason != "deadline":
             return
         self.total_ms += latency_ms

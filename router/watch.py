@@ -22,8 +22,7 @@ class Evidence(NamedTuple):
     What was counted of one variant since its phase began, over all workers.
 
     Attributes:
-        asked, lost: Requests, and those of them that failed.
-        failures: The same, at most a few of one call: they speak against the variant.
+        asked, failures: Requests, and those of them that failed.
         timed, sum_ms, squares: Calls, the sum of their latencies in milliseconds, and of the squares.
     """
 
@@ -32,7 +31,6 @@ class Evidence(NamedTuple):
     timed: int = 0
     sum_ms: float = 0.0
     squares: float = 0.0
-    lost: int = 0
 
     def plus(self, other: "Evidence") -> "Evidence":
         """Both together."""
@@ -42,8 +40,11 @@ class Evidence(NamedTuple):
             self.timed + other.timed,
             self.sum_ms + other.sum_ms,
             self.squares + other.squares,
-            self.lost + other.lost,
         )
+
+    def less_than(self, before: "Evidence") -> bool:
+        """Whether something is missing that was there *before*, because a board was lost or had no room."""
+        return self.asked < before.asked or self.failures < before.failures or self.timed < before.timed
 
     def since(self, before: "Evidence") -> "Evidence":
         """What was added."""
@@ -56,6 +57,9 @@ class Evidence(NamedTuple):
             return Moments()
         mean = self.sum_ms / self.timed
         return Moments(n=self.timed, mean=mean, m2=max(self.squares - self.timed * mean * mean, 0.0))
+
+
+NOTHING = Evidence()
 
 
 class ErrorWatch:
@@ -72,20 +76,22 @@ class ErrorWatch:
     Args:
         tolerated: Share of failures.
         alpha: Smaller waits longer.
+        start: Counts that are not held against it.
 
     Source:
         Page (1954), Biometrika 41:100; run lengths by the Markov chain of Brook and Evans (1972),
         Biometrika 59:539.
     """
 
-    def __init__(self, tolerated: float, alpha: float) -> None:
+    def __init__(self, tolerated: float, alpha: float, start: Evidence = NOTHING) -> None:
         self._reference = min(REFERENCE * tolerated, (1 + tolerated) / 2)
         self._threshold = THRESHOLD * math.log(alpha) / math.log(_AT_ALPHA)
-        self._excess, self._seen = 0.0, Evidence()
-        self._began = Evidence()
+        self._excess, self._seen, self._began = 0.0, start, start
 
     def alarmed(self, now: Evidence) -> bool:
-        """Take the counts in as they stand now; starts afresh after an alarm."""
+        """Take the counts in as they stand now; starts afresh after an alarm, and when counts were lost."""
+        if now.less_than(self._seen):
+            self._excess, self._seen = 0.0, now
         asked, failures = now.asked - self._seen.asked, now.failures - self._seen.failures
         if self._excess == 0.0:
             self._began = self._seen
@@ -99,7 +105,7 @@ class ErrorWatch:
     def said(self, now: Evidence) -> str:
         """The failures since the excess began to grow."""
         recent = now.since(self._began)
-        return f"{recent.lost} of the last {recent.asked} requests failed"
+        return f"{recent.failures} of the last {recent.asked} requests failed"
 
 
 class LatencyWatch:
@@ -115,18 +121,24 @@ class LatencyWatch:
         increase: Tolerated, as a share.
         alpha: Level over the whole phase.
         cap_ms: Largest latency that counts.
+        start: Counts of champion and challenger that are left out.
     """
 
-    def __init__(self, increase: float, alpha: float, cap_ms: float) -> None:
+    def __init__(
+        self, increase: float, alpha: float, cap_ms: float, start: tuple[Evidence, Evidence] = (NOTHING, NOTHING)
+    ) -> None:
         self._increase, self._alpha, self._cap_ms = increase, alpha, cap_ms
-        self._stretch = 1
-        self._began = Evidence(), Evidence()
+        self._stretch, self._start, self._began, self._seen = 1, start, start, start
 
     def alarmed(self, champion: Evidence, challenger: Evidence) -> bool:
-        """Take the counts in as they stand now."""
+        """Take the counts in as they stand now; starts afresh when counts were lost."""
+        if champion.less_than(self._seen[0]) or challenger.less_than(self._seen[1]):
+            self._start = self._began = champion, challenger
+        self._seen = champion, challenger
+        whole = champion.since(self._start[0]), challenger.since(self._start[1])
         ours, theirs = champion.since(self._began[0]), challenger.since(self._began[1])
         level = self._alpha / 2 / (self._stretch * (self._stretch + 1))
-        if self._exceeds(champion, challenger, self._alpha / 2) or self._exceeds(ours, theirs, level):
+        if self._exceeds(*whole, self._alpha / 2) or self._exceeds(ours, theirs, level):
             return True
         if min(ours.timed, theirs.timed) >= STRETCH:
             self._stretch += 1

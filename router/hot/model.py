@@ -54,6 +54,9 @@ class _Way(NamedTuple):
     error: str | None
 
 
+Count = tuple[Tally, str | None, int, int, float, int]
+
+
 class Answered(NamedTuple):
     """
     What became of a turn's requests.
@@ -61,12 +64,12 @@ class Answered(NamedTuple):
     Attributes:
         bodies: Of each request: its answer, or None if the long path must answer it.
         lines: For the event log; to be written before the answers leave.
-        counts: Arguments for the tallies: tally, reason or None, rows, enrolled rows, milliseconds.
+        counts: For the tallies: tally, reason or None, rows, enrolled rows, milliseconds, requests of the latter.
     """
 
     bodies: list[bytes | None]
     lines: list[bytes]
-    counts: list[tuple[Tally, str | None, int, int, float]]
+    counts: list[Count]
 
 
 class _Arm:
@@ -197,7 +200,7 @@ class HotModel:
     ) -> Answered:
         answers: list[dict[int, bytes]] = [{} for _ in range(requests)]
         lines: list[bytes] = []
-        counts: list[tuple[Tally, str | None, int, int, float]] = []
+        counts: list[Count] = []
         written_at = _encode(now)
         for way, rows, scores, spent in scored:
             arm, shapes = self._arms[way.served], self._shapes.setdefault(way, {})
@@ -214,7 +217,8 @@ class HotModel:
                     b'{"prediction":' + prediction + b',"score":' + score + shape.answer + id_ + shape.end
                 )
                 lines.append(_line(shape, one.row, id_, written_at, score, prediction, latency, place))
-            counts.append((self._tallies.of(self._plan, way.assigned), way.error, len(rows), enrolled, latency))
+            asked = len({one.request for one in rows if one.assignment.enrolled}) if batches else enrolled
+            counts.append((self._tallies.of(self._plan, way.assigned), way.error, len(rows), enrolled, latency, asked))
             if way.served != CHAMPION:
                 self._snapshot.breakers[way.served].succeeded()
         bodies: list[bytes | None] = [

@@ -86,11 +86,11 @@ class Turns:
         done = hot.answer([body for _, body in asked], self._clock(), self._new_id)
         # Before the answers leave: whoever kills this process now loses no answered prediction.
         self._writer.append_lines(done.lines)
-        for tally, reason, n, enrolled, latency in done.counts:
+        for tally, reason, n, enrolled, latency, requests in done.counts:
             if reason is None:
-                tally.answered(n, enrolled, latency)
+                tally.answered(n, enrolled, latency, requests)
             else:
-                tally.fell_back(reason, n, enrolled, latency)
+                tally.fell_back(reason, n, enrolled, latency, requests)
         self.answered += len(done.lines)
         return done.bodies
 

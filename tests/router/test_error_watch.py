@@ -87,7 +87,7 @@ def test_what_always_fails_is_found_by_its_tenth_request_however_long_all_was_we
         found = next(n for n in range(1, 100) if watch.alarmed(Evidence(healthy + n, healthy // 100 + n)))
 
         assert found <= 10
-        assert watch.said(Evidence(healthy + found, lost=found)).startswith(f"{found} of the last {found}")
+        assert watch.said(Evidence(healthy + found, healthy // 100 + found)).startswith(f"{found} of the last {found}")
 
 
 def test_the_watch_agrees_with_the_chain():
@@ -110,6 +110,14 @@ def test_a_change_after_a_hundred_thousand_healthy_requests_is_found_as_soon(loo
         late += not any(watch.alarmed(now) for now in looks)
 
     assert late <= 7  # 1 % of 200, and three standard errors
+
+
+def test_counts_that_were_lost_are_no_failures_and_what_comes_after_them_is_watched():
+    watch = ErrorWatch(TOLERATED, ALPHA)
+    assert not watch.alarmed(Evidence(100_000, 500))
+
+    assert not watch.alarmed(Evidence(40, 2))
+    assert watch.alarmed(Evidence(50, 12))
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=60))
@@ -166,6 +174,15 @@ def test_a_slowdown_after_a_long_time_does_not_drown_in_it():
 
     assert found is not None
     assert found - 50_000 <= STRETCH + 1000
+
+
+def test_a_slowdown_after_counts_were_lost_is_found():
+    rng = np.random.default_rng(4)
+    watch = LatencyWatch(0.5, ALPHA, 250.0)
+    assert not watch.alarmed(evidence(rng.exponential(20, 5000)), evidence(rng.exponential(20, 5000)))
+    assert not watch.alarmed(Evidence(), Evidence())
+
+    assert watch.alarmed(evidence(rng.exponential(20, 400)), evidence(rng.exponential(80, 400)))
 
 
 def test_a_few_milliseconds_more_are_no_reason():

@@ -8,7 +8,7 @@ import pytest
 from router_making import Clock, Constant, loaded_of, plan_of
 
 from registry.records.plan import Guards
-from router.board import Board
+from router.board import FILE, Board
 from router.breaker import Breaker
 from router.models import Snapshot
 from router.report import Report, Stop
@@ -147,6 +147,34 @@ def test_a_stop_holds_for_the_plans_up_to_its_epoch_only(workers):
     look(workers)
 
     assert [worker.stopped for worker in workers] == [None] * 3
+
+
+def test_a_plan_that_is_published_again_by_hand_is_given_another_chance_and_no_more(workers):
+    workers[0].fail(20)
+    look(workers)
+    for number in (3, 4):
+        for worker in workers:
+            worker.follow(plan_of(epoch=number, phase="canary" if number == 4 else "back-3", guards=GUARDS))
+        look(workers)
+    assert [worker.stopped for worker in workers] == [None] * 3
+
+    workers[1].fail(10)
+    look(workers)
+
+    assert all("10 of the last 10" in worker.stopped for worker in workers)
+
+
+def test_a_board_that_is_lost_and_found_takes_nobody_off(tmp_path, clock, workers):
+    workers[0].succeed(100_000)
+    workers[0].fail(500)
+    look(workers)
+    (tmp_path / FILE).unlink()
+    for _ in range(5):
+        clock.now += 1.0
+        look(workers)
+
+    assert [worker.stopped for worker in workers] == [None] * 3
+    assert sum(len(worker.sentry.seen()) for worker in workers) == 9
 
 
 def test_what_a_dead_worker_counted_goes_on_counting_and_once_only(tmp_path, clock, workers):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from router_making import plan_of
 
 from registry.eventlog.events import Predicted
-from router.tally import MOST_PAST, MOST_REASONS, MOST_SUSPECT, Tallies, Tally
+from router.tally import MOST_PAST, MOST_REASONS, Tallies, Tally
 
 CALLS = st.lists(
     st.tuples(
@@ -66,7 +66,8 @@ def test_every_row_is_counted_once_as_answered_or_with_its_reason(calls):
 
     rows = made.rows + sum(n for n, _ in made.fallbacks.values()) + sum(n for n, _ in made.errors.values())
     assert rows == sum(n for _, n, _, _ in calls)
-    assert made.asked == sum(min(enrolled, n) for kind, n, enrolled, _ in calls if kind != "stopped")
+    taking_part = [kind for kind, _, enrolled, _ in calls if enrolled and kind != "stopped"]
+    assert (made.asked, made.suspect) == (len(taking_part), sum(kind != "answered" for kind in taking_part))
 
 
 @given(CALLS, st.integers(0, 30))
@@ -100,11 +101,20 @@ def test_for_the_guards_no_latency_is_longer_than_the_deadline():
     assert (made.sum_ms, made.squares, made.total_ms) == (250.0, 62_500.0, 60_000.0)
 
 
-def test_a_call_of_many_rows_that_fails_is_held_against_nobody_many_times():
+def test_a_request_of_many_rows_counts_once_whether_it_is_answered_or_not():
     made = tally()
     made.fell_back("deadline", 100, 100, 250.0)
+    made.answered(300, 300, 2.0)
 
-    assert (made.asked, made.suspect, made.fallbacks) == (100, MOST_SUSPECT, {"deadline": [100, 100]})
+    assert (made.asked, made.suspect, made.fallbacks) == (2, 1, {"deadline": [100, 100]})
+
+
+def test_requests_that_were_answered_in_one_turn_are_counted_apart():
+    made = tally()
+    made.answered(64, 60, 2.0, requests=60)
+    made.fell_back("breaker_open", 30, 30, 0.0, requests=3)
+
+    assert (made.asked, made.suspect, made.timed) == (63, 3, 1)
 
 
 def test_reasons_are_bounded():
@@ -128,7 +138,7 @@ def test_the_rows_of_a_request_are_counted_as_one_call_of_each_variant():
 
     assert (ours.rows, ours.enrolled, ours.timed) == (2, 1, 1)
     assert (theirs.fallbacks, theirs.errors) == ({"deadline": [2, 2]}, {"champion_raised": [1, 1]})
-    assert (theirs.rows, theirs.asked, theirs.suspect) == (0, 3, 3)
+    assert (theirs.rows, theirs.asked, theirs.suspect) == (0, 2, 2)
 
 
 def test_a_tally_is_the_same_until_the_phase_or_the_version_changes():

@@ -94,8 +94,21 @@ def test_an_open_breaker_sends_its_rows_to_the_champion_and_says_so():
         "breaker_open",
         0,
     )
-    [(_, reason, n, enrolled, _)] = done.counts
+    [(_, reason, n, enrolled, *_)] = done.counts
     assert (reason, n, enrolled) == ("breaker_open", 1, 0)
+
+
+def test_a_request_counts_once_for_the_guards_on_both_paths_however_many_rows_it_has():
+    rows = [{"key": f"k{i}", "features": [1, "red", 2]} for i in range(40)]
+    bodies = [encoded({"rows": rows}), encoded(rows[0]), encoded({"rows": rows[:7]})]
+    snap, long = snapshot(), Tallies()
+    done, _ = hot_answers(snap, bodies)
+    for body in bodies:
+        long.count(long_answers(snap, body)[0])
+
+    short = {tally.variant: requests for tally, *_, requests in done.counts}
+    assert short == {tally.variant: tally.asked for tally in long}
+    assert max(short.values()) == 3
 
 
 def test_numbers_that_no_model_takes_leave_only_their_own_request_to_the_long_path():
