@@ -33,10 +33,10 @@ def test_callers_of_a_challenger_that_breaks_get_the_champion_and_it_is_taken_of
     registry.publish_plan(plan_after(registry, 500_000, arms=arms, guards=Guards(breaker_failures=10**6)))
     live.wait_for_epoch(2)
 
-    answers = [answer for start in range(0, 100, 10) for answer in live.predict(rows(10, start=start))]
+    answers = [answer for start in range(0, 200, 20) for answer in live.predict(rows(20, start=start))]
 
     theirs = sum(answer["assigned"] == "challenger" for answer in answers)
-    assert 20 < theirs < 80
+    assert 60 < theirs < 140
     assert {(answer["variant"], answer["model_version"]) for answer in answers} == {("champion", "v1.0.0")}
     assert {answer["reason"] for answer in answers if answer["assigned"] == "challenger"} == {"not_finite"}
     live.wait_for_epoch(3)
