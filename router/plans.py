@@ -5,14 +5,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from registry.errors import InvalidRecord, NotFound, Refusal
-from registry.records.plan import CHAMPION, TrafficPlan
+from registry.records.plan import CHAMPION, Arm, TrafficPlan
 from registry.records.version import ModelVersion
 from router.breaker import Breaker
-from router.lastgood import Kept, keep, override_of, recall
+from router.lastgood import Kept, Override, keep, override_of, recall
 from router.models import ModelCache, Snapshot
 from router.report import Stop
 
@@ -122,8 +123,9 @@ class PlanWatcher:
     def _try(self, model: str, plan: TrafficPlan, versions: dict[str, ModelVersion]) -> None:
         try:
             found = self._snapshot(plan, versions)
-            with self._swapping:
-                self.snapshots[model] = found
+            kept = override_of(self._folder, model)
+            with self._swapping:  # what is off already never comes on, not even until the next look
+                self.snapshots[model] = replace(found, stopped=self._stopped(plan, kept))
         except Exception as error:  # noqa: BLE001 - a bad artifact must not take the last good plan away
             self.troubles[model] = f"plan of epoch {plan.epoch} was refused: {error}"
             return
@@ -140,23 +142,28 @@ class PlanWatcher:
                 "The plan was refused.", f"The registry holds no {', '.join(unknown)}.", "Register it first."
             )
         loaded = {arm.variant: self._cache.get(versions[arm.version]) for arm in plan.arms}
-        before = self.snapshots.get(plan.model)
-        breakers = {}
-        for arm in plan.challengers:
-            same = before is not None and arm.variant in before.breakers and before.plan.phase == plan.phase
-            guards = plan.guards
-            breakers[arm.variant] = (
-                before.breakers[arm.variant]
-                if same and before is not None
-                else Breaker(guards.breaker_failures, guards.breaker_open_s, self._clock)
-            )
         assert CHAMPION in loaded
-        return Snapshot(plan, loaded, breakers)
+        return Snapshot(plan, loaded, {arm.variant: self._breaker(plan, arm) for arm in plan.challengers})
+
+    def _breaker(self, plan: TrafficPlan, arm: Arm) -> Breaker:
+        """The one before, with what it knows, while it is about the same version in the same phase."""
+        before, guards = self.snapshots.get(plan.model), plan.guards
+        if (
+            before is not None
+            and arm in before.plan.arms
+            and (before.plan.phase, before.plan.guards) == (plan.phase, guards)
+        ):
+            return before.breakers[arm.variant]
+        return Breaker(guards.breaker_failures, guards.breaker_open_s, self._clock)
 
     def _obey(self, model: str) -> None:
-        said = [stop for stop in (self._stops.get(model), override_of(self._folder, model)) if stop is not None]
+        kept = override_of(self._folder, model)
         with self._swapping:  # the watch runs beside the requests, and a stop may come from either
             snapshot = self.snapshots[model]
-            stopped = next((stop.reason for stop in said if stop.holds(snapshot.plan)), None)
+            stopped = self._stopped(snapshot.plan, kept)
             if stopped != snapshot.stopped:
-                self.snapshots[model] = Snapshot(snapshot.plan, snapshot.loaded, snapshot.breakers, stopped)
+                self.snapshots[model] = replace(snapshot, stopped=stopped)
+
+    def _stopped(self, plan: TrafficPlan, kept: Override | None) -> str | None:
+        said = (self._stops.get(plan.model), kept)
+        return next((stop.reason for stop in said if stop is not None and stop.holds(plan)), None)

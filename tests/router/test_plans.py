@@ -5,9 +5,12 @@ import pytest
 from router_making import Clock, Constant, Source, plan_of
 
 from registry.errors import InvalidRecord
+from registry.records.plan import Guards
+from router import plans
 from router.lastgood import Override, recall, stop_challengers
 from router.models import ModelCache
 from router.plans import RETRY_S, PlanWatcher
+from router.report import Stop
 
 
 class Loader:
@@ -183,3 +186,36 @@ def test_a_disk_that_keeps_no_plan_stops_nobody_from_following_it(tmp_path):
     watched = Watched(tmp_path / "plans", plan_of(epoch=1))
 
     assert watched.epochs() == {"m": 1}
+
+
+def test_a_later_step_of_a_stopped_rollout_is_never_on_while_it_comes_into_force(watched, monkeypatch):
+    watched.source.publish(plan_of(epoch=2, rollout_id="r-0001"))
+    watched.epochs()
+    watched.watcher.stop("m", Stop(2, "it fails", "r-0001"))
+    seen = []
+    monkeypatch.setattr(plans, "keep", lambda *_: seen.append(watched.watcher.snapshots["m"]))
+    watched.source.publish(plan_of(epoch=3, phase="next", rollout_id="r-0001"))
+    watched.epochs()
+
+    assert [(snapshot.plan.epoch, snapshot.stopped) for snapshot in seen] == [(3, "it fails")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"paused": True}, True),
+        ({"phase": "next"}, False),
+        ({"guards": Guards(breaker_failures=50)}, False),
+        ({"arms": (plan_of().arms[0], msgspec.structs.replace(plan_of().arms[1], version="v2.0.0"))}, False),
+    ],
+)
+def test_a_circuit_stays_open_for_the_same_version_in_the_same_phase_only(watched, changes, same):
+    before = watched.watcher.snapshots["m"].breakers["challenger"]
+    for _ in range(5):
+        before.failed()
+
+    watched.source.publish(plan_of(epoch=2, **changes))
+    watched.epochs()
+
+    assert (watched.watcher.snapshots["m"].breakers["challenger"].state == "open") is same
