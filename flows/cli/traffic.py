@@ -1,5 +1,6 @@
 """`understudy traffic`: who answers callers, now, before, and if a share were another."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -125,6 +126,20 @@ def workers(*, as_json: Json = False) -> None:
         return print_json(found)
     columns = ("worker", "epochs", "breakers", "stopped", "unlogged")
     return say(table("Workers", columns, [[one.get(name) for name in columns] for one in found]))
+
+
+@app.command(epilog=example("understudy traffic notes churn"))
+def notes(model: Model, *, limit: Limit = 20, as_json: Json = False) -> None:
+    """List what the router noted by itself, newest first: rollbacks, a failing champion, trouble, a wrong split."""
+    from flows.client import RouterClient
+
+    plan_of(model)
+    with RouterClient(settings()) as client:
+        found = client.events(model, limit=limit)
+    if as_json:
+        return print_json(found)
+    rows = [(datetime.fromtimestamp(one["at"], UTC), one["kind"], one["said"]) for one in found]
+    return say(table(f"Notes of {model}", ("at", "kind", "said"), rows) if rows else f"Nothing was noted of {model}.")
 
 
 def plan_of(model: str) -> "TrafficPlan":

@@ -72,3 +72,35 @@ def rolled_back(model: str, challenger: str, champion: str, said: str) -> Messag
     """A challenger was taken off."""
     body = f"{champion} answers everybody again. {said}"
     return Message(title=f"{model}: {challenger} was rolled back", body=body, level="failure")
+
+
+def router_rolled_back(model: str, said: str) -> Message:
+    """The router, or a person there, gave all callers back outside of a rollout."""
+    return Message(title=f"{model}: rolled back", body=f"{said}.", level="failure")
+
+
+def champion_fails(model: str, said: str) -> Message:
+    """Nobody is promoted in its place."""
+    body = f"{said}. Nobody takes its place; a ramp is held until `understudy rollout resume {model}`."
+    return Message(title=f"{model}: the champion fails", body=body, level="failure")
+
+
+def split_is_off(model: str, said: str) -> Message:
+    """Callers do not arrive in the planned proportions."""
+    return Message(title=f"{model}: callers are not split as planned", body=said, level="warning")
+
+
+def shadow_differs(model: str, said: str) -> Message:
+    """How a shadow differs from the champion, after a hundred copies, a thousand, and so on."""
+    return Message(title=f"{model}: how a shadow differs", body=said)
+
+
+def router_degraded(part: str) -> Message:
+    """Callers are answered; what is wrong may name files, and is for the machine's own people to read."""
+    body = f"{part} is in trouble. `understudy status` and GET /readyz of the router say what it is."
+    return Message(title="The router is degraded", body=body, level="warning")
+
+
+def router_recovered(part: str) -> Message:
+    """The end of `router_degraded`."""
+    return Message(title="The router has recovered", body=f"{part} is well again.", level="success")

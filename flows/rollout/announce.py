@@ -6,10 +6,10 @@ from flows.notify import Message
 from flows.notify.messages import approval_wanted, moved, promoted, rolled_back
 from flows.rollout.desk import Desk
 from flows.rollout.machine import Move
+from flows.rollout.notes import telling
 from registry.records.rollout import Rollout
 
 _ACTION = "rollout.announced"
-_LOOK_BACK = 200
 
 
 def announce(desk: Desk, rollout: Rollout, move: Move, at: datetime) -> None:
@@ -30,10 +30,13 @@ def announce_foreign_end(desk: Desk, model: str, at: datetime) -> Rollout | None
         That rollout, or None if there is nothing new.
     """
     newest = next(iter(desk.registry.rollouts(model)), None)
-    if newest is None or newest.status != "rolled_back" or _is_noted(desk, newest):
+    if newest is None or newest.status != "rolled_back":
         return None
-    desk.tell(model, rolled_back(model, newest.challenger, newest.champion, newest.said))
-    _note(desk, newest, at)
+    with telling(desk.settings):
+        if _is_noted(desk, newest):
+            return None
+        desk.tell(model, rolled_back(model, newest.challenger, newest.champion, newest.said))
+        _note(desk, newest, at)
     return newest
 
 
@@ -51,8 +54,7 @@ def message_of(rollout: Rollout, move: Move) -> Message | None:
 
 
 def _is_noted(desk: Desk, rollout: Rollout) -> bool:
-    entries = desk.registry.audit(rollout.model, limit=_LOOK_BACK)
-    return any(entry.action == _ACTION and entry.subject == rollout.id for entry in entries)
+    return any(entry.subject == rollout.id for entry in desk.registry.audit(rollout.model, action=_ACTION))
 
 
 def _note(desk: Desk, rollout: Rollout, at: datetime) -> None:

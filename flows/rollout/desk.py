@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from flows.client import RouterClient
@@ -16,11 +16,12 @@ from registry.store.registry import Registry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """Registry, router and configuration of one state folder."""
+    """Registry, router and configuration of one state folder; remembers what it told whom."""
 
     settings: Settings
     registry: Registry
     client: RouterClient
+    told: set[tuple[tuple[str, ...], Message]] = field(default_factory=set)
 
     def models(self, model: str | None) -> list[str]:
         """Name *model*, or every registered one."""
@@ -31,8 +32,11 @@ class Desk:
         return registered_config(model, self.settings)
 
     def tell(self, model: str, message: Message) -> None:
-        """Notify the people whom the configuration names."""
-        notify(self.config(model).notify.urls, message)
+        """Notify the people whom the configuration names; of trouble that several models share, once."""
+        urls = self.config(model).notify.urls
+        if (urls, message) not in self.told:
+            self.told.add((urls, message))
+            notify(urls, message)
 
 
 @contextlib.contextmanager

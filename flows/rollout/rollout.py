@@ -16,6 +16,7 @@ from flows.rollout.announce import announce, announce_foreign_end
 from flows.rollout.describe import markdown
 from flows.rollout.desk import Desk, artifact_key, moment, opened
 from flows.rollout.machine import Move
+from flows.rollout.notes import tell_notes
 from flows.rollout.tick import tick
 from registry.errors import Refusal
 from registry.home import Settings
@@ -27,7 +28,7 @@ _MOST_ROWS = 100_000
 @flow(name="rollout")
 def rollout(model: str | None = None, as_of: datetime | None = None) -> dict[str, str]:
     """
-    Move every rollout by at most one step; call it as often as you like.
+    Move every rollout by at most one step, and tell people what the router noted; call it as often as you like.
 
     Args:
         model: Only this model; every registered one if absent.
@@ -79,9 +80,19 @@ def _reported(desk: Desk, case: LiveCase) -> Decision:
     return keep(desk.settings, case, evidence)
 
 
+def _hear(desk: Desk, model: str, at: datetime) -> None:
+    """Tell what the router noted; if that cannot be done now, the rollout goes on all the same."""
+    try:
+        tell_notes(desk, model, at)
+    except Refusal as refusal:
+        get_run_logger().warning("%s: notes of the router wait: %s", model, refusal)
+
+
 def _one(desk: Desk, model: str, at: datetime, *, scheduled: bool) -> Move | Refusal:
     if scheduled and lives_in_another_time(desk.settings, model):
         return Move(kind="none", step=-1, said="a replay moves it, by its own clock")
+    if scheduled:
+        _hear(desk, model, at)
     try:
         move = heartbeat(desk, model, at)
     except Refusal as refusal:

@@ -40,11 +40,15 @@ class AuditTrail(Store):
             cause = Cause(actor, reason, at)
             return append(connection, cause, action, model=model, subject=subject, before=before, after=after)
 
-    def audit(self, model: str | None = None, limit: int | None = None) -> list[AuditEntry]:
-        """List entries, newest first."""
+    def audit(
+        self, model: str | None = None, limit: int | None = None, *, action: str | None = None
+    ) -> list[AuditEntry]:
+        """List entries, newest first; only those of *model* and *action*, if named."""
         query = select(audit_entries).order_by(audit_entries.c.sequence.desc()).limit(limit)
         if model is not None:
             query = query.where(audit_entries.c.model == model)
+        if action is not None:
+            query = query.where(audit_entries.c.action == action)
         with self._reads() as connection:
             return [AuditEntry(**row) for row in connection.execute(query).mappings()]
 

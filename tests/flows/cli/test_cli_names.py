@@ -15,6 +15,7 @@ TAKE_A_MODEL = [
     ("models", "list"),
     ("traffic", "show"),
     ("traffic", "history"),
+    ("traffic", "notes"),
     ("decision", "list"),
     ("audit", "list"),
     ("events",),

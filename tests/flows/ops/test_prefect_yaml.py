@@ -2,8 +2,10 @@ import inspect
 import subprocess
 import sys
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
+from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 
 from flows.ops.deployments import load_flow, prefect_yaml, read_deployments, trigger_parameters
 
@@ -82,6 +84,26 @@ def test_drift_starts_a_retraining():
     assert trigger["expect"] == ["understudy.drift.detected"]
     assert trigger["match"] == {"prefect.resource.id": "understudy.model.*"}
     assert retrain["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+
+
+def test_trouble_of_the_router_wakes_the_rollout_of_all_models_and_good_news_do_not():
+    rollout = next(one for one in DEPLOYMENTS if named(one) == "rollout/rollout-every-5-minutes")
+
+    (trigger,) = rollout["triggers"]
+    assert {kind.rpartition(".")[2] for kind in trigger["expect"]} == {
+        *("champion_failing", "degraded", "recovered", "rolled_back", "srm", "stopped")
+    }
+    assert {kind.rpartition(".")[0] for kind in trigger["expect"]} == {"understudy.router"}
+    assert "parameters" not in trigger
+    assert rollout["parameters"] == {"model": None}
+
+
+def test_every_trigger_is_one_that_prefect_understands(deployment):
+    for document in deployment.get("triggers", ()):
+        trigger = DeploymentEventTrigger.model_validate(document)
+        trigger.set_deployment_id(uuid4())
+
+        assert trigger.as_automation().trigger.expect == set(document["expect"])
 
 
 def test_prefects_server_can_be_imported_with_the_installed_packages():

@@ -85,6 +85,7 @@ class LiveNumbers:
         self.n = 4000
         self.champion_loss = 0.20
         self.challenger_loss = 0.10
+        self.notes = []
 
     def metrics(self, model, *, min_label_age=0.0):
         plan = self._registry.plan(model)
@@ -101,6 +102,9 @@ class LiveNumbers:
             shadows=shadows,
         )
         return ModelMetrics(model=model, epoch=plan.epoch, phases=(phase,))
+
+    def events(self, model, *, limit=100):
+        return sorted(self.notes, key=lambda note: -note["sequence"])[:limit]
 
     def rows_raw(self, model, **wanted):
         return b""
