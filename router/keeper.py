@@ -4,13 +4,13 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from registry.errors import Refusal
+from registry.errors import Refusal, StoreUnavailable
 from registry.home import Settings
 from registry.records.live import ModelMetrics, PhaseMetrics
 from registry.records.plan import CHAMPION, TrafficPlan
@@ -22,15 +22,15 @@ from router.index.ingest import Ingest
 from router.index.metrics import MetricsReader
 from router.index.schema import open_index, open_readonly
 from router.lastgood import Override, recall
+from router.notes import Notes
 from router.report import Seen
 
 log = logging.getLogger("understudy.control")
 QUICK_S = 0.25
 FOLLOW_S = 0.1
 REST = 4.0  # times what a slower look at the guards took
+STUMBLED_S = 1.0
 
-_NOTE = "INSERT INTO notes (model, at, kind, said) VALUES (?, ?, ?, ?)"
-_SAID = "SELECT 1 FROM notes WHERE model = ? AND kind = ? AND said = ?"
 # From phase to phase by the index: a plain maximum over the model would read all of its requests.
 _NEWEST = """
 WITH RECURSIVE phases (phase) AS (
@@ -57,9 +57,16 @@ class Keeper:
         self._open_registry = open_registry
         self._index_file = settings.home / "index.sqlite"
         self._plans_dir = settings.run_dir / "plans"
-        self._db = open_index(self._index_file)
-        self._ingest = Ingest(self._db, settings.events_dir)
-        self._metrics = MetricsReader(self._db, self._task_of, self._weights_of)
+        self._events_dir = settings.events_dir
+        self._index_away: str | None = None
+        self._open_index_at = 0.0
+        try:
+            self._use(open_index(self._index_file))
+        except (sqlite3.Error, OSError) as error:  # a full disk: a rollback and the board need none of it
+            self._index_away = str(error)
+            self._use(open_index(Path(":memory:")))
+            log.error("the index %s cannot be opened yet: %s", self._index_file, error)
+        self._notes = Notes(lambda model: self.now(model).timestamp())
         self._registry: Registry | None = None
         self._plans: dict[str, TrafficPlan] = {}
         self._weights: dict[tuple[str, str], dict[str, int]] = {}
@@ -67,7 +74,6 @@ class Keeper:
         self._owed: set[str] = set()
         self._rests_until: dict[str, float] = {}
         self._lock, self._door = threading.RLock(), threading.Lock()
-        self._untold: deque[tuple[str, str, str, bool]] = deque()
         self._brake = Brake(settings.run_dir, self.registry, self.now, self.note)
 
     def run(self, stop: threading.Event) -> None:
@@ -81,14 +87,17 @@ class Keeper:
             except Exception:
                 log.exception("control stumbled; trying again")
                 busy = False
+                stop.wait(STUMBLED_S)
             stop.wait(0.0 if busy else 0.05)
 
     def turn(self) -> bool:
         """Follow the workers, ingest what came, then look at the guards; True if something came."""
         self._brake.follow()
+        if self._index_away is not None and not self._opened():
+            return False
         came = self._catch_up()
         with self._lock:
-            self._tell()
+            self._notes.keep(self._db)
             dirty = set(self._ingest.dirty)
             self._ingest.dirty.clear()
             self._metrics.forget(dirty)
@@ -130,13 +139,20 @@ class Keeper:
 
     def metrics(self, model: str, min_label_age: float = 0.0) -> ModelMetrics:
         """The metrics document of one model; labels of requests younger than so many seconds are left out."""
+        self._refuse_without_index()
         with self._lock:
             plan = self.plan(model)
             return self._metrics.model(model, plan.epoch, min_label_age=min_label_age)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one reader."""
+        """
+        A connection for one reader.
+
+        Raises:
+            StoreUnavailable: If the index could not be opened yet.
+        """
+        self._refuse_without_index()
         connection = open_readonly(self._index_file)
         try:
             yield connection
@@ -199,31 +215,43 @@ class Keeper:
 
         Whoever makes a rollback does not wait for statistics: while they are made, the note is kept for later.
         """
-        self._untold.append((model, kind, said, once))
-        if self._lock.acquire(blocking=False):
+        self._notes.leave(model, kind, said, once=once)
+        if self._index_away is None and self._lock.acquire(blocking=False):
             try:
-                self._tell()
+                self._notes.keep(self._db)
             finally:
                 self._lock.release()
 
     def notes(self, model: str, limit: int) -> list[dict[str, Any]]:
         """Notes, newest first."""
-        sql = "SELECT seq, at, kind, said FROM notes WHERE model = ? ORDER BY seq DESC LIMIT ?"
+        self._refuse_without_index()
         with self._lock:
-            self._tell()
-            rows = self._db.execute(sql, (model, limit)).fetchall()
-        return [dict(zip(("sequence", "at", "kind", "said"), row, strict=True)) for row in rows]
+            self._notes.keep(self._db)
+            return self._notes.newest(self._db, model, limit)
 
-    def _tell(self) -> None:
-        while self._untold:
-            model, kind, said, once = self._untold.popleft()
-            try:
-                if once and self._db.execute(_SAID, (model, kind, said)).fetchone():
-                    continue
-                log.warning("%s %s: %s", model, kind, said)
-                self._db.execute(_NOTE, (model, self.now(model).timestamp(), kind, said))
-            except sqlite3.Error as error:  # what it tells of has happened all the same
-                log.warning("it could not be noted: %s", error)
+    def _use(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._ingest = Ingest(db, self._events_dir)
+        self._metrics = MetricsReader(db, self._task_of, self._weights_of)
+
+    def _opened(self) -> bool:
+        """Whether the index can be used again; tried once a second."""
+        if time.monotonic() < self._open_index_at:
+            return False
+        self._open_index_at = time.monotonic() + STUMBLED_S
+        with suppress(sqlite3.Error, OSError), self._lock:
+            self._use(open_index(self._index_file))
+            self._index_away = None
+            log.info("the index is open again")
+        return self._index_away is None
+
+    def _refuse_without_index(self) -> None:
+        if self._index_away is not None:
+            raise StoreUnavailable(
+                "Nothing was read.",
+                f"The index {self._index_file} cannot be opened: {self._index_away}.",
+                "Make room on its disk; plans, rollbacks and guards work meanwhile.",
+            )
 
     def _guard(self, model: str) -> None:
         plan = self.plan(model)
@@ -254,6 +282,7 @@ class Keeper:
                 self._brake.follow()
             except Exception:
                 log.exception("the board could not be followed; trying again")
+                stop.wait(STUMBLED_S)
 
     def _phase(self, model: str, plan: TrafficPlan) -> PhaseMetrics:
         return self._metrics.phase(model, plan.phase, plan.epoch, plan.epoch)

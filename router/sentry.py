@@ -17,6 +17,7 @@ from router.watch import NOTHING, ErrorWatch, Evidence, LatencyWatch
 
 log = logging.getLogger("understudy.router")
 EVERY_S = 0.1
+STUMBLED_S = 1.0
 HUNG_S = 1.0
 Obey = Callable[[str, Stop], None]
 Version = tuple[str, str, str]
@@ -67,6 +68,7 @@ class Sentry:
                 self.look()
             except Exception:
                 log.exception("the guards could not look")
+                await asyncio.sleep(STUMBLED_S)
             await asyncio.sleep(EVERY_S)
 
     def look(self) -> None:

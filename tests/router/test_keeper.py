@@ -313,3 +313,35 @@ def test_a_rollback_that_cannot_be_noted_is_one_all_the_same(settings, registry,
 
     assert keeper.roll_back("m", actor="ann", reason="it smells").challengers == ()
     assert registry.plan("m").epoch == 3
+
+
+def test_a_note_that_the_disk_refuses_is_kept_when_it_no_longer_does(settings, registry, canary, doors):
+    keeper = Keeper(settings, doors.open)
+    keeper._db.execute("ALTER TABLE notes RENAME TO away")
+    for _ in range(3):
+        keeper.note("m", "stopped", "the registry is away", once=True)
+    keeper.roll_back("m", actor="ann", reason="it smells")
+    keeper._db.execute("ALTER TABLE away RENAME TO notes")
+
+    assert [note["kind"] for note in keeper.notes("m", 10)] == ["rolled_back", "stopped"]
+
+
+def test_without_its_index_control_rolls_back_and_reads_the_log_when_it_has_one(
+    settings, registry, canary, writer, doors
+):
+    (settings.home / "index.sqlite").mkdir()
+    keeper = Keeper(settings, doors.open)
+    writer.append([predicted(number) for number in range(20)])
+
+    keeper.turn()
+    assert keeper.roll_back("m", actor="ann", reason="it smells").challengers == ()
+    for read in (lambda: keeper.metrics("m"), lambda: keeper.notes("m", 1), lambda: keeper.reading().__enter__()):
+        with pytest.raises(StoreUnavailable, match="index"):
+            read()
+
+    (settings.home / "index.sqlite").rmdir()
+    keeper._open_index_at = 0.0
+    keeper.turn()
+
+    assert keeper.metrics("m").predictions == 20
+    assert [note["said"] for note in keeper.notes("m", 10)] == ["it smells (by ann)"]
