@@ -15,7 +15,7 @@ from registry.eventlog.events import Predicted
 from registry.records.live import OutcomeStatus
 from router import outcomes
 from router.decode import MAX_BODY, decode, rows_of
-from router.errors import TooLarge, UnknownModel
+from router.errors import Malformed, TooLarge, UnknownModel
 from router.logs import Trace, trace_of
 from router.metrics import exposition
 from router.openapi import DOCS, OPENAPI
@@ -202,6 +202,8 @@ async def _body(receive: Receive) -> bytes:
     chunks, size = [], 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Malformed("The body was refused.", "The connection ended before it did.", "Send it again, whole.")
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > MAX_BODY:

@@ -5,12 +5,12 @@ The parser is httptools, as in uvicorn's protocol. A request that the short path
 take, or cannot answer, goes on as if this class were not there.
 """
 
-import asyncio
 from functools import lru_cache
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from router.hot.connection import Connection, Unheeded
 from router.hot.turn import Turns
 from router.logs import trace_of
 from router.operations.drain import DRAIN
@@ -28,7 +28,7 @@ def use(turns: Turns | None) -> None:
     _turns = turns
 
 
-class HotProtocol(HttpToolsProtocol):
+class HotProtocol(Connection):
     """One connection."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -38,15 +38,12 @@ class HotProtocol(HttpToolsProtocol):
         self._asked = False  # the short path holds a request of this connection
         self._plain = True  # no header that only the long path understands
         self._parent = b""  # its place in the caller's trace
-        self._begun = False  # a request is on its way in, or waits for its answer
-        self._answered_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
 
     def on_message_begin(self) -> None:
         """Start a request; what it needs on the long path is made when it takes it."""
-        if self._asked and _turns is not None:
-            _turns.flush()  # pipelined: answers leave in the order of the questions
-        self._begun, self._plain, self._parent = True, True, b""
+        if self._asked:
+            self.flush()  # pipelined: answers leave in the order of the questions
+        self.incoming, self.head, self._plain, self._parent = True, 0, True, b""
         self.url, self.headers, self._model, self._chunks = b"", [], "", b""
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -60,24 +57,24 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Choose the path."""
+        self.head = -1
         model, parser = _model_of(self.url), self.parser
-        if (
+        if parser.should_upgrade():
+            if parser.get_method() == b"CONNECT":
+                raise Unheeded
+            self.upgrading = True
+        elif (
             model
             and _turns is not None
             and self._plain
             and parser.get_method() == b"POST"
             and parser.should_keep_alive()
             and parser.get_http_version() == "1.1"
-            and not parser.should_upgrade()
             and (self.cycle is None or self.cycle.response_complete)
         ):
             self._model = model
         else:
             self._begin_long_path()
-
-    def _should_upgrade(self) -> bool:
-        """Never: nothing here speaks WebSocket, and a handshake that is none would wait for ever."""
-        return False
 
     def on_body(self, body: bytes) -> None:
         """Collect it."""
@@ -91,6 +88,9 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Hand the request over."""
+        if self.upgrading:
+            return
+        self.incoming = False
         if self._model and _turns is not None:
             self._asked = True
             _turns.add(self._model, self, self._chunks)
@@ -107,8 +107,6 @@ class HotProtocol(HttpToolsProtocol):
             self.transport.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (head, trace, len(body), body))
             if DRAIN.on:
                 self.transport.close()  # the head has said so
-            else:
-                self._wait_for_more()
 
     def take_long_path(self) -> None:
         """Have the application answer."""
@@ -118,21 +116,15 @@ class HotProtocol(HttpToolsProtocol):
             super().on_body(self._chunks)
             super().on_message_complete()
 
-    def shutdown(self) -> None:
-        """Answer what was asked, then close."""
+    def flush(self) -> None:
+        """Answer what was asked."""
         if self._asked and _turns is not None:
             _turns.flush()
+
+    def shutdown(self) -> None:
+        """Answer what was asked, then close."""
+        self.flush()
         super().shutdown()
-
-    def pause_writing(self) -> None:
-        """Who does not read answers asks no more questions."""
-        super().pause_writing()
-        self.flow.pause_reading()
-
-    def resume_writing(self) -> None:
-        """Go on."""
-        super().resume_writing()
-        self.flow.resume_reading()
 
     def _begin_long_path(self) -> None:
         url, headers = self.url, self.headers
@@ -142,27 +134,6 @@ class HotProtocol(HttpToolsProtocol):
         for name, value in headers:
             super().on_header(name, value)
         super().on_headers_complete()
-
-    def on_response_complete(self) -> None:
-        """The long path has answered."""
-        self._begun = False
-        super().on_response_complete()
-
-    def _wait_for_more(self) -> None:
-        # One timer per connection that looks now and then, not one per answer.
-        self._begun, self._answered_at = False, self.loop.time()
-        if self._timer is None:
-            self._timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
-
-    def _close_if_idle(self) -> None:
-        self._timer = None
-        if self.transport.is_closing():
-            return
-        left = self.timeout_keep_alive - (self.loop.time() - self._answered_at)
-        if left <= 0.001 and not self._begun:
-            self.transport.close()
-        else:
-            self._timer = self.loop.call_later(left if left > 0.001 else self.timeout_keep_alive, self._close_if_idle)
 
 
 @lru_cache(maxsize=256)
