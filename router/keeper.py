@@ -123,7 +123,9 @@ class Keeper:
         came, bites = False, self._ingest.bites()
         while True:
             with self._lock:
-                if not next(bites, 0):
+                took = next(bites, 0)
+                self._metrics.forget(self._ingest.dirty)  # at once: whoever reads next must not keep what was before
+                if not took:
                     return came
             came = True
             time.sleep(0.001)  # a rollback that waits for the lock comes before the rest of a long log
@@ -197,6 +199,10 @@ class Keeper:
         self.note(model, "rolled_back", f"{reason} (by {actor})")
         return new
 
+    def hold(self, plan: TrafficPlan, actor: str, reason: str) -> None:
+        """Take the challengers of *plan* off on this machine, now; the registry is told by `roll_back`, or later."""
+        self._brake.hold(plan.model, Override(epoch=plan.epoch, reason=reason, actor=actor, rollout=plan.rollout_id))
+
     def now(self, model: str) -> datetime:
         """The model's clock: the newest event time, or the wall clock before the first."""
         row = self._db.execute(_NEWEST, (model,)).fetchone()
@@ -264,8 +270,7 @@ class Keeper:
                 self._take_off(plan, "router", reason)
 
     def _take_off(self, plan: TrafficPlan, actor: str, reason: str) -> TrafficPlan:
-        override = Override(epoch=plan.epoch, reason=reason, actor=actor, rollout=plan.rollout_id)
-        self._brake.hold(plan.model, override)
+        self.hold(plan, actor, reason)
         try:
             new = take_off(self.registry(), plan, actor, reason, self.now(plan.model))
         except Refusal as error:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import threading
 from pathlib import Path
 
 import msgspec
@@ -84,7 +85,7 @@ def overrides(folder: Path) -> dict[str, Override]:
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write beside, make durable unless a lost power may undo it, rename over."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     with temporary.open("wb") as file:
         file.write(data)
         if durable:

@@ -14,7 +14,7 @@ from registry.assignment import TOTAL
 from registry.errors import PlanConflict
 from registry.ramp import is_rollback, is_this_rollback
 from registry.records.plan import TrafficPlan
-from router.admin.lanes import Lanes
+from router.admin.lanes import Lane, Lanes
 from router.admin.once import Once
 from router.admin.reads import record
 from router.admin.refusals import Forbidden
@@ -53,7 +53,7 @@ class Changes:
             raise BadRequest("The plan was not published.", f"It is of {plan.model!r}.", "Use its own address.")
         actor, reason = vouched(request.state.caller, plan.actor, plan.reason)
         told = msgspec.structs.replace(plan, actor=actor, reason=reason)
-        return await self._do(request, body, lambda: self._keeper.registry().publish_plan(told))
+        return await self._change(request, body, lambda: self._keeper.registry().publish_plan(told))
 
     async def rollback(self, request: Request) -> Response:
         """Give all callers back."""
@@ -63,15 +63,22 @@ class Changes:
             raise BadRequest("Nothing was changed.", f"to is {shown(to)}, expected a version.", "Name one, or none.")
         if to is not None:
             _need_approver(request, "to bring a version of one's choice into production")
-        return await self._do(request, words.body, lambda: self._back(_model(request), words, to))
+        model = _model(request)
+
+        def back() -> TrafficPlan:
+            decided = to is None and self._hold_off(model, words)
+            with self._lock_of(model):  # which another change may keep for as long as it waits for the registry
+                return self._back(model, words, to, decided=decided)
+
+        return await self._do(request, words.body, self._lanes.rollbacks, back)
 
     async def pause(self, request: Request) -> Response:
         """Hold the ramp."""
-        return await self._hold(request, paused=True)
+        return await self._paused(request, paused=True)
 
     async def resume(self, request: Request) -> Response:
         """Let the ramp go on."""
-        return await self._hold(request, paused=False)
+        return await self._paused(request, paused=False)
 
     async def advance(self, request: Request) -> Response:
         """The next step of the rollout, or another share."""
@@ -79,9 +86,9 @@ class Changes:
         share, variant = _share(words.more.get("share")), words.more.get("variant")
         if variant is not None and not isinstance(variant, str):
             raise BadRequest("Nothing was changed.", f"variant is {shown(variant)}, expected a name.", "Name one.")
-        return await self._do(request, words.body, lambda: self._advance(request, words, share, variant))
+        return await self._change(request, words.body, lambda: self._advance(request, words, share, variant))
 
-    async def _hold(self, request: Request, *, paused: bool) -> Response:
+    async def _paused(self, request: Request, *, paused: bool) -> Response:
         words = await said(request, ("epoch",))
 
         def change() -> TrafficPlan:
@@ -89,32 +96,51 @@ class Changes:
             if plan.paused == paused:
                 return plan
             changed = msgspec.structs.replace(
-                plan, epoch=plan.epoch + 1, paused=paused, actor=words.actor, reason=words.reason
+                plan,
+                epoch=plan.epoch + 1,
+                paused=paused,
+                created_at=self._keeper.now(plan.model),
+                actor=words.actor,
+                reason=words.reason,
             )
             return self._keeper.registry().publish_plan(changed)
 
-        return await self._do(request, words.body, change)
+        return await self._change(request, words.body, change)
 
-    async def _do(self, request: Request, body: bytes, change: Callable[[], TrafficPlan]) -> Response:
-        model = _model(request)
-
+    async def _change(self, request: Request, body: bytes, change: Callable[[], TrafficPlan]) -> Response:
         def alone() -> TrafficPlan:
-            with self._locks[hash(model) % len(self._locks)]:
+            with self._lock_of(_model(request)):
                 return change()
 
+        return await self._do(request, body, self._lanes.changes, alone)
+
+    async def _do(self, request: Request, body: bytes, lane: Lane, change: Callable[[], TrafficPlan]) -> Response:
         async def answer() -> Response:
-            return record(await self._lanes.changes.run(alone))
+            return record(await lane.run(change))
 
         key = request.headers.get("idempotency-key")
         if not key:
             return await answer()
         return await self._once(f"{request.state.caller.name} {request.url.path} {key[:256]}", body, answer)
 
-    def _back(self, model: str, words: Said, to: str | None) -> TrafficPlan:
+    def _lock_of(self, model: str) -> threading.Lock:
+        return self._locks[hash(model) % len(self._locks)]
+
+    def _hold_off(self, model: str, words: Said) -> bool:
+        """Take challengers off on this machine, without waiting for anybody; whether there were any."""
+        plan = self._keeper.plan(model)
+        if not plan.challengers:
+            return False
+        self._expected(model, words)
+        self._keeper.hold(plan, words.actor, words.reason)
+        return True
+
+    def _back(self, model: str, words: Said, to: str | None, *, decided: bool) -> TrafficPlan:
         plan = self._keeper.plan(model)
         if to is None and self._is_back_already(plan, words):
             return plan
-        self._expected(model, words)
+        if not decided:
+            self._expected(model, words)
         return self._keeper.roll_back(model, actor=words.actor, reason=words.reason, to=to)
 
     def _is_back_already(self, plan: TrafficPlan, words: Said) -> bool:
@@ -129,13 +155,14 @@ class Changes:
         if is_this_rollback(plan, words.actor, words.reason):
             return True
         mark = override_of(self._plans_dir, plan.model)
-        return mark is not None and mark.epoch == plan.epoch - 1 and self._age_of_mark(plan.model) < SAME_INCIDENT_S
+        return mark is not None and mark.epoch == plan.epoch - 1 and self._is_young(plan.model)
 
-    def _age_of_mark(self, model: str) -> float:
+    def _is_young(self, model: str) -> bool:
         try:
-            return time.time() - (self._plans_dir / f"{model}.override").stat().st_mtime
+            made = (self._plans_dir / f"{model}.override").stat().st_mtime
         except OSError:
-            return float("inf")
+            return False
+        return 0 <= time.time() - made < SAME_INCIDENT_S  # a clock that was put back makes nothing young
 
     def _advance(self, request: Request, words: Said, share: int | None, variant: str | None) -> TrafficPlan:
         model, registry = _model(request), self._keeper.registry()

@@ -48,9 +48,10 @@ class Lane:
 
 
 class Lanes:
-    """One lane per kind of request: what changes, what is shown at once, and what takes long."""
+    """One lane per kind of request: what must not wait, what changes, what is shown at once, and what takes long."""
 
     def __init__(self) -> None:
+        self.rollbacks = Lane("rollbacks", 4)
         self.changes = Lane("changes", 4)
         self.looks = Lane("looks", 2)
         self.statistics = Lane("statistics", 2)

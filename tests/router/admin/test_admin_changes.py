@@ -66,6 +66,7 @@ def test_every_change_has_an_entry_with_who_why_before_and_after(admin, registry
     entry = registry.audit(limit=1)[0]
     assert answer.status_code == 200, answer.text
     assert (entry.actor, entry.reason, entry.action) == ("ann", "holiday", "plan.published")
+    assert entry.at > AT
     assert (entry.before["epoch"], entry.after["epoch"]) == (2, 3)
     assert entry.before != entry.after
     assert admin.get("/v1/audit", params={"limit": "1"}).json()["entries"][0]["hash"] == entry.hash

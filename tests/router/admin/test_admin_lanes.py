@@ -1,6 +1,7 @@
 """Changes have threads of their own; neither readers nor statistics keep one waiting."""
 
 import asyncio
+import sqlite3
 import threading
 import time
 
@@ -10,6 +11,7 @@ from router_live import plan_after
 
 from router.admin.lanes import Lane
 from router.admin.refusals import Busy
+from router.lastgood import override_of
 
 
 def test_a_rollback_does_not_wait_for_statistics_and_its_note_is_told_after_them(admin, keeper, registry):
@@ -32,6 +34,26 @@ def test_a_rollback_does_not_wait_for_statistics_and_its_note_is_told_after_them
 
     assert (answer.status_code, spent < 5) == (200, True)
     assert [note["kind"] for note in admin.get("/v1/models/m/events").json()["events"]] == ["rolled_back"]
+
+
+def test_a_rollback_does_not_wait_for_changes_that_wait_for_the_registry(admin, registry, settings):
+    registry.publish_plan(plan_after(registry, 100_000))
+    lock = sqlite3.connect(settings.registry_file, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    asked = [threading.Thread(target=admin.post, args=("/v1/models/m/pause",), kwargs={"json": SAID}) for _ in range(5)]
+    asked.append(threading.Thread(target=admin.post, args=("/v1/models/m/rollback",), kwargs={"json": SAID}))
+    for one in asked:
+        one.start()
+        time.sleep(0.05)
+    began = time.monotonic()
+    while not (off := override_of(settings.run_dir / "plans", "m")) and time.monotonic() - began < 5:
+        time.sleep(0.01)
+
+    lock.execute("ROLLBACK")
+    for one in asked:
+        one.join()
+    assert (off.epoch, off.actor) == (2, "ann")
+    assert registry.plan("m").challengers == ()
 
 
 def test_a_full_lane_refuses_at_once_and_others_go_on():
