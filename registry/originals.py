@@ -58,7 +58,7 @@ class Original:
             ArtifactRefused: If scikit-learn or skops is not installed, or the bytes hold
                 other types than the trusted ones, or cannot be read.
         """
-        return cls(spec, _loaded(raw))
+        return cls(spec, loaded(raw))
 
     def score(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """
@@ -93,11 +93,17 @@ def stored(pipeline: Any) -> bytes:
         raw: bytes = io.dumps(pipeline)
     except Exception as error:  # skops names no error of its own for what it cannot write
         raise _refused(f"skops cannot write it: {error}") from error
-    _loaded(raw)
+    loaded(raw)
     return raw
 
 
-def _loaded(raw: bytes) -> Any:
+def loaded(raw: bytes) -> Any:
+    """
+    Read a fitted pipeline made of trusted types alone; no code of others runs.
+
+    Raises:
+        ArtifactRefused: If it holds other types, or cannot be read.
+    """
     io = _skops()
     try:
         foreign = sorted({*io.get_untrusted_types(data=raw)} - {*TRUSTED})

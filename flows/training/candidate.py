@@ -271,7 +271,7 @@ def _describe(
         task=config.task,
         algorithm=best.setting.family,
         params=best.setting.params | {"window": window_text(best.window), "refit": config.training.refit},
-        features=_features(config, part),
+        features=features_of(config, part),
         data=data,
         metrics=metrics,
         baseline_metrics=baseline,
@@ -304,7 +304,8 @@ def _data(config: ModelConfig, part: pl.DataFrame) -> TrainingData:
     )
 
 
-def _features(config: ModelConfig, part: pl.DataFrame) -> tuple[Feature, ...]:
+def features_of(config: ModelConfig, part: pl.DataFrame) -> tuple[Feature, ...]:
+    """Describe the features as they are in *part*: ranges and levels."""
     numeric = [_numeric(name, part[name]) for name in config.features.numeric]
     return (*numeric, *[_categorical(name, part[name]) for name in config.features.categorical])
 

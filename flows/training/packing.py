@@ -47,28 +47,32 @@ def pack(
     rows: Sequence[Mapping[str, Any]],
     expected: NDArray[np.float64],
     folding: Folding | None = None,
+    order: Sequence[str] | None = None,
 ) -> Packed:
     """
     Fold *pipeline*, compare, and fall back to the pipeline itself.
 
     Args:
-        pipeline: Fitted on a table with the columns `features.names`.
+        pipeline: Fitted on a table with the columns *order*.
         features: Which are numbers and which are categories.
         task: What the score means.
         rows: The holdout, as features arrive in JSON.
         expected: What the pipeline says of the same rows, shape (n,).
         folding: How it is folded; `fold` if absent.
+        order: All features as the pipeline knows them; `features.names` if absent.
 
     Raises:
         ParityRefused: If even the stored pipeline says something else of the same rows.
         ArtifactRefused: If it can neither be folded nor stored; with both reasons.
     """
+    names = tuple(order or features.names)
     try:
-        files = scorer_files(*_folded(pipeline, folding or (lambda: _fold(pipeline, features))))
+        files = scorer_files(*_folded(pipeline, folding or (lambda: _fold(pipeline, features, names))))
         parity = check_parity(files, rows, expected, task)
         return Packed(files=files, parity=parity, serving=Scorer.of(files).serving)
     except (CannotFold, ParityRefused, InvalidRecord, ArtifactRefused) as refusal:
-        return _original(pipeline, features, task, rows, expected, f"{refusal.what} {refusal.why}")
+        spec = original_spec(task, features.numeric, features.categorical, names)
+        return _original(pipeline, spec, rows, expected, f"{refusal.what} {refusal.why}")
 
 
 def _folded(pipeline: Any, folding: Folding) -> tuple[ScorerSpec, bytes | None, bytes | None]:
@@ -80,23 +84,17 @@ def _folded(pipeline: Any, folding: Folding) -> tuple[ScorerSpec, bytes | None, 
         raise CannotFold(type(pipeline).__name__, f"folding failed with {type(error).__name__}: {error}") from error
 
 
-def _fold(pipeline: Any, features: Features) -> tuple[ScorerSpec, bytes | None, bytes | None]:
-    return fold(pipeline, numeric=features.numeric, categorical=features.categorical)
+def _fold(pipeline: Any, features: Features, order: Sequence[str]) -> tuple[ScorerSpec, bytes | None, bytes | None]:
+    return fold(pipeline, numeric=features.numeric, categorical=features.categorical, order=order)
 
 
 def _original(
-    pipeline: Any,
-    features: Features,
-    task: Task,
-    rows: Sequence[Mapping[str, Any]],
-    expected: NDArray[np.float64],
-    why: str,
+    pipeline: Any, spec: ScorerSpec, rows: Sequence[Mapping[str, Any]], expected: NDArray[np.float64], why: str
 ) -> Packed:
-    spec = original_spec(task, features.numeric, features.categorical, features.names)
     try:
         files = scorer_files(spec, stored(pipeline))
     except ArtifactRefused as refusal:
         raise ArtifactRefused(
             refusal.what, f"{why} Nor can it be stored as it is: {refusal.why}", refusal.mend
         ) from refusal
-    return Packed(files=files, parity=check_parity(files, rows, expected, task), serving="original", why=why)
+    return Packed(files=files, parity=check_parity(files, rows, expected, spec.task), serving="original", why=why)

@@ -1,12 +1,13 @@
 """Store the files of a candidate and register it in staging."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from importlib import metadata
 
 from flows.config.model import ModelConfig
 from flows.training.candidate import Candidate
 from registry.artifacts import ArtifactStore
-from registry.records.version import ModelVersion, next_version
+from registry.records.version import Feature, ModelVersion, Task, next_version
 from registry.store.registry import Registry
 
 LIBRARIES = ("xgboost", "scikit-learn", "numpy", "numba", "polars", "optuna", "skops")
@@ -61,8 +62,8 @@ def publish(
         serving=candidate.serving,
         serving_reason=candidate.serving_reason,
         parent=candidate.parent,
-        code_version=_installed("understudy"),
-        dependencies={name: _installed(name) for name in LIBRARIES},
+        code_version=installed("understudy"),
+        dependencies={name: installed(name) for name in LIBRARIES},
         seed=candidate.seed,
         duration_s=candidate.duration_s,
         created_at=at,
@@ -74,21 +75,24 @@ def publish(
 
 
 def next_number(candidate: Candidate, registry: Registry, config: ModelConfig) -> str:
+    """Number what was trained; see `number_for`."""
+    return number_for(candidate.features, registry, config)
+
+
+def number_for(features: Sequence[Feature], registry: Registry, config: ModelConfig) -> str:
     """MAJOR grows when callers must send something else, or get something else; MINOR otherwise."""
     known = registry.versions(config.model)
-    same = not known or _contract(known[0]) == _promise(candidate, config)
+    promise = _contract(config.task, config.target, features)
+    same = not known or _contract(known[0].task, known[0].target, known[0].features) == promise
     return next_version([version.version for version in known], "minor" if same else "major")
 
 
-def _contract(version: ModelVersion) -> tuple[object, ...]:
-    return version.task, version.target, {(feature.name, feature.kind) for feature in version.features}
+def _contract(task: Task, target: str, features: Sequence[Feature]) -> tuple[object, ...]:
+    return task, target, {(feature.name, feature.kind) for feature in features}
 
 
-def _promise(candidate: Candidate, config: ModelConfig) -> tuple[object, ...]:
-    return candidate.task, config.target, {(feature.name, feature.kind) for feature in candidate.features}
-
-
-def _installed(name: str) -> str:
+def installed(name: str) -> str:
+    """Version of a package; empty if it is not there."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
