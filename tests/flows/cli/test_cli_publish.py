@@ -37,7 +37,7 @@ def fitted(*between):
     prepared = ColumnTransformer([("text", encode, ["plan"]), ("number", SimpleImputer(), ["age"])])
     table = holdout(seed=2)
     return make_pipeline(prepared, *between, LogisticRegression(max_iter=5000)).fit(
-        table.select(columns), table["left"] == "yes"
+        table.select("plan", "age"), table["left"] == "yes"
     )
 
 
