@@ -48,7 +48,7 @@ def serve(settings: Settings) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=keeper.run, args=(stop,), daemon=True, name="keeper")
     thread.start()
-    lookout = Lookout(keeper, lambda: troubles(settings.router_url))
+    lookout = Lookout(keeper, lambda: troubles(settings.router_url, keeper.seen()))
     for name, beside in (("push", push.run), ("lookout", lookout.run)):
         threading.Thread(target=beside, args=(stop,), daemon=True, name=name).start()
     try:

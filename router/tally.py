@@ -14,6 +14,8 @@ BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 
 MOST_REASONS = 16
 MOST_PAST = 64
 """Tallies of former phases that stay apart: requests under way may still count in them."""
+MOST_VERSIONS, OLDER = 128, "older"
+"""Former versions that stay apart, and the name of all before them: a board has no room for the history of years."""
 Key = tuple[str, str, str, str]
 
 
@@ -144,9 +146,17 @@ class Tallies:
     def fold(self, phases: set[tuple[str, str]]) -> None:
         """Merge the oldest tallies of other phases than these (model, phase), so that what is kept stays bounded."""
         past = [key for key in self._by_key if key[:2] not in phases and key[1]]
-        for key in past[:-MOST_PAST]:
-            old = self._by_key.pop(key)
-            self._of((old.model, "", old.variant, old.version)).merge(old)
+        for model, phase, variant, version in past[:-MOST_PAST]:
+            self._move((model, phase, variant, version), (model, "", variant, version))
+        versions = [key for key in self._by_key if not key[1] and key[3] != OLDER]
+        for model, phase, variant, version in versions[:-MOST_VERSIONS]:
+            self._move((model, phase, variant, version), (model, "", variant, OLDER))
+
+    def _move(self, key: Key, to: Key) -> None:
+        """Merge one into another, which is the youngest then."""
+        old, tally = self._by_key.pop(key), self._by_key.pop(to, None) or Tally(*to)
+        tally.merge(old)
+        self._by_key[to] = tally
 
     def __iter__(self) -> Iterator[Tally]:
         return iter(self._by_key.values())

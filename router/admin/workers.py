@@ -1,7 +1,7 @@
 """What the workers say of themselves: on the board of this machine, or else at their health page."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -72,8 +72,15 @@ class Workers:
         return found if isinstance(found, dict) and isinstance(found.get("worker"), int) else None
 
 
-def troubles(url: str) -> dict[str, str] | None:
-    """Why the router at *url* is degraded, by model or by part; None if it does not answer."""
+def troubles(url: str, seen: Sequence[Seen] = ()) -> dict[str, str] | None:
+    """
+    Why the router at *url* is degraded, by model or by part; None if it does not answer.
+
+    All workers are asked by the board: one that has no trouble must not seem to be the end of another's.
+    """
+    workers = [one.report for one in seen if one.alive and one.report.role == "worker"]
+    if workers:
+        return {part: said for report in workers for part, said in sorted(report.troubles.items())}
     try:
         found = httpx.get(f"{url}/readyz", timeout=_TIMEOUT_S, trust_env=False).json()
     except (httpx.HTTPError, ValueError):

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from router_making import plan_of
 
 from registry.eventlog.events import Predicted
+from registry.records.plan import Arm
+from router.board import BUFFER
+from router.report import Report, encoded
 from router.tally import MOST_PAST, MOST_REASONS, Tallies, Tally
 
 CALLS = st.lists(
@@ -160,6 +163,22 @@ def test_a_worker_of_many_phases_keeps_few_tallies_and_all_counts():
     assert len(kept) <= MOST_PAST + 2
     assert sum(each.rows for each in kept) == 300
     assert kept[-1].phase == "p299"
+
+
+def test_a_worker_of_many_versions_has_room_for_all_counts_on_the_board():
+    tallies = Tallies()
+    for number in range(1000):
+        arms = (plan_of().arms[0], Arm(variant="challenger", version=f"v1.{number}.0"))
+        plan = plan_of(phase=f"p{number}", arms=arms)
+        tallies.of(plan, "champion").answered(1, 1, 1.0)
+        tallies.of(plan, "challenger").fell_back("deadline", 1, 1, 250.0)
+        tallies.fold({("m", f"p{number}")})
+
+    kept = list(tallies)
+    assert not encoded(Report(tallies=kept), BUFFER - 16)[1]
+    assert sum(each.rows for each in kept if each.variant == "champion") == 1000
+    assert sum(each.fallbacks["deadline"][0] for each in kept if each.variant == "challenger") == 1000
+    assert {each.version for each in kept if each.variant == "champion"} == {"v1.0.0"}
 
 
 def test_a_tally_is_the_same_after_a_journey():

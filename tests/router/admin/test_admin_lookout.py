@@ -10,6 +10,8 @@ from registry.eventlog.events import Predicted, Shadowed
 from registry.eventlog.segments import PREDICTIONS, SHADOWS, SegmentWriter
 from router.admin.lookout import SRM_ALPHA, Lookout, log_split_evidence
 from router.admin.workers import troubles
+from router.board import Board
+from router.report import Report
 
 PLANNED = {"champion": 900_000, "challenger": 100_000}
 
@@ -110,3 +112,12 @@ def test_a_router_that_is_not_there_is_told_from_one_without_troubles(live):
     live.start("router")
 
     assert troubles(live.settings.router_url) == {}
+
+
+def test_the_trouble_of_one_worker_does_not_end_while_another_has_none(settings):
+    well, ill = Board.open(settings.run_dir, "worker"), Board.open(settings.run_dir, "worker")
+    ill.publish(Report(troubles={"event log": "it cannot be written"}))
+    well.publish(Report())
+
+    assert troubles(settings.router_url, well.read()) == {"event log": "it cannot be written"}
+    assert troubles(settings.router_url, []) is None
