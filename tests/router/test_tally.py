@@ -162,7 +162,7 @@ def test_a_worker_of_many_phases_keeps_few_tallies_and_all_counts():
     kept = list(tallies)
     assert len(kept) <= MOST_PAST + 2
     assert sum(each.rows for each in kept) == 300
-    assert kept[-1].phase == "p299"
+    assert {f"p{number}" for number in range(236, 300)} <= {each.phase for each in kept}
 
 
 def test_a_worker_of_many_versions_has_room_for_all_counts_on_the_board():
