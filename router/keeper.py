@@ -100,7 +100,6 @@ class Keeper:
             self._notes.keep(self._db)
             dirty = set(self._ingest.dirty)
             self._ingest.dirty.clear()
-            self._metrics.forget(dirty)
             for model in self._due({model for model, *_ in dirty}):
                 began = time.thread_time()
                 try:

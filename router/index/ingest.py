@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from registry.eventlog.segments import OUTCOMES, PREDICTIONS, SHADOWS, SegmentReader
+from router.index import summaries
 from router.index.batch import Changes, among
 from router.index.joins import Joins
 from router.index.lines import Line, ObservedLine, PredictedLine, decoded
@@ -120,6 +121,7 @@ class Ingest:
         try:
             yield changes
             changes.keep(self._db)
+            summaries.forget(self._db, changes.dirty)
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:

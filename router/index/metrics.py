@@ -9,7 +9,7 @@ import msgspec
 
 from registry.records.live import ModelMetrics, PhaseMetrics
 from registry.records.version import Task
-from router.index import schema
+from router.index import schema, summaries
 from router.index.columns import Block, Columns, Names, read_block
 from router.index.schema import Dirty, block_of
 from router.index.summary import Ripe, ages, shadows, variants
@@ -59,6 +59,7 @@ class MetricsReader:
         self._blocks = _Blocks(most_bytes)
         self._spans = _Spans(connection)
         self._known: dict[tuple[str, str], dict[float, _Known]] = {}
+        self._computed: set[tuple[str, str]] = set()
 
     def forget(self, dirty: Iterable[Dirty]) -> None:
         """These blocks of these phases changed."""
@@ -81,6 +82,7 @@ class MetricsReader:
         ripe = Ripe(self._clock(newest), min_label_age)
         found = [self._phase(model, phase, span.first, span.last, ripe) for phase, span in phases.items()]
         old, young = found[:-1], found[-1:]
+        self._keep(model, old, ripe)
         return ModelMetrics(
             model=model,
             epoch=epoch,
@@ -103,11 +105,26 @@ class MetricsReader:
         if ripe.age not in known or not known[ripe.age].holds(ripe):
             while len(known) >= _MOST_AGES:
                 del known[next(iter(known))]
-            known[ripe.age] = self._compute(model, phase, ripe)
+            known[ripe.age] = self._recalled(model, phase, ripe) or self._compute(model, phase, ripe)
         return msgspec.structs.replace(known[ripe.age].metrics, first_epoch=first, last_epoch=last)
+
+    def _recalled(self, model: str, phase: str, ripe: Ripe) -> _Known | None:
+        kept = summaries.recall(self._db, model, phase) if ripe.age <= 0 else None
+        if kept is None:
+            return None
+        # Of no clock: should it be the newest phase, its requests have grown older.
+        return _Known(msgspec.structs.replace(kept, weights=self._weights_of(model, phase)), -math.inf, math.nan)
+
+    def _keep(self, model: str, phases: Iterable[PhaseMetrics], ripe: Ripe) -> None:
+        """Only those that are over: the newest one changes with every request."""
+        if ripe.age <= 0:
+            fresh = [_ageless(each) for each in phases if (model, each.phase) in self._computed]
+            summaries.keep(self._db, model, fresh)
+            self._computed -= {(model, each.phase) for each in fresh}
 
     def _compute(self, model: str, phase: str, ripe: Ripe) -> _Known:
         task, columns = self._task_of(model), self._columns(model, phase)
+        self._computed.add((model, phase))
         metrics = PhaseMetrics(
             phase=phase,
             first_epoch=0,

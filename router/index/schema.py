@@ -11,7 +11,7 @@ Dirty = tuple[str, str, int]
 """Model, phase, and block of the log in which something of that phase changed."""
 _DROP = "".join(
     f"DROP TABLE IF EXISTS {name};"
-    for name in ("segments", "predictions", "outcomes", "parked", "aside", "shadows", "counts")
+    for name in ("segments", "predictions", "outcomes", "parked", "aside", "shadows", "counts", "summaries")
 )
 # The id of an outcome is NULL where it is what prediction and metric make of it; see identity.
 _SCHEMA = """
@@ -56,6 +56,11 @@ CREATE TABLE IF NOT EXISTS notes (seq INTEGER PRIMARY KEY AUTOINCREMENT, model T
 CREATE TABLE IF NOT EXISTS counts (model TEXT NOT NULL, name TEXT NOT NULL, n INTEGER NOT NULL,
     PRIMARY KEY (model, name)) WITHOUT ROWID;
 """
+# Made where it is missing: it holds nothing that could not be computed again.
+_SUMMARIES = """
+CREATE TABLE IF NOT EXISTS summaries (model TEXT NOT NULL, phase TEXT NOT NULL, version INTEGER NOT NULL,
+    document BLOB NOT NULL, PRIMARY KEY (model, phase)) WITHOUT ROWID
+"""
 
 
 def block_of(sequence: int) -> int:
@@ -75,6 +80,7 @@ def open_index(path: Path) -> sqlite3.Connection:
     if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
         # Of another version of ours, or new: read the segments from their beginning. Notes are nowhere else; they stay.
         connection.executescript(f"BEGIN IMMEDIATE; {_DROP} {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+    connection.execute(_SUMMARIES)
     return connection
 
 

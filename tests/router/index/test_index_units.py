@@ -401,6 +401,7 @@ def test_what_is_kept_in_memory_never_changes_what_is_said(tmp_path_factory, ste
             index.metrics(min_label_age=2.0)
             index.metrics()
 
+        index.db.execute("DELETE FROM summaries")
         fresh = MetricsReader(index.db, lambda _: "binary", lambda *_: {})
         assert index.metrics() == fresh.model("m", 1)
         assert index.metrics(min_label_age=2.0) == fresh.model("m", 1, min_label_age=2.0)
