@@ -5,15 +5,16 @@ import os
 import time
 from contextlib import suppress
 
-from registry.errors import Refusal
 from registry.home import Settings
 from registry.reader import PlanReader
+from router.board import Board
+from router.report import Report
 from router.shadow.limits import Limits
 from router.shadow.shadows import Shadows
 from router.shadow.sitter import Sitter
 
 log = logging.getLogger("understudy.shadow")
-_POLL_S = 0.05
+_POLL_S, _TELL_S = 0.05, 0.5
 
 
 def main() -> None:
@@ -29,13 +30,19 @@ def main() -> None:
         lambda version: Sitter(version, settings.models_dir, limits),
         limits,
     )
+    board, told_at = Board.join(settings.run_dir, "shadow"), 0.0
+    if board.inherited is not None:
+        shadows.copies, board.inherited = board.inherited.copies, None
     log.info("shadow follows %s", settings.events_dir)
     while True:
         try:
             shadows.look()
+            if time.monotonic() - told_at >= _TELL_S:
+                told_at = time.monotonic()
+                board.publish(Report(copies=shadows.counted()))
             time.sleep(_POLL_S)
-        except (OSError, Refusal):
-            log.exception("shadow could not read or write; trying again")
+        except Exception:  # whatever it is, the copies wait in the log
+            log.exception("shadow stumbled; trying again")
             time.sleep(1)
 
 

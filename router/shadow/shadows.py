@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from threading import Lock
 
@@ -19,6 +20,7 @@ from router.shadow.limits import Limits
 from router.shadow.sitter import Sitter
 
 log = logging.getLogger("understudy.shadow")
+Copies = dict[str, dict[str, dict[str, int]]]
 _HELD = 8 << 20
 _REMEMBER_S = 0.2
 
@@ -26,6 +28,9 @@ _REMEMBER_S = 0.2
 class Shadows:
     """
     All versions that watch; each has a thread here and a process of its own.
+
+    Attributes:
+        copies: How many lines were written, by model, version and what became of the copy.
 
     Args:
         position: File with the offset in each segment before which every copy has its line;
@@ -51,6 +56,7 @@ class Shadows:
         self._remembered, self._remembered_at = dict(self._offsets), 0.0
         self._open: deque[Block] = deque()
         self.followers: dict[Key, Follower] = {}
+        self.copies: Copies = {}
 
     def look(self) -> int:
         """
@@ -71,6 +77,11 @@ class Shadows:
                 self._settle()
         self._settle()
         return seen
+
+    def counted(self) -> Copies:
+        """What `copies` says now."""
+        with self._writing:
+            return deepcopy(self.copies)
 
     def wait(self, seconds: float) -> bool:
         """Until every copy that was handed out has its line; False if one has none yet."""
@@ -131,6 +142,10 @@ class Shadows:
         with self._writing:
             if not self._writer.append(lines):
                 raise OSError(errno.ENOSPC, "The event log takes no more; these copies are scored again later.")
+            for line in lines:
+                count = self.copies.setdefault(line.model, {}).setdefault(line.version, {})
+                became = line.dropped or line.error or "scored"
+                count[became] = count.get(became, 0) + 1
 
     def _recall(self) -> dict[str, int]:
         try:

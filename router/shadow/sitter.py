@@ -92,7 +92,11 @@ class Sitter:
                 command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env={**os.environ, **_ONE_THREAD}
             )
         self._socket = ours
-        said = msgspec.msgpack.decode(self._ask(self._start, self._limits.load_s), type=Ready).said
+        answer = self._ask(self._start, self._limits.load_s)
+        try:
+            said = msgspec.msgpack.decode(answer, type=Ready).said
+        except msgspec.MsgspecError as error:
+            raise self._lost("crashed", f"it sent nonsense: {error}") from error
         if said:
             raise self._lost("not_loaded", said)
 

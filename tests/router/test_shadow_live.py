@@ -21,6 +21,10 @@ def test_the_champion_beside_itself_shows_no_noise_and_a_challenger_shows_its_di
         return live.admin.get("/v1/models/m/metrics").json()["phases"][-1]["shadows"]
 
     wait_for(lambda: all(seen["scored"] == 50 for seen in phase().values()) and len(phase()) == 2, "all copies")
+    said = "understudy_shadow_copies_total"
+    wait_for(lambda: live.http.get("/metrics").text.count(said + "{") == 2, "the copies in the metrics")
+    for version in ("v1.0.0", "v1.1.0"):
+        assert f'{said}{{model="m",outcome="scored",version="{version}"}} 50.0' in live.http.get("/metrics").text
     noise, challenger = phase()["v1.0.0"], phase()["v1.1.0"]
 
     assert (noise["difference"]["mean"], noise["difference"]["m2"], noise["flips"]) == (0, 0, 0)
