@@ -55,6 +55,10 @@ rollout:
     - {share: 0.1, min: 1d}     # canary
     - {share: 0.5, min: 2d}
     - {share: 1, min: 2d}
+# experiment:                   # who takes part in rollouts; as in the plan before if absent
+#   layer: {name: checkout, first: 1, last: 500000}   # no key is in the experiments of two models
+#   holdout: 0.05               # callers who never meet a challenger
+#   noise_arm: true             # in shadow, compare the champion with itself, too
 guards:
   error_rate: 0.02
   latency_increase: 0.5

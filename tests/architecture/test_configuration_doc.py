@@ -17,9 +17,19 @@ from flows.config.load import parse_config
 from flows.config.model import Detection, ModelConfig, RolloutConfig, Rule, StepConfig
 from flows.config.promotion import GUARDED, GuardrailConfig
 from registry.home import Settings
+from router.index.terms import Terms
+from router.operations.settings import ServeSettings
+from router.shadow.limits import Limits
 
-PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
-ROWS = {cells[0].strip("` "): cells[1:] for line in PAGE.splitlines() if (cells := line.strip("|").split("|"))[1:]}
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "configuration.md").read_text()
+
+
+def rows_of(page):
+    return {cells[0].strip("` "): cells[1:] for line in page.splitlines() if (cells := line.strip("|").split("|"))[1:]}
+
+
+ROWS = rows_of(PAGE)
 
 
 def leaves(model, prefix=""):
@@ -112,14 +122,31 @@ def test_every_metric_of_a_condition_is_explained(metric, meaning):
     assert ROWS[metric] == [f" {meaning} "]
 
 
-@pytest.mark.parametrize(("name", "field"), Settings.model_fields.items())
-def test_every_setting_is_explained_with_its_default(name, field):
-    default = "`~/.understudy`" if name == "home" else written(field.default)
+SETTINGS = {
+    f"{kind.model_config['env_prefix']}{name.upper()}": field.default
+    for kind in (Settings, ServeSettings, Limits, Terms)
+    for name, field in kind.model_fields.items()
+} | {"UNDERSTUDY_HOME": "~/.understudy"}
+DETAILS = ("operations", "shadow", "outcomes")
 
-    assert ROWS[f"UNDERSTUDY_{name.upper()}"][0].strip() == default
+
+@pytest.mark.parametrize(("variable", "default"), SETTINGS.items())
+def test_every_setting_is_explained_with_its_default(variable, default):
+    plain = int(default) if isinstance(default, float) and default.is_integer() else default
+
+    assert ROWS[variable][0].strip() == written(plain)
 
 
 def test_no_setting_is_explained_that_does_not_exist():
-    known = {f"UNDERSTUDY_{name.upper()}" for name in Settings.model_fields}
+    assert {name for name in ROWS if name.startswith("UNDERSTUDY_")} == SETTINGS.keys()
 
-    assert {name for name in ROWS if name.startswith("UNDERSTUDY_")} == known
+
+@pytest.mark.parametrize("name", DETAILS)
+def test_a_page_that_explains_settings_once_more_has_the_same_defaults(name):
+    page = rows_of((ROOT / "docs" / "router" / f"{name}.md").read_text())
+    shown = {variable: cells[0].strip("` ") for variable, cells in page.items() if variable in SETTINGS}
+
+    assert shown
+    assert {name: float(text) for name, text in shown.items() if text[0].isdigit()} == {
+        name: SETTINGS[name] for name, text in shown.items() if text[0].isdigit()
+    }

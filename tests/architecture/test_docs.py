@@ -79,6 +79,25 @@ def test_every_deployment_is_named():
     assert set(re.findall(r"`([a-z-]+/[a-z0-9-]+)`", TEXTS["architecture.md"])) == names
 
 
+def test_every_room_is_named_and_no_other():
+    packages = {
+        str(file.parent.relative_to(ROOT))
+        for package in ("flows", "registry", "router")
+        for file in (ROOT / package).rglob("__init__.py")
+    }
+    rooms = {name for name in packages if "/" in name and not name.startswith("flows/stats/")}
+    listed = TEXTS["architecture.md"].partition("## Rooms")[2]
+
+    assert set(re.findall(r"`((?:flows|registry|router)/[a-z/]+)/`", listed)) == rooms
+
+
+def test_every_file_that_the_architecture_names_exists():
+    named = re.findall(r"`((?:flows|registry|router)/[a-z_/]+\.py)`", TEXTS["architecture.md"])
+
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_every_address_of_the_admin_port_is_named():
     from router.admin import admin_app
 
