@@ -1,7 +1,7 @@
 """Who did what, chained by hashes, append-only."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,8 @@ from registry.store.tables import audit_entries, audit_head
 
 FIRST = "0" * 64
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+_READ = 500
+_NO_ENTRY = (ValueError, TypeError, msgspec.MsgspecError)
 
 
 class AuditTrail(Store):
@@ -63,9 +65,10 @@ class AuditTrail(Store):
         sequence, previous = 0, FIRST
         noted, trail = anchors(self._url), {}
         with self._reads() as connection:
-            rows = connection.execute(select(audit_entries).order_by(audit_entries.c.sequence)).mappings()
-            for row in rows:
-                entry = AuditEntry(**row)
+            for number, entry in _entries(connection):
+                if entry is None:
+                    findings.append(f"Entry {number} was altered after it was written: it cannot be read any more.")
+                    continue
                 findings += _breaks(entry, sequence, previous)
                 sequence, previous = entry.sequence, entry.hash
                 trail[sequence] = previous
@@ -110,6 +113,30 @@ def append(
     connection.execute(update(audit_head).values(sequence=entry.sequence, hash=entry.hash))
     connection.info[AUDITED] = Mark(entry.sequence, entry.hash)
     return entry
+
+
+def _entries(connection: Connection) -> Iterator[tuple[int, AuditEntry | None]]:
+    """All entries by their sequence; None for one that is no entry any more."""
+    sequences = list(connection.scalars(select(audit_entries.c.sequence).order_by(audit_entries.c.sequence)))
+    for start in range(0, len(sequences), _READ):
+        some = sequences[start : start + _READ]
+        try:
+            found: list[tuple[int, AuditEntry | None]] = [(one.sequence, one) for one in _read(connection, some)]
+        except _NO_ENTRY:
+            found = [(number, _readable(connection, number)) for number in some]
+        yield from found
+
+
+def _readable(connection: Connection, sequence: int) -> AuditEntry | None:
+    try:
+        return _read(connection, [sequence])[0]
+    except _NO_ENTRY:
+        return None
+
+
+def _read(connection: Connection, sequences: list[int]) -> list[AuditEntry]:
+    query = select(audit_entries).where(audit_entries.c.sequence.between(sequences[0], sequences[-1]))
+    return [AuditEntry(**row) for row in connection.execute(query.order_by(audit_entries.c.sequence)).mappings()]
 
 
 def entry_hash(entry: AuditEntry) -> str:

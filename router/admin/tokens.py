@@ -4,7 +4,8 @@ import hashlib
 import logging
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -101,7 +102,16 @@ def _read(file: Path | None) -> list[tuple[bytes, Caller]]:
     if mistakes:
         mend = "Write a line as `ann operator <token>`; roles are viewer, operator and approver."
         raise InvalidRecord.of(f"The file of tokens {file}", mistakes, mend)
+    _warn_of_readers(file, [words[2] for _, words in told])
     return [(_stored(token), Caller(name, role)) for _, (name, role, token) in told]  # type: ignore[arg-type]
+
+
+def _warn_of_readers(file: Path | None, tokens: Sequence[str]) -> None:
+    if file is None or all(token.startswith(_HASHED) for token in tokens):
+        return
+    with suppress(OSError):
+        if file.stat().st_mode & 0o077:
+            log.warning("others may read the tokens in %s: `chmod 600` it, or keep their digests instead", file)
 
 
 def _mistakes(number: int, words: list[str]) -> list[str]:

@@ -85,3 +85,22 @@ def test_each_role_may_what_those_before_it_may(role, may):
     roles = ("viewer", "operator", "approver")
 
     assert [Caller("ann", role).may(other) for other in roles] == [True] * may + [False] * (3 - may)
+
+
+@pytest.mark.parametrize(("mode", "token", "warned"), [(0o644, "t" * 16, True), (0o600, "t" * 16, False)])
+def test_a_file_that_others_may_read_is_told_of(tmp_path, caplog, mode, token, warned):
+    file = tmp_path / "tokens"
+    file.write_text(f"ann operator {token}\n")
+    file.chmod(mode)
+
+    assert TokenBook("shared", file).caller(token.encode()).name == "ann"
+    assert ("others may read" in caplog.text) is warned
+
+
+def test_a_file_of_digests_may_be_read_by_others(tmp_path, caplog):
+    file = tmp_path / "tokens"
+    file.write_text(f"ann operator sha256:{hashlib.sha256(b'right').hexdigest()}\n")
+    file.chmod(0o644)
+
+    assert TokenBook("shared", file).caller(b"right").name == "ann"
+    assert caplog.text == ""
