@@ -182,10 +182,10 @@ def wait_for(ready: Callable[[], object], what: str, seconds: float = 60) -> Non
 
 def free_ports(count: int) -> list[int]:
     """Below those that the kernel gives to connections, so that none of them takes one before its server does."""
-    found: list[int] = []
+    found: set[int] = set()
     while len(found) < count:
         port = random.randrange(10_000, 32_000)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            found.append(port)
-    return found
+            found.add(port)
+    return list(found)

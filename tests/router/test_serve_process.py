@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from router_live import Live, wait_for
+from router_live import Live, die_with_tests, wait_for
 
 from registry.store.registry import Registry
 from router.process import alive
@@ -49,6 +49,7 @@ class Serving:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=die_with_tests,
                 cwd=ROOT,
             )
         live.processes[f"router-{self.process.pid}"] = self.process
