@@ -42,6 +42,7 @@ class Caller:
             # A small compressed reply may be a large one.
             "accept-encoding": "identity",
         }
+        self._given_up: set[asyncio.Task[bytes]] = set()
         self._tls = ssl_of(upstream)
         warm_up()
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
@@ -65,18 +66,30 @@ class Caller:
 
     async def reply(self, rows: Rows, *, deadline_ms: float, retry: bool = False) -> bytes:
         """Ask like `ask`, and return the body of the reply as it came."""
-        body = self._mapper.body(rows)
+        # A task of its own, cancelled once at most: the second time would interrupt httpx while it gives
+        # the connection back, and the pool would be one poorer for ever.
+        sending = asyncio.get_running_loop().create_task(self._sent(self._mapper.body(rows), retry=retry))
         try:
-            async with asyncio.timeout(deadline_ms / 1000):
-                return await self._sent(body, retry=retry)
-        except TimeoutError as error:
-            raise UpstreamFailed("deadline", f"no answer within {deadline_ms:g} ms") from error
+            await asyncio.wait({sending}, timeout=deadline_ms / 1000)
+        finally:
+            if not sending.done():
+                sending.cancel()
+                self._given_up.add(sending)
+                sending.add_done_callback(self._ended)
+        if sending.done():
+            return sending.result()
+        raise UpstreamFailed("deadline", f"no answer within {deadline_ms:g} ms")
 
     async def close(self) -> None:
         """Close the connections of the running loop; asking again opens new ones."""
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.aclose()
+
+    def _ended(self, sending: "asyncio.Task[bytes]") -> None:
+        self._given_up.discard(sending)
+        if not sending.cancelled():
+            sending.exception()  # nobody waits for it
 
     async def _sent(self, body: bytes, *, retry: bool) -> bytes:
         try:
@@ -122,7 +135,9 @@ class Caller:
         most = self._upstream.connections
         return httpx.AsyncClient(
             headers=self._headers,
-            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=_KEEPALIVE_S),
+            # Unbounded here: a request that is given up before its new connection has begun leaves it in httpx's
+            # pool for ever, and a full pool never serves again. Whoever asks bounds what is under way.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=most, keepalive_expiry=_KEEPALIVE_S),
             timeout=httpx.Timeout(None, connect=self._upstream.connect_ms / 1000),
             verify=self._tls,
             trust_env=False,
