@@ -157,7 +157,8 @@ class Brake:
             if plan is not None and alert.holds(plan):
                 if plan.challengers and not plan.paused:
                     self._registry().publish_plan(_paused(plan, alert.reason, self._now(model)))
-                self._tell(model, "champion_failing", f"epoch {alert.epoch}: {alert.reason}", once=True)
+                if not (plan.paused and plan.actor == "router"):  # then it was told before
+                    self._tell(model, "champion_failing", f"epoch {alert.epoch}: {alert.reason}", once=True)
         except Refusal as error:
             self._retry_at[model] = time.monotonic() + RETRY_S
             log.warning("the ramp of %s could not be paused yet: %s", model, error)

@@ -18,6 +18,7 @@ log = logging.getLogger("understudy.shadow")
 CHUNK = 512
 MOST_BLOCKS = 4096
 _RETRY_S, _SAY_S = 1.0, 10.0
+_AWAY = {"deadline", "unreachable"}
 
 
 class Follower:
@@ -161,6 +162,8 @@ class Follower:
             self._patience.lost()
             self._chunk = max(1, self._chunk // 8)  # the next loss takes fewer with it
             return self._failed(copies, lost.reason)
+        if answer.errors and set(answer.errors) <= _AWAY:
+            self._patience.lost()  # its process lives, but to wait for its server is all that it does
         self._chunk = min(CHUNK, self._chunk * 2)
         return lines
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from registry.records.version import ModelVersion
+from registry.upstream.failed import UpstreamFailed
 
 
 class Obedient:
@@ -23,11 +24,12 @@ class Obedient:
         return [int(score >= 0.5) for score in scores]
 
 
+_SLEEP_S = {"hang": 600.0, "slow": 0.02}
+
+
 def _do(what: str | None) -> None:
-    if what == "hang":
-        time.sleep(600)
-    elif what == "slow":
-        time.sleep(0.02)
+    if what in _SLEEP_S:
+        time.sleep(_SLEEP_S[what])
     elif what == "exit":
         os._exit(3)
     elif what == "segfault":
@@ -38,6 +40,8 @@ def _do(what: str | None) -> None:
             hoard.append(bytearray(os.urandom(1 << 20)))
     elif what == "raise":
         raise RuntimeError("no such tree")
+    elif what == "away":
+        raise UpstreamFailed("unreachable", "nobody listens there")
 
 
 def obedient(models_dir: Path) -> Any:

@@ -143,16 +143,17 @@ def test_a_slow_shadow_does_not_hold_up_another(all_of):
     assert ours.reasons() == {("v1.1.0", None): 50, ("v1.2.0", None): 1}
 
 
-def test_a_shadow_that_is_lost_again_and_again_rests_and_its_copies_are_dropped(all_of):
+@pytest.mark.parametrize(("do", "reason"), [("exit", "crashed"), ("away", "unreachable")])
+def test_a_shadow_that_is_lost_again_and_again_rests_and_its_copies_are_dropped(all_of, do, reason):
     ours = all_of()
     for number in range(30):
-        ours.writer.append([copy(number, "exit")])
+        ours.writer.append([copy(number, do)])
         ours.shadows.look()
     assert ours.shadows.wait(60)
 
     reasons = ours.reasons()
     assert sum(reasons.values()) == 30
-    assert reasons["v1.1.0", "crashed"] >= 2
+    assert reasons["v1.1.0", reason] >= 2
     assert reasons["v1.1.0", "down"] >= 1
 
 
