@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -13,13 +13,15 @@ import msgspec
 from registry.errors import Refusal
 from registry.eventlog.events import Predicted
 from registry.records.live import OutcomeStatus
+from registry.records.version import Feature
 from router import outcomes
-from router.decode import MAX_BODY, decode, rows_of
+from router.decode import MAX_BODY, Checker, Row, decode, listed, taken_apart, whole
 from router.errors import Malformed, TooLarge, UnknownModel
 from router.logs import Trace, trace_of
 from router.metrics import exposition
 from router.openapi import DOCS, OPENAPI
-from router.predict import answer
+from router.pace import Pace, joined
+from router.predict import PIECE, answer
 from router.worker import Worker
 
 log = logging.getLogger("understudy.router")
@@ -28,11 +30,18 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Reply = tuple[int, bytes, bytes]
+Opened = Callable[[Any], Any]
 
 JSON, TEXT, HTML = b"application/json", b"text/plain; version=0.0.4; charset=utf-8", b"text/html; charset=utf-8"
 
 
+LONG = 64 << 10
+"""Bytes of a body that is answered piece by piece, if it can be."""
 PAGES = ("/healthz", "/livez", "/readyz", "/metrics", "/openapi.json", "/docs")
+
+
+def _as_it_is(row: Any) -> Any:
+    return row
 
 
 def owns(path: str) -> bool:
@@ -51,6 +60,7 @@ class RouterApp:
     def __init__(self, worker: Worker, *, clock: Callable[[], float] = time.time) -> None:
         self._worker, self._clock = worker, clock
         self._snapshots = worker.watcher.snapshots
+        self._pace = Pace()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +114,7 @@ class RouterApp:
                 return _plain(405, f"{path} takes POST.")
             body = await _body(receive)
             if path.rstrip("/").endswith("/predict"):
-                return await self._answered(model, decode(body), trace)
+                return await self._predicted(model, body, trace)
             return await self._outcomes(model, body, scope)
         if method not in ("GET", "HEAD"):
             return _plain(404, f"There is no {method} {path}; see /docs.")
@@ -124,16 +134,28 @@ class RouterApp:
                 return 200, HTML, DOCS
         return _plain(404, f"There is no {path}; see /docs.")
 
-    async def _answered(self, model: str, document: Any, trace: Trace | None) -> Reply:
+    async def _predicted(self, model: str, body: bytes, trace: Trace | None) -> Reply:
+        if len(body) <= LONG:
+            return await self._answered(model, decode(body), trace)
+        turns = self._worker.turns
+        told = None if turns is None else await turns.batch(model, body, self._pace)
+        if told is not None:
+            return 200, JSON, told
+        parts = taken_apart(body)
+        if parts is None:
+            return await self._answered(model, decode(body), trace)
+        return await self._answered(model, {"rows": parts}, trace, opened=whole)
+
+    async def _answered(self, model: str, document: Any, trace: Trace | None, *, opened: Opened = _as_it_is) -> Reply:
         snapshot = self._snapshots.get(model)
         if snapshot is None:
             raise self._unknown(model)
-        rows, batch = rows_of(document, snapshot.champion.version.features)
-        events = await answer(snapshot, rows, clock=self._clock, new_id=_new_id)
+        rows, batch = await self._rows(document, snapshot.champion.version.features, opened)
+        events = await answer(snapshot, rows, clock=self._clock, new_id=_new_id, pace=self._pace)
         # Before the answer leaves: whoever kills this process now loses no answered prediction.
-        self._worker.writer.append(events)
+        await self._pace.each(events, PIECE, self._worker.writer.append)
         self._worker.tallies.count(events)
-        answers = [_answer(event) for event in events]
+        answers = joined(await self._pace.each(events, PIECE, lambda piece: list(map(_answer, piece))))
         failed = [event for event in events if event.failed]
         if not failed:
             return 200, JSON, msgspec.json.encode({"rows": answers} if batch else answers[0])
@@ -141,6 +163,17 @@ class RouterApp:
         reason, id_ = failed[0].error or "champion", failed[0].id
         self._worker.requests.failed(status, reason, model=model, prediction_id=id_, trace=trace)
         return status, JSON, msgspec.json.encode({"error": "The champion failed.", "rows": answers})
+
+    async def _rows(self, document: Any, features: Sequence[Feature], opened: Opened) -> tuple[list[Row], bool]:
+        raw, batch = listed(document)
+        checker = Checker(features, batch=batch)
+
+        def check(piece: Sequence[Any]) -> list[Row]:
+            return checker.take(list(map(opened, piece)))
+
+        rows = joined(await self._pace.each(raw, PIECE, check))
+        checker.refuse()
+        return rows, batch
 
     async def _outcomes(self, model: str, body: bytes, scope: Scope) -> Reply:
         if model not in self._snapshots:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -29,6 +29,14 @@ class Row(msgspec.Struct, frozen=True):
     time: float | None
 
 
+class _Batch(msgspec.Struct):
+    rows: list[dict[str, msgspec.Raw]]
+
+
+_batch = msgspec.json.Decoder(_Batch)
+_FIELDS = {"key", "features", "id", "time"}
+
+
 def decode(body: bytes) -> Any:
     """
     Parse JSON.
@@ -45,15 +53,30 @@ def decode(body: bytes) -> Any:
         return _decode_leniently(body, error)
 
 
-def rows_of(document: Any, features: Sequence[Feature]) -> tuple[list[Row], bool]:
+def taken_apart(body: bytes) -> list[Any] | None:
     """
-    Check one row or a batch.
+    The rows of a long batch, each still to be decoded by `whole`: quicker than decoding all at once.
 
     Returns:
-        The rows, and whether they came as a batch.
+        None if the body is not a batch of objects, or no JSON; `decode` finds out.
+    """
+    try:
+        return _batch.decode(body).rows
+    except NOT_JSON:
+        return None
+
+
+def whole(row: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
+    """Decode one row of `taken_apart`; raises like `decode`."""
+    return {name: decode(bytes(raw)) for name, raw in row.items()}
+
+
+def listed(document: Any) -> tuple[list[Any], bool]:
+    """
+    The rows of a document, unchecked, and whether they came as a batch.
 
     Raises:
-        BadRequest: With every mistake of every row.
+        BadRequest: If there are none, or too many.
     """
     if not isinstance(document, dict):
         raise Malformed("The body was refused.", f"It is {_kind(document)}.", 'Send {"key": ..., "features": {...}}.')
@@ -62,46 +85,89 @@ def rows_of(document: Any, features: Sequence[Feature]) -> tuple[list[Row], bool
     if not isinstance(raw, list) or not raw or len(raw) > MAX_ROWS:
         shown = f"{len(raw)} rows" if isinstance(raw, list) else _kind(raw)
         raise BadRequest("The rows were refused.", f"'rows' is {shown}.", f"Send a list of 1 to {MAX_ROWS} rows.")
-    mistakes: list[str] = []
-    rows = [_row(item, features, f"rows[{i}]." if batch else "", mistakes) for i, item in enumerate(raw)]
-    if mistakes:
-        more = f"; and {len(mistakes) - _SHOWN} more" if len(mistakes) > _SHOWN else ""
-        raise BadRequest(
-            "Nothing was predicted.",
-            "; ".join(mistakes[:_SHOWN]) + more + ".",
-            "Send every feature of the model by name, or all by position.",
-        )
-    return rows, batch
+    return raw, batch
 
 
-def _row(item: Any, features: Sequence[Feature], place: str, mistakes: list[str]) -> Row:
-    if not isinstance(item, dict):
-        mistakes.append(f"{place or 'body'} is {_kind(item)}, expected an object")
-        return Row(None, {}, None, None)
-    unknown = sorted(set(map(str, item)) - {"key", "features", "id", "time"})
-    mistakes += [f"{place}{shown(name)}: unknown field" for name in unknown]
-    values = _features(item.get("features"), features, place, mistakes)
-    return Row(item.get("key"), values, _id(item, place, mistakes), _time(item, place, mistakes))
+class Checker:
+    """
+    Checks rows, and remembers every mistake.
 
+    Args:
+        batch: Whether they came as a batch, so that a mistake needs the number of its row.
+    """
 
-def _features(given: Any, features: Sequence[Feature], place: str, mistakes: list[str]) -> dict[str, Any]:
-    if isinstance(given, list):
-        if len(given) != len(features):
-            mistakes.append(f"{place}features has {len(given)} values, expected {len(features)} by position")
+    def __init__(self, features: Sequence[Feature], *, batch: bool) -> None:
+        self._features, self._batch = features, batch
+        self._known = {feature.name for feature in features}
+        self._rows = 0
+        self._mistakes: list[str] = []
+
+    def take(self, raw: Sequence[Any]) -> list[Row]:
+        """Check the next rows."""
+        first, self._rows = self._rows, self._rows + len(raw)
+        return [self._row(item, f"rows[{i}]." if self._batch else "") for i, item in enumerate(raw, first)]
+
+    def refuse(self) -> None:
+        """
+        Say what was wrong, if anything was.
+
+        Raises:
+            BadRequest: With every mistake of every row.
+        """
+        mistakes = self._mistakes
+        if mistakes:
+            more = f"; and {len(mistakes) - _SHOWN} more" if len(mistakes) > _SHOWN else ""
+            raise BadRequest(
+                "Nothing was predicted.",
+                "; ".join(mistakes[:_SHOWN]) + more + ".",
+                "Send every feature of the model by name, or all by position.",
+            )
+
+    def _row(self, item: Any, place: str) -> Row:
+        mistakes = self._mistakes
+        if not isinstance(item, dict):
+            mistakes.append(f"{place or 'body'} is {_kind(item)}, expected an object")
+            return Row(None, {}, None, None)
+        if not item.keys() <= _FIELDS:
+            mistakes += [f"{place}{shown(name)}: unknown field" for name in sorted(set(map(str, item)) - _FIELDS)]
+        values = self._values(item.get("features"), place)
+        return Row(item.get("key"), values, _id(item, place, mistakes), _time(item, place, mistakes))
+
+    def _values(self, given: Any, place: str) -> dict[str, Any]:
+        features, mistakes = self._features, self._mistakes
+        if isinstance(given, list):
+            if len(given) != len(features):
+                mistakes.append(f"{place}features has {len(given)} values, expected {len(features)} by position")
+                return {}
+            given = {feature.name: value for feature, value in zip(features, given, strict=True)}
+        if not isinstance(given, dict):
+            mistakes.append(f"{place}features is {_kind(given)}, expected an object by name or an array by position")
             return {}
-        given = {feature.name: value for feature, value in zip(features, given, strict=True)}
-    if not isinstance(given, dict):
-        mistakes.append(f"{place}features is {_kind(given)}, expected an object by name or an array by position")
-        return {}
-    known = {feature.name for feature in features}
-    mistakes += [f"{place}features.{shown(name)}: unknown feature" for name in given if name not in known]
-    checked = {}
-    for feature in features:
-        if feature.name not in given:
-            mistakes.append(f"{place}features.{feature.name} is missing, expected {_wanted(feature)}")
-            continue
-        checked[feature.name] = _value(given[feature.name], feature, place, mistakes)
-    return checked
+        mistakes += [f"{place}features.{shown(name)}: unknown feature" for name in given if name not in self._known]
+        checked = {}
+        for feature in features:
+            if feature.name not in given:
+                mistakes.append(f"{place}features.{feature.name} is missing, expected {_wanted(feature)}")
+                continue
+            checked[feature.name] = _value(given[feature.name], feature, place, mistakes)
+        return checked
+
+
+def rows_of(document: Any, features: Sequence[Feature]) -> tuple[list[Row], bool]:
+    """
+    Check one row or a batch at once.
+
+    Returns:
+        The rows, and whether they came as a batch.
+
+    Raises:
+        BadRequest: With every mistake of every row.
+    """
+    raw, batch = listed(document)
+    checker = Checker(features, batch=batch)
+    rows = checker.take(raw)
+    checker.refuse()
+    return rows, batch
 
 
 def _value(value: Any, feature: Feature, place: str, mistakes: list[str]) -> Any:

@@ -12,6 +12,7 @@ from registry.records.plan import CHAMPION
 from router.decode import Row, encodable
 from router.errors import RouterError
 from router.models import Answers, Loaded, Snapshot, reason_of
+from router.pace import Pace, joined
 
 
 class NoAnswer(RouterError):
@@ -32,28 +33,44 @@ class Outcome:
 
 
 Group = tuple[str, list[int]]
+PIECE = 200
+"""Rows that are worked on before others have their turn."""
 
 
 async def answer(
-    snapshot: Snapshot, rows: Sequence[Row], *, clock: Callable[[], float], new_id: Callable[[], str]
+    snapshot: Snapshot,
+    rows: Sequence[Row],
+    *,
+    clock: Callable[[], float],
+    new_id: Callable[[], str],
+    pace: Pace | None = None,
 ) -> list[Predicted]:
     """
     Score all rows by one snapshot; rows of different variants at the same time.
 
+    Args:
+        pace: How long work is done; many rows are.
+
     Returns:
         One event per row, in order; failed ones say so.
     """
-    assignments = [snapshot.plan.assign(row.key) for row in rows]
+    pace, deal = pace or Pace(), snapshot.plan.dealer.deal
+    assignments = joined(await pace.each(rows, PIECE, lambda piece: [deal(row.key) for row in piece]))
     indices: dict[str, list[int]] = {}
     for index, assignment in enumerate(assignments):
         indices.setdefault(assignment.variant, []).append(index)
     groups = list(indices.items())
     outcomes = await _together(snapshot, rows, groups)
-    events: dict[int, Predicted] = {}
-    for (_, places), outcome in zip(groups, outcomes, strict=True):
-        for place, i in enumerate(places):
-            events[i] = _event(snapshot, rows[i], assignments[i], outcome, place, clock, new_id)
-    return [events[i] for i in range(len(rows))]
+    events: list[Any] = [None] * len(rows)
+    for (variant, places), outcome in zip(groups, outcomes, strict=True):
+        told = _Teller(snapshot, variant, outcome, clock, new_id)
+
+        def tell(piece: Sequence[tuple[int, int]], told: _Teller = told) -> None:
+            for place, i in piece:
+                events[i] = told.event(rows[i], assignments[i], place)
+
+        await pace.each(list(enumerate(places)), PIECE, tell)
+    return events
 
 
 async def _together(snapshot: Snapshot, rows: Sequence[Row], groups: list[Group]) -> list[Outcome]:
@@ -155,40 +172,43 @@ def _since(started: float) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def _event(
-    snapshot: Snapshot,
-    row: Row,
-    assignment: Assignment,
-    outcome: Outcome,
-    place: int,
-    clock: Callable[[], float],
-    new_id: Callable[[], str],
-) -> Predicted:
-    plan, served = snapshot.plan, outcome.served
-    score = outcome.scores[place]
-    return Predicted(
-        model=plan.model,
-        id=row.id or new_id(),
-        key=_key(row.key),
-        time=row.time if row.time is not None else clock(),
-        features=row.features,
-        assigned=assignment.variant,
-        served=served,
-        assigned_version=plan.version_of(assignment.variant),
-        version=plan.version_of(served),
-        epoch=plan.epoch,
-        phase=plan.phase,
-        enrolled=assignment.enrolled,
-        reason=assignment.reason,
-        score=score,
-        prediction=outcome.predictions[place],
-        latency_ms=round(outcome.latency_ms, 4),
-        error=outcome.error,
-        failed=score is None,
-        place=place,
-        shadows=plan.shadows if served == CHAMPION and assignment.reason != "forced" else (),
-        weight=plan.weight_of(assignment.variant) if assignment.enrolled else None,
-    )
+class _Teller:
+    """What is the same in all events of one group."""
+
+    def __init__(
+        self, snapshot: Snapshot, variant: str, outcome: Outcome, clock: Callable[[], float], new_id: Callable[[], str]
+    ) -> None:
+        plan = snapshot.plan
+        self._plan, self._variant, self._outcome, self._clock, self._new_id = plan, variant, outcome, clock, new_id
+        self._assigned_version, self._version = plan.version_of(variant), plan.version_of(outcome.served)
+        self._weight, self._latency_ms = plan.weight_of(variant), round(outcome.latency_ms, 4)
+
+    def event(self, row: Row, assignment: Assignment, place: int) -> Predicted:
+        plan, outcome, served = self._plan, self._outcome, self._outcome.served
+        score = outcome.scores[place]
+        return Predicted(
+            model=plan.model,
+            id=row.id or self._new_id(),
+            key=_key(row.key),
+            time=row.time if row.time is not None else self._clock(),
+            features=row.features,
+            assigned=self._variant,
+            served=served,
+            assigned_version=self._assigned_version,
+            version=self._version,
+            epoch=plan.epoch,
+            phase=plan.phase,
+            enrolled=assignment.enrolled,
+            reason=assignment.reason,
+            score=score,
+            prediction=outcome.predictions[place],
+            latency_ms=self._latency_ms,
+            error=outcome.error,
+            failed=score is None,
+            place=place,
+            shadows=plan.shadows if served == CHAMPION and assignment.reason != "forced" else (),
+            weight=self._weight if assignment.enrolled else None,
+        )
 
 
 def _key(key: Any) -> str | None:

@@ -114,8 +114,13 @@ class Sentry:
         )
 
     def seen(self) -> list[Seen]:
-        """Every process of the router, dead ones included; this one as it is now."""
-        return [Seen(self._board.slot, os.getpid(), True, 0.0, self.report()), *self._others()]
+        """Every process of the router, dead ones included; this one as it is now, and as it is on the board."""
+        others = self._others()
+        self._inherit()
+        report = self.report()
+        # A kill takes nothing back that was shown: to a reader, a counter that falls began anew.
+        self._board.publish(report)
+        return [Seen(self._board.slot, os.getpid(), True, 0.0, report), *others]
 
     def _inherit(self) -> None:
         """Go on from what a dead process left in the slot that is now this one's."""

@@ -37,7 +37,7 @@ class _Brief(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(record, "refused", False) or "Finished in state Failed(" in record.getMessage():
             return False
-        if record.exc_info is None or record.exc_info[1] is None:
+        if not record.exc_info or record.exc_info[1] is None:  # a caller may have said exc_info=False
             return True
         brief, error = copy.copy(record), record.exc_info[1]
         brief.msg, brief.args = f"{record.getMessage()} {type(error).__name__}: {error}", ()

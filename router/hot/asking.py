@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import astuple
 
 from registry.records.version import Feature
-from router.decode import FIRST, LARGEST, LAST, MAX_ID
+from router.decode import FIRST, LARGEST, LAST, MAX_ID, MAX_ROWS
 
 _NAN: Final = float("nan")
+_BRACE: Final = ord("{")
+_encode = msgspec.json.encode
 
 
 class AskedRow(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -24,11 +28,11 @@ class AskedRow(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class Asked(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One row, or a batch in `rows`."""
 
-    features: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    features: msgspec.Raw | UnsetType = UNSET
     key: Any = None
     id: str | None = None
     time: float | None = None
-    rows: list[AskedRow] | msgspec.UnsetType = msgspec.UNSET
+    rows: list[AskedRow] | UnsetType = UNSET
 
 
 class Row(msgspec.Struct, gc=False):
@@ -36,7 +40,7 @@ class Row(msgspec.Struct, gc=False):
     One checked row.
 
     Attributes:
-        raw: Its features as a JSON object on one line.
+        raw: Its features as a JSON object on one line, each of them once.
         values: In the order of the model's features; numbers, levels, None.
     """
 
@@ -53,6 +57,7 @@ class Odd(Exception):
 
 _asked = msgspec.json.Decoder(Asked)
 _Number = Annotated[float, msgspec.Meta(gt=-LARGEST, lt=LARGEST)]
+_MISTAKES: Final = (msgspec.MsgspecError, RecursionError, UnicodeError)
 
 
 class Parser:
@@ -71,7 +76,14 @@ class Parser:
         fields = list(zip(names, kinds, strict=True))
         self._named = msgspec.defstruct("Named", fields, rename=rename, forbid_unknown_fields=True, gc=False)
         placed = msgspec.defstruct("Placed", fields, array_like=True, forbid_unknown_fields=True, gc=False)
-        self._by_name, self._by_place = msgspec.json.Decoder(self._named), msgspec.json.Decoder(placed)
+        self._decode_named = msgspec.json.Decoder(self._named).decode
+        self._decode_placed = msgspec.json.Decoder(placed).decode
+        self._colons = len(features) + sum(feature.name.count(":") for feature in features)
+
+    @staticmethod
+    def takes(features: Sequence[Feature]) -> bool:
+        """Whether there can be a parser: not for names that JSON writes with escapes."""
+        return all(_encode(feature.name) == f'"{feature.name}"'.encode() for feature in features)
 
     def rows(self, body: bytes, most: int) -> tuple[list[Row], bool]:
         """
@@ -85,31 +97,59 @@ class Parser:
         """
         try:
             asked = _asked.decode(body)
-            if asked.rows is msgspec.UNSET:
-                if asked.features is msgspec.UNSET or most < 1:
+            if asked.rows is UNSET:
+                if asked.features is UNSET:
                     raise Odd
                 return [self._row(asked)], False
             # Fields beside `rows` are no mistake on the long path either.
             if not 0 < len(asked.rows) <= most:
                 raise Odd
             return [self._row(row) for row in asked.rows], True
-        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        except _MISTAKES as error:
+            raise Odd from error
+
+    def asked(self, body: bytes) -> list[AskedRow]:
+        """
+        Take a batch apart, and leave its features as they are.
+
+        Raises:
+            Odd: If it is none, or has no rows.
+        """
+        try:
+            rows = _asked.decode(body).rows
+        except _MISTAKES as error:
+            raise Odd from error
+        if rows is UNSET or not 0 < len(rows) <= MAX_ROWS:
+            raise Odd
+        return rows
+
+    def checked(self, asked: Sequence[AskedRow]) -> list[Row]:
+        """
+        Check what `asked` has given.
+
+        Raises:
+            Odd: If anything is wrong with a row.
+        """
+        try:
+            return [self._row(one) for one in asked]
+        except _MISTAKES as error:
             raise Odd from error
 
     def _row(self, asked: Any) -> Row:
-        raw = bytes(asked.features)
-        if raw[:1] == b"{":
-            values = msgspec.structs.astuple(self._by_name.decode(raw))
-            if b"\n" in raw or b"\r" in raw:
-                raw = msgspec.json.format(raw, indent=-1)
+        raw, id_, time = bytes(asked.features), asked.id, asked.time
+        if raw[0] == _BRACE:
+            values = astuple(self._decode_named(raw))
+            # Readers of JSON disagree on which of two values of one name counts; more colons may be more names.
+            if raw.count(b":") != self._colons or b"\n" in raw or b"\r" in raw:
+                raw = _encode(self._named(*values))
         else:
-            values = msgspec.structs.astuple(self._by_place.decode(raw))
-            raw = msgspec.json.encode(self._named(*values))
-        if asked.id is not None and not 0 < len(asked.id) <= MAX_ID:
+            values = astuple(self._decode_placed(raw))
+            raw = _encode(self._named(*values))
+        if id_ is not None and not 0 < len(id_) <= MAX_ID:
             raise Odd
-        if asked.time is not None and not FIRST <= asked.time < LAST:
+        if time is not None and not FIRST <= time < LAST:
             raise Odd
-        return Row(asked.key, asked.id, asked.time, raw, values)
+        return Row(asked.key, id_, time, raw, values)
 
 
 class Buffer:
@@ -124,21 +164,22 @@ class Buffer:
         import numpy as np
 
         self.raw = np.empty((capacity, len(levels)), dtype=np.float64)
-        self._bytes = self.raw.data.cast("B") if levels else memoryview(b"")
-        self._packer = struct.Struct(f"={len(levels)}d")
+        self._bytes, self._width = self.raw.data.cast("B"), len(levels)
+        self._packers: dict[int, struct.Struct] = {}
         self._coded = [(place, table, len(table)) for place, table in enumerate(levels) if table is not None]
 
-    def fill(self, index: int, values: tuple[Any, ...]) -> None:
-        """Write row *index*; a missing value is NaN, an unseen level the code behind the last."""
-        if self._coded:
-            coded = list(values)
-            for place, table, unknown in self._coded:
-                if coded[place] is not None:
-                    coded[place] = table.get(coded[place], unknown)
-            values = tuple(coded)
+    def fill(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write rows from the first on; a missing value is NaN, an unseen level the code behind the last."""
+        flat: list[Any] = []
+        for values in rows:
+            flat += values
+        for place, table, unknown in self._coded:
+            column = flat[place :: self._width]
+            flat[place :: self._width] = [None if level is None else table.get(level, unknown) for level in column]
+        packer = self._packers.get(len(rows)) or self._packers.setdefault(
+            len(rows), struct.Struct(f"={len(rows) * self._width}d")
+        )
         try:
-            self._packer.pack_into(self._bytes, index * self._packer.size, *values)
+            packer.pack_into(self._bytes, 0, *flat)
         except struct.error:
-            self._packer.pack_into(
-                self._bytes, index * self._packer.size, *[_NAN if value is None else value for value in values]
-            )
+            packer.pack_into(self._bytes, 0, *[_NAN if value is None else value for value in flat])

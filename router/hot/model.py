@@ -1,113 +1,82 @@
 """One model under one plan, ready to answer what one turn of the event loop has brought."""
 
-import math
-import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
-from registry.assignment import Assignment, Dealer
+from registry.assignment import Assignment
 from registry.records.plan import CHAMPION
-from registry.records.version import Feature
-from router.hot.asking import Buffer, Odd, Parser, Row
-from router.hot.shape import Shape, predictions_of, shape_of
-from router.models import Loaded, Snapshot
+from router.hot.arms import Arm, arm_of
+from router.hot.asking import AskedRow, Odd, Parser, Row
+from router.hot.shape import PLACES, Shape, key_of, predictions_of, shape_of
+from router.models import Snapshot
 from router.tally import Tallies, Tally
 
-CAPACITY = 512
-MOST_US_PER_ROW = 50.0
-"""A challenger that takes longer is asked in a thread of its own: callers of the champion do not wait for it."""
-_GREATEST = sys.float_info.max
-_encode = msgspec.json.encode
+_encode, _join = msgspec.json.encode, b"".join
 parser_of = lru_cache(maxsize=64)(Parser)
 
-
-class Compiled(Protocol):
-    """What the short path needs of a compiled scorer."""
-
-    features: tuple[str, ...]
-    levels: tuple[Any, ...]
-    us_per_row: float
-
-    def scores(self, raw: Any, n: int, out: Any) -> None:
-        """Fill out[:n] from raw[:n]."""
-
-
-class Dealt(msgspec.Struct, gc=False):
-    """One row, by request and place in its body, with its draw."""
-
-    request: int
-    place: int
-    row: Row
-    assignment: Assignment
-
-
-class _Way(NamedTuple):
-    """Who serves the rows of a variant in this turn, and why not itself."""
-
-    assigned: str
-    served: str
-    error: str | None
-
-
+NewIds = Callable[[int], Sequence[bytes]]
 Count = tuple[Tally, str | None, int, int, float, int]
+Dealt = tuple[int, int, Row, Assignment]
+"""One row: its number among all rows of the turn, its request's number, itself, its draw."""
+Span = tuple[int, int, bool]
+"""Of one request: the numbers of its first row and of the row behind its last, and whether they came as a batch."""
 
 
 class Answered(NamedTuple):
     """
-    What became of a turn's requests.
+    What became of a turn's requests, or of the first of them.
 
     Attributes:
         bodies: Of each request: its answer, or None if the long path must answer it.
+        rows: Of each row: its answer.
         lines: For the event log; to be written before the answers leave.
         counts: For the tallies: tally, reason or None, rows, enrolled rows, milliseconds, requests of the latter.
     """
 
     bodies: list[bytes | None]
+    rows: list[bytes]
     lines: list[bytes]
     counts: list[Count]
 
 
-class _Arm:
-    """A variant whose compiled scorer is called here."""
+class _Group(list[Dealt]):
+    """Rows of one variant, who serves them in this turn, and why not itself; empty: only the long path can say."""
 
-    def __init__(self, loaded: Loaded, compiled: Compiled) -> None:
-        self.compiled, self.task = compiled, loaded.version.task
-        spec = loaded.scorer.spec  # type: ignore[attr-defined]  # compiled ones have one
-        self.decided_as, self.threshold = spec.task, spec.threshold
-        self._range = (0.0, 1.0) if self.task == "binary" else (-_GREATEST, _GREATEST)
-        self.buffer = Buffer(compiled.levels, CAPACITY)
-        self.out = np.empty(CAPACITY, dtype=np.float64)
-
-    def score(self, rows: list[Dealt]) -> tuple[list[float], float]:
-        """
-        Scores of up to CAPACITY rows, and the milliseconds they took.
-
-        Raises:
-            _Unfit: If a score is unusable; who is right, the long path finds out.
-        """
-        for index, dealt in enumerate(rows):
-            self.buffer.fill(index, dealt.row.values)
-        n = len(rows)
-        began = time.perf_counter()
-        self.compiled.scores(self.buffer.raw, n, self.out)
-        spent = (time.perf_counter() - began) * 1000
-        scores: list[float] = self.out[:n].tolist()
-        least, most = self._range
-        unfit = {one.request for one, score in zip(rows, scores, strict=True) if not least <= score <= most}
-        if unfit:
-            raise _Unfit(unfit)
-        return scores, spent
-
-
-class _Unfit(Exception):
-    def __init__(self, requests: set[int]) -> None:
+    def __init__(self, assigned: str, served: str, error: str | None = None) -> None:
         super().__init__()
-        self.requests = requests
+        self.assigned, self.served, self.error = assigned, served, error
+
+
+class _Turn:
+    """
+    Rows of one turn.
+
+    Attributes:
+        spans: Of each request; None where the long path answers.
+        groups: By variant.
+        rows: How many.
+        batches: Whether any request may have several.
+    """
+
+    def __init__(self) -> None:
+        self.batches = False
+        self.spans: list[Span | None] = []
+        self.groups: dict[str, _Group] = {}
+        self.rows = 0
+
+    def leave(self, requests: set[int]) -> None:
+        """Leave these to the long path."""
+        for request in requests:
+            self.spans[request] = None
+        for group in self.groups.values():
+            group[:] = [one for one in group if one[1] not in requests]
+
+
+Scored = tuple[_Group, list[float], float]
+"""A group, its scores, and the milliseconds they took."""
 
 
 class HotModel:
@@ -115,169 +84,168 @@ class HotModel:
     Answers by one snapshot.
 
     Args:
-        snapshot: Whose champion has a compiled scorer; see `hot_model`.
+        snapshot: Whose champion can be asked in the turn; see `hot_model`.
+        arms: By variant, those that can.
+
+    Attributes:
+        most: Rows of one turn.
     """
 
-    def __init__(self, snapshot: Snapshot, tallies: Tallies) -> None:
-        self._snapshot, self._plan, self._tallies = snapshot, snapshot.plan, tallies
-        self._dealer = Dealer.of(snapshot.plan)
-        features = snapshot.champion.version.features
-        self._parser = parser_of(features)
-        self._arms = {
-            variant: _Arm(loaded, compiled)
-            for variant, loaded in snapshot.loaded.items()
-            if (compiled := _compiled(loaded, features, snapshot.plan.guards.deadline_ms, variant)) is not None
-        }
-        self._shapes: dict[_Way, dict[str, Shape]] = {}
+    def __init__(self, snapshot: Snapshot, arms: dict[str, Arm], tallies: Tallies) -> None:
+        self._snapshot, self._plan, self._arms, self._tallies = snapshot, snapshot.plan, arms, tallies
+        self._deal, self._parser = snapshot.plan.dealer.deal, parser_of(snapshot.champion.version.features)
+        self._shapes: dict[tuple[str, str, str | None], dict[str, Shape]] = {}
+        self.most = min(arm.most for arm in arms.values())
 
-    def answer(self, bodies: Sequence[bytes], now: float, new_id: Any) -> Answered:
+    def answer(self, bodies: Sequence[bytes], now: float, new_ids: NewIds) -> Answered:
         """
-        Answer the requests of one turn.
+        Answer the requests of one turn; of more rows than `most`, the first ones.
 
         Args:
             bodies: One per request.
             now: Epoch seconds, for rows without a time of their own.
-            new_id: Makes prediction ids: plain characters that need no escapes.
+            new_ids: Makes prediction ids: as JSON strings without escapes.
         """
-        left: set[int] = set()
-        groups, batches = self._deal(bodies, left)
-        while True:
+        turn = _Turn()
+        for body in bodies:
             try:
-                scored = [(way, rows, *self._arms[way.served].score(rows)) for way, rows in groups.items() if rows]
-                break
-            except _Unfit as unfit:
-                left |= unfit.requests
-                groups = {way: [one for one in rows if one.request not in left] for way, rows in groups.items()}
-        return self._written(len(bodies), batches, left, scored, now, new_id)
-
-    def _deal(self, bodies: Sequence[bytes], left: set[int]) -> tuple[dict[_Way, list[Dealt]], set[int]]:
-        groups: dict[_Way, list[Dealt]] = {}
-        ways: dict[str, _Way | None] = {}
-        batches: set[int] = set()
-        room, deal = CAPACITY, self._dealer.deal
-        for request, body in enumerate(bodies):
-            try:
-                rows, batch = self._parser.rows(body, room)
+                rows, batch = self._parser.rows(body, self.most)
             except Odd:
-                left.add(request)
+                turn.spans.append(None)
                 continue
-            room -= len(rows)
-            if batch:
-                batches.add(request)
-            for place, row in enumerate(rows):
-                assignment = deal(row.key)
-                variant = assignment.variant
-                if variant not in ways:
-                    ways[variant] = self._way(variant)
-                way = ways[variant]
-                if way is None:
-                    left.add(request)
-                else:
-                    groups.setdefault(way, []).append(Dealt(request, place, row, assignment))
-        if left:
-            groups = {way: [one for one in rows if one.request not in left] for way, rows in groups.items()}
-        return groups, batches
+            if turn.rows + len(rows) > self.most:
+                break
+            self._take(turn, rows, batch=batch)
+        return self._answered(turn, now, new_ids)
 
-    def _way(self, variant: str) -> _Way | None:
-        """Who serves a variant's rows now, and why not itself; None if only the long path can say."""
+    def asked(self, body: bytes) -> Sequence[AskedRow]:
+        """
+        Take a long batch apart.
+
+        Raises:
+            Odd: If it is none.
+        """
+        return self._parser.asked(body)
+
+    def checked(self, asked: Sequence[AskedRow]) -> list[Row]:
+        """
+        Check rows of a long batch.
+
+        Raises:
+            Odd: If anything is wrong with one.
+        """
+        return self._parser.checked(asked)
+
+    def answer_rows(self, rows: Sequence[Row], now: float, new_ids: NewIds) -> Answered:
+        """Answer up to `most` rows of a long batch as if they had come alone."""
+        turn = _Turn()
+        self._take(turn, rows, batch=True)
+        return self._answered(turn, now, new_ids)
+
+    def _take(self, turn: _Turn, rows: Sequence[Row], *, batch: bool) -> None:
+        request, first, groups, deal = len(turn.spans), turn.rows, turn.groups, self._deal
+        for number, row in enumerate(rows, first):
+            assignment = deal(row.key)
+            group = groups.get(assignment.variant)
+            if group is None:
+                group = groups[assignment.variant] = self._group(assignment.variant)
+            group.append((number, request, row, assignment))
+        turn.rows += len(rows)
+        turn.batches |= batch
+        turn.spans.append((first, turn.rows, batch))
+
+    def _group(self, variant: str) -> _Group:
         if variant == CHAMPION:
-            return _Way(variant, CHAMPION, None)
+            return _Group(variant, CHAMPION)
         if self._snapshot.stopped is not None:
-            return _Way(variant, CHAMPION, "stopped")
-        state = self._snapshot.breakers[variant].state
-        if state == "open":
-            return _Way(variant, CHAMPION, "breaker_open")
-        return _Way(variant, variant, None) if state == "closed" and variant in self._arms else None
+            return _Group(variant, CHAMPION, "stopped")
+        breaker = self._snapshot.breakers[variant]
+        state = breaker.state
+        if state == "open" or (state == "half_open" and not breaker.probes):
+            return _Group(variant, CHAMPION, "breaker_open")
+        return _Group(variant, variant if state == "closed" and variant in self._arms else "")
 
-    def _written(
-        self,
-        requests: int,
-        batches: set[int],
-        left: set[int],
-        scored: list[tuple[_Way, list[Dealt], list[float], float]],
-        now: float,
-        new_id: Any,
-    ) -> Answered:
-        answers: list[dict[int, bytes]] = [{} for _ in range(requests)]
+    def _answered(self, turn: _Turn, now: float, new_ids: NewIds) -> Answered:
+        left = {one[1] for group in turn.groups.values() if not group.served for one in group}
+        while True:
+            if left:
+                turn.leave(left)
+            left, scored = set(), []
+            for group in turn.groups.values():
+                if group:
+                    arm = self._arms[group.served]
+                    scores, spent = arm.score([one[2].values for one in group])
+                    left.update(group[place][1] for place in arm.unfit(scores))
+                    scored.append((group, scores, spent))
+            if not left:
+                return self._written(turn, scored, now, new_ids)
+
+    def _written(self, turn: _Turn, scored: Sequence[Scored], now: float, new_ids: NewIds) -> Answered:
+        rows = [b""] * turn.rows
         lines: list[bytes] = []
         counts: list[Count] = []
-        written_at = _encode(now)
-        for way, rows, scores, spent in scored:
-            arm, shapes = self._arms[way.served], self._shapes.setdefault(way, {})
-            latency = 0.0 if way.error is not None else round(spent, 4)
-            told = _encode(scores)[1:-1].split(b",")
-            said = predictions_of(scores, told, arm.decided_as, arm.threshold)
-            enrolled = 0
-            for place, (one, score, prediction) in enumerate(zip(rows, told, said, strict=True)):
-                assignment = one.assignment
-                shape = shapes.get(assignment.reason) or self._shaped(shapes, way, assignment)
-                enrolled += assignment.enrolled
-                id_ = b'"' + new_id() + b'"' if one.row.id is None else _encode(one.row.id)
-                answers[one.request][one.place] = (
-                    b'{"prediction":' + prediction + b',"score":' + score + shape.answer + id_ + shape.end
-                )
-                lines.append(_line(shape, one.row, id_, written_at, score, prediction, latency, place))
-            asked = len({one.request for one in rows if one.assignment.enrolled}) if batches else enrolled
-            counts.append((self._tallies.of(self._plan, way.assigned), way.error, len(rows), enrolled, latency, asked))
-            if way.served != CHAMPION:
-                self._snapshot.breakers[way.served].succeeded()
-        bodies: list[bytes | None] = [
-            None if i in left else _batch(rows) if i in batches else rows[0] for i, rows in enumerate(answers)
-        ]
-        return Answered(bodies, lines, counts)
+        ids, written_at = new_ids(turn.rows), _encode(now)
+        for group, scores, spent in scored:
+            latency = 0.0 if group.error is not None else round(spent, 4)
+            enrolled = self._write(group, scores, latency, rows, lines, ids, written_at)
+            asked = len({one[1] for one in group if one[3].enrolled}) if turn.batches else enrolled
+            tally = self._tallies.of(self._plan, group.assigned)
+            counts.append((tally, group.error, len(group), enrolled, latency, asked))
+            if group.served != CHAMPION:
+                self._snapshot.breakers[group.served].succeeded()
+        return Answered([_body(rows, span) for span in turn.spans], rows, lines, counts)
 
-    def _shaped(self, shapes: dict[str, Shape], way: _Way, assignment: Assignment) -> Shape:
+    def _write(
+        self,
+        group: _Group,
+        scores: list[float],
+        latency: float,
+        rows: list[bytes],
+        lines: list[bytes],
+        ids: Sequence[bytes],
+        written_at: bytes,
+    ) -> int:
+        """Write the answers and log lines of one group; how many of its rows are enrolled."""
+        arm, shapes = self._arms[group.served], self._shapes.setdefault((group.assigned, group.served, group.error), {})
+        told, end, enrolled = _encode(scores)[1:-1].split(b","), b',"latency_ms":%r,"place":' % latency, 0
+        said = predictions_of(scores, told, arm.decided_as, arm.threshold)
+        for place, ((number, _, row, assignment), score, prediction) in enumerate(zip(group, told, said, strict=True)):
+            shape = shapes.get(assignment.reason) or self._shaped(shapes, group, assignment)
+            id_ = ids[number] if row.id is None else _encode(row.id)
+            key = _encode(row.key) if type(row.key) is str and row.key else key_of(row.key)
+            at = written_at if row.time is None else _encode(row.time)
+            enrolled += assignment.enrolled
+            rows[number] = _join((b'{"prediction":', prediction, b',"score":', score, shape.answer, id_, b"}"))
+            line = (shape.line, b',"id":', id_, b',"key":', key, b',"time":', at, b',"features":', row.raw)
+            lines.append(_join((*line, b',"score":', score, b',"prediction":', prediction, end, PLACES[place])))
+        return enrolled
+
+    def _shaped(self, shapes: dict[str, Shape], group: _Group, assignment: Assignment) -> Shape:
         reason = assignment.reason
         found = shapes[reason] = shape_of(
-            self._plan, way.assigned, way.served, enrolled=assignment.enrolled, reason=reason, error=way.error
+            self._plan, group.assigned, group.served, enrolled=assignment.enrolled, reason=reason, error=group.error
         )
         return found
 
 
 def hot_model(snapshot: Snapshot, tallies: Tallies) -> HotModel | None:
-    """The short path of a snapshot; None where the champion's scorer is not compiled."""
-    features = snapshot.champion.version.features
-    if _compiled(snapshot.champion, features, math.inf, CHAMPION) is None:
+    """The short path of a snapshot; None where the champion cannot be asked in the turn."""
+    features, deadline_ms = snapshot.champion.version.features, snapshot.plan.guards.deadline_ms
+    found = {
+        variant: arm_of(loaded, features, variant=variant, deadline_ms=deadline_ms)
+        for variant, loaded in snapshot.loaded.items()
+    }
+    arms = {variant: arm for variant, arm in found.items() if arm is not None}
+    return HotModel(snapshot, arms, tallies) if CHAMPION in arms and Parser.takes(features) else None
+
+
+def _body(rows: Sequence[bytes], span: Span | None) -> bytes | None:
+    if span is None:
         return None
-    return HotModel(snapshot, tallies)
+    first, last, batch = span
+    return batch_of(rows[first:last]) if batch else rows[first]
 
 
-def _compiled(loaded: Loaded, features: Sequence[Feature], deadline_ms: float, variant: str) -> Compiled | None:
-    compiled: Compiled | None = getattr(loaded.scorer, "compiled", None)
-    if compiled is None or tuple(compiled.features) != tuple(feature.name for feature in features):
-        return None
-    if variant != CHAMPION:
-        kinds = [(feature.name, feature.kind) for feature in loaded.version.features]
-        if kinds != [(feature.name, feature.kind) for feature in features]:
-            return None
-        # A whole turn of it must stay far below its deadline, and short in itself.
-        if compiled.us_per_row > MOST_US_PER_ROW or compiled.us_per_row * CAPACITY / 1000 > deadline_ms / 2:
-            return None
-    return compiled
-
-
-def _batch(rows: dict[int, bytes]) -> bytes:
-    return b'{"rows":[' + b",".join(rows[place] for place in range(len(rows))) + b"]}"
-
-
-def _line(
-    shape: Shape, row: Row, id_: bytes, now: bytes, score: bytes, prediction: bytes, latency: float, place: int
-) -> bytes:
-    key = row.key
-    if type(key) is str:
-        key_ = _encode(key) if key else b"null"
-    elif type(key) is int:
-        key_ = b'"%d"' % key
-    else:
-        key_ = b"null"
-    return b'%b,"id":%b,"key":%b,"time":%b,"features":%b,"score":%b,"prediction":%b,"latency_ms":%r,"place":%d}' % (
-        shape.line,
-        id_,
-        key_,
-        now if row.time is None else _encode(row.time),
-        row.raw,
-        score,
-        prediction,
-        latency,
-        place,
-    )
+def batch_of(rows: Sequence[bytes]) -> bytes:
+    """The answer to a batch, from those to its rows."""
+    return b'{"rows":[' + b",".join(rows) + b"]}"

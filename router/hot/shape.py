@@ -1,13 +1,17 @@
 """What stays the same in answers and log lines of one variant under one plan, encoded once."""
 
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from registry.assignment import usable_key
 from registry.records.plan import CHAMPION, TrafficPlan
 from registry.records.version import Task
+from router.hot.arms import CAPACITY
 
 _encode = msgspec.json.encode
+PLACES: Final = tuple(b"%d}" % place for place in range(CAPACITY))
+"""Ends of log lines, by the place among the rows that were scored together."""
 
 
 class Shape(NamedTuple):
@@ -15,13 +19,11 @@ class Shape(NamedTuple):
     The constant parts.
 
     Attributes:
-        answer: Between the score and the prediction id of an answer.
-        end: Behind the prediction id.
+        answer: Between the score and the prediction id of an answer, which is its last field.
         line: First fields of the line in the event log.
     """
 
     answer: bytes
-    end: bytes
     line: bytes
 
 
@@ -52,7 +54,7 @@ def shape_of(plan: TrafficPlan, assigned: str, served: str, *, enrolled: bool, r
         line["shadows"] = plan.shadows
     if enrolled:
         line["weight"] = plan.weight_of(assigned)
-    return Shape(b"," + _encode(answer)[1:-1] + b',"prediction_id":', b"}", _encode(line)[:-1])
+    return Shape(b"," + _encode(answer)[1:-1] + b',"prediction_id":', _encode(line)[:-1])
 
 
 def predictions_of(scores: list[float], encoded: list[bytes], task: Task, threshold: float) -> list[bytes]:
@@ -60,3 +62,9 @@ def predictions_of(scores: list[float], encoded: list[bytes], task: Task, thresh
     if task == "regression":
         return encoded
     return [b"1" if score >= threshold else b"0" for score in scores]
+
+
+def key_of(key: Any) -> bytes:
+    """The key in a log line, as JSON: text, or an integer as decimal text; null if it cannot be dealt."""
+    text = usable_key(key)[0]
+    return b"null" if text is None else _encode(text)

@@ -177,6 +177,15 @@ def test_a_board_that_is_lost_and_found_takes_nobody_off(tmp_path, clock, worker
     assert sum(len(worker.sentry.seen()) for worker in workers) == 9
 
 
+def test_what_one_worker_has_shown_every_other_one_shows_too(workers):
+    workers[0].succeed(7)
+
+    def shown(worker):
+        return sum(tally.rows for seen in worker.sentry.seen() for tally in seen.report.tallies)
+
+    assert [shown(worker) for worker in workers] == [7, 7, 7]
+
+
 def test_what_a_dead_worker_counted_goes_on_counting_and_once_only(tmp_path, clock, workers):
     workers[0].fail(5)
     look(workers)

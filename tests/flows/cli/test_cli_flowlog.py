@@ -54,3 +54,10 @@ def test_what_goes_well_is_shown_as_it_is(terminal):
     logger.warning("%s rows", 7)
 
     assert shown.getvalue() == "7 rows\n"
+
+
+def test_a_caller_may_say_that_there_is_no_exception(terminal):
+    logger, shown, _ = terminal
+    logger.warning("trying again", exc_info=False)
+
+    assert shown.getvalue() == "trying again\n"

@@ -179,11 +179,12 @@ def test_a_process_killed_in_the_middle_of_promotions_leaves_a_lawful_state(url)
             peer = subprocess.Popen([sys.executable, "-c", FRANTIC, str(HERE), url], stdout=-1)
             assert peer.stdout is not None
             peer.stdout.readline()
-            time.sleep(dice.uniform(0.05, 0.3))
+            while len(registry.plans("churn", limit=None)) == before:
+                assert peer.poll() is None
+            time.sleep(dice.uniform(0.0, 0.25))
             os.kill(peer.pid, signal.SIGKILL)
             peer.communicate()
             assert_lawful(registry)
-            assert len(registry.plans("churn", limit=None)) > before
 
 
 HALF_DONE = """

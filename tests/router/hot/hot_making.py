@@ -1,6 +1,8 @@
 """A snapshot whose arms have compiled scorers, made from real specs: helpers."""
 
+import dataclasses
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -36,7 +38,21 @@ def loaded(version: str, weight: float, task: str = "binary") -> Loaded:
     return Loaded(record, scorer(weight, task), ThreadPoolExecutor(1))
 
 
-def snapshot(task: str = "binary", *, stopped: str | None = None, **changes: Any) -> Snapshot:
+def snapshot(
+    task: str = "binary",
+    *,
+    stopped: str | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    **changes: Any,
+) -> Snapshot:
     plan = plan_of(**({"guards": Guards(deadline_ms=1000.0), "forced": {"challenger": ("vip",)}} | changes))
     arms = {"champion": loaded("v1.0.0", 1.0, task), "challenger": loaded("v1.1.0", 2.0, task)}
-    return Snapshot(plan, arms, {"challenger": Breaker(5, 60.0, time.monotonic)}, stopped)
+    return Snapshot(plan, arms, {"challenger": Breaker(5, 60.0, clock)}, stopped)
+
+
+def slowed(snap: Snapshot, **us_per_row: float) -> Snapshot:
+    """The same, where variants are said to take so long for a row."""
+    for variant, slow in us_per_row.items():
+        found = snap.loaded[variant].scorer
+        found.compiled = dataclasses.replace(found.compiled, us_per_row=slow)
+    return snap

@@ -1,18 +1,21 @@
 """The short path answers and logs what the long one would; it is only quicker."""
 
 import asyncio
+import dataclasses
 import json
 from itertools import count
 
 import msgspec
 import pytest
-from hot_making import snapshot
+from hot_making import slowed, snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from router_making import Clock
 
 from registry.eventlog.events import Event, Predicted
 from router.decode import decode, rows_of
-from router.hot.model import CAPACITY, hot_model
+from router.hot.arms import CAPACITY
+from router.hot.model import hot_model
 from router.predict import answer
 from router.tally import Tallies
 
@@ -36,7 +39,7 @@ def hot_answers(snap, bodies):
     hot = hot_model(snap, Tallies())
     assert hot is not None
     numbers = count()
-    done = hot.answer(bodies, 123.5, lambda: b"new-%d" % next(numbers))
+    done = hot.answer(bodies, 123.5, lambda n: [b'"new-%d"' % next(numbers) for _ in range(n)])
     return done, [_event.decode(line) for line in done.lines]
 
 
@@ -125,8 +128,64 @@ def test_a_champion_without_a_compiled_scorer_has_no_short_path():
     assert hot_model(snapshot_of(Constant(0.2)), Tallies()) is None
 
 
-def test_a_turn_holds_no_more_rows_than_its_buffers():
-    rows = {"rows": [{"key": "k", "features": [1, "red", 2]}] * CAPACITY}
-    done, lines = hot_answers(snapshot(), [encoded(rows), encoded({"key": "k", "features": [1, "red", 2]})])
+def test_what_is_more_than_one_call_holds_waits_for_the_next():
+    bodies = [encoded({"rows": [{"key": "k", "features": [1, "red", 2]}] * n}) for n in (CAPACITY, 1, 1)]
+    done, lines = hot_answers(snapshot(), bodies)
 
-    assert len(lines) == CAPACITY and done.bodies[1] is None
+    assert len(lines) == CAPACITY and len(done.bodies) == 1
+
+
+def test_more_rows_than_a_call_ever_holds_take_the_long_path():
+    done, lines = hot_answers(snapshot(), [encoded({"rows": [{"features": [1, "red", 2]}] * (CAPACITY + 1)})])
+
+    assert (done.bodies, lines) == ([None], [])
+
+
+@pytest.mark.parametrize(("us_per_row", "most"), [(0.0, CAPACITY), (1.0, CAPACITY), (100.0, 50), (4_000.0, 1)])
+def test_a_call_takes_no_longer_than_others_can_wait(us_per_row, most):
+    snap = slowed(snapshot(), champion=us_per_row)
+
+    assert hot_model(snap, Tallies()).most == most
+
+
+def test_a_champion_that_takes_longer_for_one_row_has_no_short_path():
+    assert hot_model(slowed(snapshot(), champion=6_000.0), Tallies()) is None
+
+
+def test_a_slow_challenger_leaves_its_own_requests_to_the_long_path():
+    bodies = [encoded({"key": key, "features": [1, "red", 2]}) for key in ("vip", None)]
+    done, [event] = hot_answers(slowed(snapshot(), challenger=51.0), bodies)
+
+    assert done.bodies[0] is None and (event.served, event.reason) == ("champion", "missing_key")
+
+
+def test_a_batch_goes_one_way_as_a_whole():
+    rows = [{"key": key, "features": [1, "red", 2]} for key in (None, "vip", None)]
+    done, lines = hot_answers(slowed(snapshot(), challenger=51.0), [encoded({"rows": rows}), encoded(rows[0])])
+
+    assert done.bodies[0] is None and done.bodies[1] is not None and len(lines) == 1
+
+
+def test_only_the_worker_whose_turn_it_is_probes_a_challenger():
+    body = encoded({"key": "vip", "features": [1, "red", 2]})
+    clock = Clock()
+    snap = snapshot(clock=clock)
+    for _ in range(5):
+        snap.breakers["challenger"].failed()
+    clock.now = 61.0
+    snap.breakers["challenger"].probes = False
+    done, [event] = hot_answers(snap, [body])
+    assert done.bodies[0] is not None and (event.served, event.error) == ("champion", "breaker_open")
+
+    snap.breakers["challenger"].probes = True
+    assert hot_answers(snap, [body])[0].bodies == [None]
+
+
+def test_a_scorer_that_takes_a_number_for_a_level_has_no_short_path():
+    snap = snapshot()
+    champion = snap.champion
+    features = tuple(msgspec.structs.replace(one, kind="numeric") for one in champion.version.features)
+    version = msgspec.structs.replace(champion.version, features=features)
+    snap.loaded["champion"] = dataclasses.replace(champion, version=version)
+
+    assert hot_model(snap, Tallies()) is None

@@ -1,6 +1,8 @@
 """The short path on the wire: whatever a client does to its connection, its requests are answered in order."""
 
 import json
+import select
+import sys
 import time
 
 import pytest
@@ -75,12 +77,50 @@ def test_a_chunked_body_is_put_together(served):
     assert (status, answer["prediction_id"], served.turns.answered) == (200, "c", 1)
 
 
-def test_a_large_batch_takes_the_long_path(served):
+def test_a_long_batch_is_answered_piece_by_piece_on_the_short_path(served):
     with served.connected() as connection:
-        [(status, answer)] = ask(connection, request({"rows": [row(str(i)) for i in range(6000)]}))
+        rows = [row(str(i), id=f"p{i}") for i in range(6000)]
+        [(status, answer)] = ask(connection, request({"rows": rows}))
 
-    assert (status, len(answer["rows"]), served.turns.answered) == (200, 6000, 0)
-    assert len(served.logged()) == 6000
+    assert (status, served.turns.answered) == (200, 6000)
+    assert [one["prediction_id"] for one in answer["rows"]] == [one["id"] for one in rows]
+    assert sorted(event.id for event in served.logged()) == sorted(one["id"] for one in rows)
+
+
+def test_a_long_batch_with_an_odd_row_is_answered_or_refused_on_the_long_path(served):
+    rows = [row(str(i)) for i in range(3000)]
+    with served.connected() as connection:
+        [(status, answer)] = ask(connection, request({"rows": [*rows, row("k", features=FEATURES | {"x": True})]}))
+        assert (status, len(answer["rows"]), served.turns.answered) == (200, 3001, 0)
+        [(status, answer)] = ask(connection, request({"rows": [*rows, row("k", features=FEATURES | {"x": "1"})]}))
+
+    assert status == 422 and "rows[3000].features.x is '1'" in answer["why"]
+    assert len(served.logged()) == 3001
+
+
+@pytest.fixture
+def brisk():
+    """Client and server are threads of one process: neither may keep the other waiting for long."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.parametrize("last", [FEATURES, FEATURES | {"x": True}, FEATURES | {"x": "1"}])
+def test_others_are_answered_while_a_long_batch_is(served, last, brisk):
+    """Of the short path, of the long one, refused."""
+    features = dict.fromkeys(FEATURES) | {"a colour!": "red" * 40}
+    rows = [row(str(i), features=features) for i in range(9999)]
+    with served.connected() as slow, served.connected() as quick:
+        slow.sendall(request({"rows": [*rows, row("k", features=last)]}))
+        others = 0
+        while others < 1000 and not select.select([slow], [], [], 0)[0]:
+            assert ask(quick, request(row("k")))[0][0] == 200
+            others += 1
+        Answers().read(slow, 1)
+
+    assert others > 5
 
 
 @pytest.mark.parametrize(
