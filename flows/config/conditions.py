@@ -8,7 +8,9 @@ import ast
 import math
 from collections.abc import Collection, Iterator
 
-METRICS = {
+from flows.config.detection import fusion, joint, performance, season, streams
+
+_OWN = {
     "rows": "rows in the newest window",
     "labelled": "labelled rows in the error windows",
     "drifted_features": "features that drifted",
@@ -27,6 +29,7 @@ METRICS = {
     "age_days": "days since the champion was trained",
     "new_rows": "labelled rows since the last retraining",
 }
+METRICS = _OWN | season.METRICS | joint.METRICS | streams.METRICS | performance.METRICS | fusion.METRICS
 LONGEST = 500  # characters: nothing that short is nested too deeply to be read
 _OPERATORS = (
     *(ast.And, ast.Or, ast.Not, ast.USub, ast.Add, ast.Sub, ast.Mult, ast.Div),

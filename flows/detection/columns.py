@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from flows.config.model import Detection
+from flows.config.detection.settings import Detection
 from flows.detection.measures import (
     Floats,
     by_chance_absent,

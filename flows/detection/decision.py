@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from flows.config.model import ModelConfig, Rule
+from flows.config.detection.settings import Rule
+from flows.config.model import ModelConfig
 from flows.detection.columns import FeatureDrift
 from flows.detection.drift import DriftReport
 from flows.detection.rules import fires

@@ -3,7 +3,8 @@
 import msgspec
 import polars as pl
 
-from flows.config.model import Detection, ModelConfig
+from flows.config.detection.settings import Detection
+from flows.config.model import ModelConfig
 from flows.detection.columns import FeatureDrift, Numbers, absent, categorical_drift, numeric_drift
 from flows.detection.measures import adjusted
 from flows.detection.profile import NumericProfile, ReferenceProfile, profile

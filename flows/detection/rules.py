@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flows.config.conditions import parsed
-from flows.config.model import Rule
+from flows.config.detection.settings import Rule
 
 Value = float | bool | None
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {

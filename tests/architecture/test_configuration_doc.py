@@ -11,10 +11,11 @@ from pydantic_core import PydanticUndefined
 
 from flows.comparison.policy import configured_guardrails
 from flows.config.conditions import METRICS
+from flows.config.detection.settings import Detection, Rule
 from flows.config.durations import text
 from flows.config.experiment import LayerConfig
 from flows.config.load import parse_config
-from flows.config.model import Detection, ModelConfig, RolloutConfig, Rule, StepConfig
+from flows.config.model import ModelConfig, RolloutConfig, StepConfig
 from flows.config.promotion import GUARDED, GuardrailConfig
 from registry.home import Settings
 from router.index.terms import Terms

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.config.conditions import LONGEST, METRICS, condition_mistakes
-from flows.config.model import Rule
+from flows.config.detection.settings import Rule
 from flows.detection.rules import fires
 from flows.errors import ConfigError
 
