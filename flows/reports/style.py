@@ -77,6 +77,8 @@ line.open, .arrow.open { stroke: var(--mark) }
 circle.good { fill: var(--good) } circle.bad { fill: var(--bad) } circle.open { fill: var(--mark) }
 .meter .trough { fill: var(--line) } .meter .full { fill: var(--mark) }
 .meter .margin { stroke: var(--ink) }
+.psi.bad { fill: var(--bad) } .psi.wait { fill: var(--wait) } .psi.calm { fill: var(--soft); fill-opacity: .35 }
+.chance { stroke: var(--ink); stroke-width: 1.5 } .heat { fill: var(--bad) } .heat.moved { stroke: var(--ink) }
 """
 
 _PHONE = """
