@@ -9,7 +9,7 @@ import polars as pl
 from flows.client import RouterClient
 from flows.config.model import ModelConfig
 from flows.data.live import live_frame
-from flows.detection.decision import RetrainDecision, decide
+from flows.detection.fusion.decision import RetrainDecision, decide
 from flows.detection.drift import DriftReport, drift
 from flows.detection.profile import ReferenceProfile
 from flows.detection.signals import BACK, age_metrics, drift_metrics, error_metrics, kpi_metrics

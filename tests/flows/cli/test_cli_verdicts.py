@@ -5,7 +5,7 @@ import pytest
 from cli_making import NOON
 
 from flows.cli import check, compare
-from flows.detection.decision import RetrainDecision
+from flows.detection.fusion.decision import RetrainDecision
 from flows.detection.drift import DriftReport
 from flows.detection.watch import Look
 from registry.records.policy import PromotionPolicy

@@ -8,8 +8,8 @@ import polars as pl
 
 from flows.config.load import parse_config
 from flows.detection.columns import FeatureDrift
-from flows.detection.decision import decide
 from flows.detection.drift import DriftReport
+from flows.detection.fusion.decision import decide
 from flows.detection.watch import Look
 from registry.records.version import Feature, ModelVersion, TrainingData
 

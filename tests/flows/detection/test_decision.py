@@ -1,7 +1,7 @@
 import pytest
 from drift_making import CALM, UNKNOWN, drifted, feature, make_config, report
 
-from flows.detection.decision import decide
+from flows.detection.fusion.decision import decide
 
 RISEN = {"error_increase": 0.3, "error_p": 0.001}
 DEGRADED = {"baseline_increase": 0.4, "baseline_p": 0.001}

@@ -1,11 +1,11 @@
 import pytest
-from drift_making import make_config
+from fusion_making import make_config
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.config.conditions import LONGEST, METRICS, condition_mistakes
 from flows.config.detection.settings import Rule
-from flows.detection.rules import fires
+from flows.detection.fusion.rules import fires
 from flows.errors import ConfigError
 
 

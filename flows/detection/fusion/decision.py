@@ -7,7 +7,7 @@ from flows.config.detection.settings import Rule
 from flows.config.model import ModelConfig
 from flows.detection.columns import FeatureDrift
 from flows.detection.drift import DriftReport
-from flows.detection.rules import fires
+from flows.detection.fusion.rules import fires
 from registry.records.base import Record
 from registry.records.retraining import DriftType, Severity
 

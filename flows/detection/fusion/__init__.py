@@ -1,0 +1,1 @@
+"""All evidence into one decision: how much harm, how sure, which rule, which cause."""
