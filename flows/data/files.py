@@ -1,5 +1,6 @@
-"""Read a table from a file."""
+"""Read a table: CSV, Parquet (a file, a folder or a pattern), or a version of a Delta table."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,44 +9,146 @@ from polars.exceptions import PolarsError
 
 from flows.errors import DataError
 
-_READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
-    ".csv": lambda path: pl.read_csv(path, infer_schema_length=10_000, try_parse_dates=True),
-    ".parquet": pl.read_parquet,
-    ".pq": pl.read_parquet,
+_SCANNERS: dict[str, Callable[[str], pl.LazyFrame]] = {
+    ".csv": lambda path: pl.scan_csv(path, infer_schema_length=10_000, try_parse_dates=True),
+    ".parquet": pl.scan_parquet,
+    ".pq": pl.scan_parquet,
 }
+_VERSIONED = re.compile(r"(?P<path>.+)@(?P<version>\d{1,18})")
+DELTA_LOG = "_delta_log"
 
 
 def read_table(path: str | Path) -> pl.DataFrame:
     """
-    Read a CSV or Parquet file.
+    Read a whole table.
+
+    Args:
+        path: As for `scan_table`.
 
     Raises:
         DataError: If it is absent, corrupt, empty or of another kind.
     """
-    file = Path(path)
-    if file.is_dir():
-        raise DataError(f"The table {file} was not read.", "It is a folder.", "Give the path of a file in it.")
-    reader = _READERS.get(file.suffix.lower())
-    if reader is None:
-        known = ", ".join(_READERS)
-        raise DataError(f"The table {file} was not read.", f"Its ending {file.suffix!r} is unknown.", f"Use {known}.")
-    if not file.is_file():
-        raise DataError(f"The table {file} was not read.", "There is no such file.", "Give the path of a table.")
-    try:
-        frame = reader(file)
-    except PermissionError as error:
-        raise DataError(
-            f"The table {file} was not read.", f"{error.strerror or error}.", "Allow it to be read."
-        ) from error
-    except (PolarsError, OSError) as error:
-        raise DataError(
-            f"The table {file} was not read.",
-            f"It is no valid {file.suffix[1:]}: {str(error).splitlines()[0]}.",
-            _mend(str(error)),
-        ) from error
+    frame = collected(scan_table(path), path)
     if frame.is_empty():
-        raise DataError(f"The table {file} was not read.", "It has no rows.", "Give a table with rows.")
+        raise _refused(path, "It has no rows.", "Give a table with rows.")
     return frame
+
+
+def scan_table(path: str | Path) -> pl.LazyFrame:
+    """
+    Open a table without reading its rows.
+
+    Args:
+        path: A CSV or Parquet file; a folder of Parquet files, or a pattern such as
+            `events/2026-*.parquet`; the folder of a Delta table, as it is now or, with
+            `@12` behind it, as its version 12 was.
+
+    Raises:
+        DataError: If it is absent, or of another kind.
+    """
+    said = str(path)
+    if any(sign in said for sign in "*?[") and not Path(said).exists():
+        return _pattern(said)
+    table, version = _versioned(said)
+    file = Path(table)
+    if (file / DELTA_LOG).is_dir():
+        return _delta(table, version, said)
+    if version is not None:
+        raise _refused(said, f"{table} is no Delta table, so it has no version {version}.", f"Leave out @{version}.")
+    if file.is_dir():
+        return _folder(file)
+    return _file(file)
+
+
+def collected(frame: pl.LazyFrame, path: str | Path) -> pl.DataFrame:
+    """
+    Read what was opened.
+
+    Raises:
+        DataError: If the file is corrupt, or may not be read.
+    """
+    try:
+        return frame.collect()
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def columns_of(frame: pl.LazyFrame, path: str | Path) -> pl.Schema:
+    """
+    Look up names and types.
+
+    Raises:
+        DataError: If the file is corrupt, or may not be read.
+    """
+    try:
+        return frame.collect_schema()
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def _file(file: Path) -> pl.LazyFrame:
+    scanner = _SCANNERS.get(file.suffix.lower())
+    if scanner is None:
+        known = ", ".join(_SCANNERS)
+        raise _refused(file, f"Its ending {file.suffix!r} is unknown.", f"Use {known}, or the folder of a Delta table.")
+    if not file.is_file():
+        raise _refused(file, "There is no such file.", "Give the path of a table.")
+    return _opened(scanner, str(file), file)
+
+
+def _folder(folder: Path) -> pl.LazyFrame:
+    found = next(folder.rglob("*.parquet"), None)
+    if found is None:
+        raise _refused(
+            folder, "It is a folder without Parquet files.", "Give the path of a file, or of a Delta table's folder."
+        )
+    return _opened(pl.scan_parquet, f"{folder}/**/*.parquet", folder)
+
+
+def _pattern(pattern: str) -> pl.LazyFrame:
+    scanner = _SCANNERS.get(Path(pattern).suffix.lower(), pl.scan_parquet)
+    frame = _opened(scanner, pattern, pattern)
+    try:
+        frame.collect_schema()
+    except (PolarsError, OSError) as error:
+        raise _refused(
+            pattern, f"No file matches, or the first is no table: {_first_line(error)}.", "Check the pattern."
+        ) from error
+    return frame
+
+
+def _delta(table: str, version: int | None, said: str) -> pl.LazyFrame:
+    try:
+        return pl.scan_delta(table, version=version)
+    except Exception as error:
+        raise _refused(said, f"{_first_line(error)}.", "Give a version that the Delta table has.") from error
+
+
+def _opened(scanner: Callable[[str], pl.LazyFrame], path: str, said: str | Path) -> pl.LazyFrame:
+    try:
+        return scanner(path)
+    except (PolarsError, OSError) as error:
+        raise _unreadable(said, error) from error
+
+
+def _versioned(said: str) -> tuple[str, int | None]:
+    found = None if Path(said).exists() else _VERSIONED.fullmatch(said)
+    return (found["path"], int(found["version"])) if found else (said, None)
+
+
+def _unreadable(path: str | Path, error: Exception) -> DataError:
+    if isinstance(error, PermissionError):
+        return _refused(path, f"{error.strerror or error}.", "Allow it to be read.")
+    kind = Path(path).suffix[1:] or "table"
+    return _refused(path, f"It is no valid {kind}: {_first_line(error)}.", _mend(str(error)))
+
+
+def _refused(path: str | Path, why: str, mend: str) -> DataError:
+    return DataError(f"The table {path} was not read.", why, mend)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
 
 
 def _mend(said: str) -> str:

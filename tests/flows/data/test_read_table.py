@@ -53,6 +53,43 @@ def test_a_folder_is_no_table(tmp_path):
         read_table(folder)
 
 
+def test_a_folder_and_a_pattern_of_parquet_files_are_one_table(tmp_path):
+    for day in (1, 2):
+        (tmp_path / f"day={day}").mkdir()
+        TABLE.write_parquet(tmp_path / f"day={day}" / "part.parquet")
+
+    assert read_table(tmp_path).height == 4
+    assert read_table(f"{tmp_path}/day=*/part.parquet").height == 4
+    assert read_table(f"{tmp_path}/day=2/*.parquet").select("a", "b").equals(TABLE)
+
+
+def test_a_delta_table_is_read_as_it_was_at_each_version(tmp_path):
+    table = str(tmp_path / "sales")
+    TABLE.write_delta(table)
+    TABLE.with_columns(pl.col("a") + 10).write_delta(table, mode="append")
+    TABLE.with_columns(pl.col("a") + 20).write_delta(table, mode="overwrite")
+
+    assert read_table(table)["a"].to_list() == [21, 22]
+    assert read_table(f"{table}@0").equals(TABLE)
+    assert sorted(read_table(f"{table}@1")["a"].to_list()) == [1, 2, 11, 12]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [("sales@9", "9"), ("plain.csv@1", "no Delta table"), ("nothing-*.parquet", "No file matches"), (".", "folder")],
+)
+def test_what_is_no_such_table_is_refused_with_its_name(tmp_path, asked, why):
+    TABLE.write_delta(str(tmp_path / "sales"))
+    TABLE.write_csv(tmp_path / "plain.csv")
+    for parquet in (tmp_path / "sales").glob("*.parquet"):
+        if asked == ".":
+            parquet.unlink()
+
+    with pytest.raises(DataError, match=why) as refused:
+        read_table(f"{tmp_path}/{asked}")
+    assert asked in str(refused.value)
+
+
 @pytest.mark.skipif("UNDERSTUDY_DATA" not in os.environ, reason="UNDERSTUDY_DATA names no folder of real tables")
 def test_the_real_tables_are_read():
     folder = Path(os.environ["UNDERSTUDY_DATA"])
