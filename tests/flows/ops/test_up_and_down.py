@@ -114,7 +114,11 @@ def test_every_deployment_is_there_and_deploying_again_changes_nothing(system, p
     assert before == after
     assert len(prefect.read_deployments()) == 8
     names = sorted(one.name for one in prefect.read_automations())
-    assert names == ["retrain-on-drift", "understudy: a run without heartbeat has crashed"]
+    assert names == [
+        "look-when-the-router-is-in-trouble",
+        "retrain-on-drift",
+        "understudy: a run without heartbeat has crashed",
+    ]
 
 
 def test_cron_deployments_get_scheduled_runs(prefect):
