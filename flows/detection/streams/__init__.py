@@ -1,0 +1,1 @@
+"""The errors of a model in time order: sudden rises, recent windows, slow decline."""
