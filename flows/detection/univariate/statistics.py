@@ -18,6 +18,7 @@ class ColumnStatistics(Record, frozen=True, kw_only=True):
         wasserstein: First Wasserstein distance in units of the column; scaled: divided by the reference's spread.
         psi, jensen_shannon: Index; distance (root of the divergence, base 2, 0 to 1).
         chi2, chi2_p, cramers_v: Of levels; V as if both samples were equally large.
+        rarity: Sum over the levels of 1 / (rows of both sides): how far chi-square is from its limit.
         outliers, reference_outliers: Share of values beyond 3 standard deviations of the reference.
         outside: Share of values outside of the reference's range.
         low, high, reference_low, reference_high: Ranges.
@@ -43,6 +44,7 @@ class ColumnStatistics(Record, frozen=True, kw_only=True):
     chi2: float | None = None
     chi2_p: float | None = None
     cramers_v: float | None = None
+    rarity: float | None = None
     mean: float | None = None
     sd: float | None = None
     reference_mean: float | None = None

@@ -1,0 +1,1 @@
+"""What was measured of all columns becomes a verdict that chance and trifles do not move."""
