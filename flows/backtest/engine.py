@@ -43,12 +43,14 @@ class Setting:
         edges: First rows of the batches, and the end of the last one.
         metric: By which the replay judges.
         choose: The window of a retraining, unless the policy names one.
+        choices: What it chose after each batch, and what it fitted to choose.
     """
 
     workshop: Workshop
     edges: NDArray[np.int64]
     metric: str
     choose: Chooser
+    choices: dict[int, tuple[Blend, frozenset[Window]]] = field(default_factory=dict)
 
     @property
     def table(self) -> Table:
@@ -88,6 +90,11 @@ class Run:
     reasons: list[str] = field(default_factory=list)
     fitted: set[Window] = field(default_factory=set)
 
+    @classmethod
+    def empty(cls) -> "Run":
+        """A run without rows, for what is fitted before any policy asks."""
+        return cls(name="", scores=np.empty(0))
+
 
 def replay(policy: Policy, setting: Setting, watch: Callable[[int], None] | None = None) -> Run:
     """
@@ -105,7 +112,7 @@ def replay(policy: Policy, setting: Setting, watch: Callable[[int], None] | None
     """
     edges, first = setting.edges, int(setting.edges[0])
     run = Run(name=policy.name, scores=np.full(setting.table.rows - first, np.nan))
-    model = _chosen(setting, run, -1)
+    model = chosen(setting, run, -1)
     for number in range(setting.batches):
         start, stop = int(edges[number]), int(edges[number + 1])
         run.scores[start - first : stop - first] = setting.workshop.scores(model, start, stop)
@@ -127,16 +134,24 @@ def known_after(setting: Setting, number: int) -> int:
 def _done(setting: Setting, run: Run, number: int, action: Action, model: Blend) -> Blend:
     if not action.retrain:
         return model
-    blend = action.blend or _chosen(setting, run, number)
+    blend = action.blend or chosen(setting, run, number)
     _refuse_future(blend, known_after(setting, number))
     run.fitted.update(blend.windows)
     run.retrainings.append(Retraining(batch=number, blend=blend, why=action.why))
     return blend
 
 
-def _chosen(setting: Setting, run: Run, number: int) -> Blend:
-    """Ask the replay's own choice of a window."""
-    table, known = setting.table, known_after(setting, number)
+def chosen(setting: Setting, run: Run, number: int) -> Blend:
+    """Ask the replay's own choice of a window after batch *number*; -1 is the warm-up."""
+    if number not in setting.choices:
+        setting.choices[number] = _choice(setting, number)
+    blend, fitted = setting.choices[number]
+    run.fitted.update(fitted)
+    return blend
+
+
+def _choice(setting: Setting, number: int) -> tuple[Blend, frozenset[Window]]:
+    table, known, trials = setting.table, known_after(setting, number), Run.empty()
     blend = setting.choose(
         Known(
             task=table.task,
@@ -144,12 +159,11 @@ def _chosen(setting: Setting, run: Run, number: int) -> Blend:
             times=table.times[:known],
             labels=table.labels[:known],
             edges=setting.edges[: number + 2],
-            trial=lambda blend: _trial(setting, run, blend, known, known),
+            trial=lambda blend: _trial(setting, trials, blend, known, known),
         )
     )
     _refuse_future(blend, known)
-    run.fitted.update(blend.windows)
-    return blend
+    return blend, frozenset(trials.fitted.union(blend.windows))
 
 
 def _state(setting: Setting, run: Run, number: int, model: Blend) -> State:
@@ -170,7 +184,7 @@ def _state(setting: Setting, run: Run, number: int, model: Blend) -> State:
         scores=run.scores[: seen - first].copy(),
         retrained=tuple(one.batch for one in run.retrainings),
         champion=model,
-        window=lambda: _chosen(setting, run, number),
+        window=lambda: chosen(setting, run, number),
         table=lambda: table.frame.head(seen),
         trial=lambda blend: _trial(setting, run, blend, known, seen),
     )

@@ -1,0 +1,120 @@
+"""Fits and replays in several processes; what comes out does not depend on how many."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from flows.backtest.engine import Run, Setting, chosen, replay
+from flows.backtest.policies.names import Spec
+from flows.backtest.policies.protocol import Policy
+
+if TYPE_CHECKING:
+    from flows.config.model import ModelConfig
+
+Done = Callable[[str], None]
+Result = TypeVar("Result")
+MOST = 4
+
+
+def usual_workers() -> int:
+    """As many as processors that this process may use, at most four."""
+    return min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+class Crew:
+    """
+    Does the work of a replay, in this process or in several.
+
+    Processes are started afresh, not forked: the libraries that they use hold threads.
+    """
+
+    def __init__(self, setting: Setting, config: "ModelConfig", pool: ProcessPoolExecutor | None) -> None:
+        self._setting, self._config, self._pool = setting, config, pool
+
+    def prepare(self, done: Done) -> None:
+        """Fit, after every batch, what the replay's own choice of a window would learn from."""
+        numbers = range(-1, self._setting.batches - 1)
+        if self._pool is None:
+            for number in numbers:
+                _fitted(self._setting, number)
+                done("fit")
+            return
+        for _ in _each([self._pool.submit(_prepare, number) for number in numbers]):
+            done("fit")
+
+    def run(self, specs: Sequence[Spec], done: Done) -> dict[str, Run]:
+        """Replay policies by name, in the order that they were asked for."""
+        if self._pool is None:
+            found = {}
+            for spec in specs:
+                found[str(spec)] = replay(spec.make(self._config), self._setting)
+                done(str(spec))
+            return found
+        futures = {self._pool.submit(_run, spec): str(spec) for spec in specs}
+        runs = {}
+        for future in _each(list(futures)):
+            runs[futures[future]] = future.result()
+            done(futures[future])
+        return {str(spec): runs[str(spec)] for spec in specs}
+
+    def alone(self, policy: Policy) -> Run:
+        """Replay a policy here; for those whose fits are all made."""
+        return replay(policy, self._setting)
+
+
+@contextmanager
+def crew(setting: Setting, config: "ModelConfig", workers: int) -> Iterator[Crew]:
+    """
+    Open a crew; an interrupt ends its processes at once.
+
+    Args:
+        setting: Is sent to every process once.
+        config: The model's.
+        workers: Processes; 1: all is done here.
+    """
+    if workers <= 1:
+        yield Crew(setting, config, None)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(setting, config))
+    try:
+        yield Crew(setting, config, pool)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
+
+
+def _each(futures: "list[Future[Result]]") -> "Iterator[Future[Result]]":
+    for future in as_completed(futures):
+        future.result()
+        yield future
+
+
+_SHARED: "list[tuple[Setting, ModelConfig]]" = []
+
+
+def _begin(setting: Setting, config: "ModelConfig") -> None:
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us ends us
+    _SHARED.append((setting, config))
+
+
+def _prepare(number: int) -> None:
+    _fitted(_SHARED[0][0], number)
+
+
+def _fitted(setting: Setting, number: int) -> None:
+    for window in chosen(setting, Run.empty(), number).windows:
+        setting.workshop.seconds(window)
+
+
+def _run(spec: Spec) -> Run:
+    setting, config = _SHARED[0]
+    return replay(spec.make(config), setting)
