@@ -32,7 +32,7 @@ def moved(reference: Floats, current: Floats) -> float:
     Example:
         >>> values = np.arange(1000.0)
         >>> f"{moved(values, values + 0.1 * values.std()):.3f}"
-        '0.103'
+        '0.102'
     """
     ours, theirs = _quantiles(reference), _quantiles(current)
     scale = max(float(np.abs(ours).max()), float(np.abs(theirs).max())) or 1.0

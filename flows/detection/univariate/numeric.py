@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from flows.detection.univariate.bins import Binning, counted, edges, jensen_shannon, psi
+from flows.detection.univariate.moved import moved
 from flows.detection.univariate.ranks import Floats, clipped, fences, ks, quantile, spread, wasserstein
 from flows.detection.univariate.samples import Numbers, moments
 from flows.detection.univariate.statistics import ColumnStatistics
