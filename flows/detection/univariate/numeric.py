@@ -6,8 +6,7 @@ import msgspec
 import numpy as np
 
 from flows.detection.univariate.bins import Binning, counted, edges, jensen_shannon, psi
-from flows.detection.univariate.moved import moved
-from flows.detection.univariate.ranks import Floats, clipped, fences, ks, quantile, spread, wasserstein
+from flows.detection.univariate.ranks import Floats, clipped, fences, held_sd, ks, spread, wasserstein
 from flows.detection.univariate.samples import Numbers, moments
 from flows.detection.univariate.statistics import ColumnStatistics
 
@@ -32,9 +31,10 @@ def numeric_statistics(name: str, was: Numbers, now: Numbers, binning: Binning =
     return seen if seen.error else msgspec.structs.replace(seen, **_distances(was, now, binning))
 
 
-def outlier_limits(reference: Floats) -> tuple[float, float]:
-    """Mean less and plus 3 standard deviations of sorted values, those beyond the fences clipped."""
-    mean, sd = moments(clipped(reference, *fences(reference)))
+def outlier_limits(reference: Numbers) -> tuple[float, float]:
+    """Mean less and plus 3 standard deviations, values beyond the fences clipped."""
+    held = clipped(reference.values, *fences(reference.values))
+    mean, sd = (reference.mean, reference.sd) if held is reference.values else moments(held)
     return mean - SIGMAS * sd, mean + SIGMAS * sd
 
 
@@ -74,7 +74,7 @@ def _distances(was: Numbers, now: Numbers, binning: Binning) -> dict[str, float 
     d, p = ks(was.values, now.values)
     cuts = edges(was.values, binning)
     ours, theirs = counted(was.values, cuts), counted(now.values, cuts)
-    low, high = outlier_limits(was.values)
+    low, high = outlier_limits(was)
     return {
         "ks": d,
         "ks_p": p,
@@ -93,9 +93,9 @@ def _area(was: Floats, now: Floats) -> dict[str, float | None]:
     limits, unit = fences(was), spread(was)
     ours, theirs = clipped(was, *limits), clipped(now, *limits)
     bounded = whole if ours is was and theirs is now else wasserstein(ours, theirs)[0]
-    _, held = moments(clipped(was, quantile(was, ASIDE), quantile(was, 1 - ASIDE)))
+    held = held_sd(was, ASIDE)
     return {
         "wasserstein": whole if math.isfinite(whole) else None,
         "scaled": bounded / unit if unit else None,
-        "moved": inner / held if held else None,
+        "moved": inner / held if 0 < held < math.inf else None,
     }
