@@ -17,6 +17,7 @@ from flows.backtest.policies.schedules import Evenly
 from flows.backtest.results import Backtest
 from flows.backtest.scoring import batch_losses
 from flows.backtest.table import Table
+from flows.backtest.tuning import tune
 from flows.backtest.workshop import Workshop
 from flows.comparison.metrics import METRICS
 from flows.config.model import ModelConfig
@@ -49,7 +50,8 @@ def backtest(config: ModelConfig, table: Table, options: Options, done: Done = s
         setting = lay_out(config, table, options, Path(folder))
         with crew(setting, config, options.workers) as workers:
             bench = _played(setting, options, workers, done)
-        return report(config, bench)
+        tuned = tune(config, setting, options) if options.trials else ()
+        return report(config, bench, tuned)
 
 
 def lay_out(config: ModelConfig, table: Table, options: Options, folder: Path) -> Setting:

@@ -9,7 +9,7 @@ import numpy as np
 from flows.backtest.engine import Run, Setting
 from flows.backtest.options import Options
 from flows.backtest.policies.names import KINDS
-from flows.backtest.results import Backtest, Delay, Event, PolicyResult, Schedule
+from flows.backtest.results import Backtest, Delay, Event, PolicyResult, Schedule, Tuned
 from flows.backtest.scoring import difference, gain_share, lost_points, series, value
 from flows.config.model import ModelConfig
 from registry.records.policy import direction_of
@@ -33,7 +33,7 @@ class Bench:
         return value(self.setting, self.runs[name].scores)
 
 
-def report(config: ModelConfig, bench: Bench) -> Backtest:
+def report(config: ModelConfig, bench: Bench, tuned: tuple[Tuned, ...] = ()) -> Backtest:
     """Judge all runs of a replay."""
     setting, options = bench.setting, bench.options
     results = tuple(_result(bench, name) for name in bench.runs)
@@ -55,6 +55,7 @@ def report(config: ModelConfig, bench: Bench) -> Backtest:
         notes=tuple(_notes(bench, results)),
         price_retraining=options.price_retraining,
         price_point=options.price_point,
+        tuned=tuned,
     )
 
 

@@ -19,6 +19,7 @@ class Options:
         changes: Batches after which something is known to have changed; empty: the oracle says.
         price_retraining, price_point: For the cost; a point is .01 of a share, or one unit of an error.
         workers: Processes.
+        trials: Numbers that are tried for each policy; 0: nothing is tuned.
     """
 
     policies: tuple[Spec, ...] = ()
@@ -30,3 +31,4 @@ class Options:
     price_retraining: float | None = None
     price_point: float | None = None
     workers: int = 1
+    trials: int = 0

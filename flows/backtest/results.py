@@ -105,6 +105,8 @@ class Tuned(Record, frozen=True, kw_only=True):
         early_batches, later_batches: Lengths of both parts.
         trials: Numbers tried.
         early, early_default, later, later_default: Metric with the number found, and with the default.
+        later_never, later_always, later_evenly: Of the later part, for comparison; the last one with as many
+            retrainings as the number found.
         early_retrainings, later_retrainings: With the number found; later_default_retrainings: with the default.
     """
 
@@ -118,6 +120,9 @@ class Tuned(Record, frozen=True, kw_only=True):
     early_default: float
     later: float
     later_default: float
+    later_never: float
+    later_always: float
+    later_evenly: float
     early_retrainings: int
     later_retrainings: int
     later_default_retrainings: int

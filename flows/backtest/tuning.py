@@ -11,7 +11,7 @@ from flows.backtest.engine import Run, Setting, replay
 from flows.backtest.errors import BacktestRefused
 from flows.backtest.options import Options
 from flows.backtest.policies.names import BUDGET, KINDS, Spec
-from flows.backtest.policies.schedules import Never
+from flows.backtest.policies.schedules import Evenly, Every, Never
 from flows.backtest.results import Tuned
 from flows.backtest.scoring import lost_points, value
 from flows.backtest.table import Table
@@ -19,12 +19,9 @@ from flows.backtest.workshop import Workshop
 from flows.config.model import ModelConfig
 
 EARLY = 0.5  # of the batches
-TRIALS = 20
 
 
-def tune(
-    config: ModelConfig, setting: Setting, options: Options, *, trials: int = TRIALS, seed: int = 0
-) -> tuple[Tuned, ...]:
+def tune(config: ModelConfig, setting: Setting, options: Options, *, seed: int = 0) -> tuple[Tuned, ...]:
     """
     Search the number of every policy asked for that has one.
 
@@ -34,8 +31,7 @@ def tune(
 
     Args:
         setting: Of the whole table; only its fits of the later part are used.
-        options: Names the policies and the prices.
-        trials: Numbers tried for each policy.
+        options: Names the policies, the prices, and how many numbers are tried for each policy.
         seed: Of the search.
 
     Raises:
@@ -46,9 +42,9 @@ def tune(
     _refuse(kinds, options, cut)
     with TemporaryDirectory(prefix="understudy-tuning-") as folder:
         early = early_part(setting, cut, Path(folder))
-        found = {spec.kind: _search(config, early, spec, options, trials, seed) for spec in kinds}
+        found = {spec.kind: _search(config, early, spec, options, seed) for spec in kinds}
         later = replace(setting, edges=setting.edges[cut:], choices={})
-        return tuple(_both(config, early, later, found[spec.kind], trials) for spec in kinds)
+        return tuple(_both(config, early, later, found[spec.kind], options.trials) for spec in kinds)
 
 
 def early_part(setting: Setting, cut: int, folder: Path) -> Setting:
@@ -82,7 +78,7 @@ def _refuse(kinds: list[Spec], options: Options, cut: int) -> None:
         raise BacktestRefused("Nothing was tuned.", "; ".join(mistakes).capitalize() + ".", f"Name one of {able}.")
 
 
-def _search(config: ModelConfig, early: Setting, spec: Spec, options: Options, trials: int, seed: int) -> Spec:
+def _search(config: ModelConfig, early: Setting, spec: Spec, options: Options, seed: int) -> Spec:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -93,7 +89,7 @@ def _search(config: ModelConfig, early: Setting, spec: Spec, options: Options, t
         run = replay(_suggested(trial, spec).make(config), early)
         return _badness(early, run, plain, options)
 
-    study.optimize(objective, n_trials=trials)
+    study.optimize(objective, n_trials=options.trials)
     return _suggested(study.best_trial, spec)
 
 
@@ -118,6 +114,8 @@ def _both(config: ModelConfig, early: Setting, later: Setting, found: Spec, tria
     default = Spec(found.kind, 4.0 if KINDS[found.kind].needed else None)
     runs = [(replay(spec.make(config), part), part) for part in (early, later) for spec in (found, default)]
     values = [value(part, run.scores) for run, part in runs]
+    count = len(runs[2][0].retrainings)
+    beside = [value(later, replay(policy, later).scores) for policy in (Never(), Every(1), Evenly(count))]
     return Tuned(
         kind=found.kind,
         default=str(default),
@@ -130,6 +128,9 @@ def _both(config: ModelConfig, early: Setting, later: Setting, found: Spec, tria
         later=values[2],
         later_default=values[3],
         early_retrainings=len(runs[0][0].retrainings),
-        later_retrainings=len(runs[2][0].retrainings),
+        later_never=beside[0],
+        later_always=beside[1],
+        later_evenly=beside[2],
+        later_retrainings=count,
         later_default_retrainings=len(runs[3][0].retrainings),
     )

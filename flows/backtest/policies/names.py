@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Make = Callable[["ModelConfig", float | None], Policy]
 BUDGET = 25.0  # per cent of the batches
 ORACLE = "oracle"
+_USUAL = ("every:4", "error", "adwin", "drift:psi", "drift:ks", "drift", "adaptive", ORACLE)
 _VALUE = "flows.backtest.policies.value"
 
 
@@ -57,6 +58,11 @@ class Spec:
         """Make a fresh policy; the oracle is made by the replay, which knows the future."""
         policy = KINDS[self.kind].make(config, self.number)
         return _named(policy, str(self))
+
+
+def usual() -> list[str]:
+    """What is replayed where nothing is named: one policy of each kind."""
+    return [name for name in _USUAL if _split(name)[0] in KINDS]
 
 
 def specs(said: Sequence[str]) -> tuple[Spec, ...]:
