@@ -1,7 +1,7 @@
 """All detectors behind one call; those of river are imported when one is asked for."""
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import zip_longest
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from flows.config.detection.streams import DetectorName, Streams
 from flows.detection.streams.evidence import Before, is_binary
-from flows.detection.streams.scan import Change, scan_falls, scan_rises
+from flows.detection.streams.scan import Change, scan_changes, scan_falls
 
 Floats = NDArray[np.float64]
 _COMPARED = 100  # rows at the end that tell which way a detector's change goes
@@ -37,15 +37,16 @@ class ScanDetector:
         return "" if losses.size >= least else f"{losses.size} labelled rows, {least} are needed"
 
     def changes(self, losses: Floats) -> tuple[Change, ...]:
-        """Rises over the whole stream, and falls from each of their levels."""
-        rises = scan_rises(losses, self._options, self._before)
-        edges = [0, *(rise.since for rise in rises), losses.size]
+        """Rises and their ends, and falls of the times between."""
+        changes = scan_changes(losses, self._options, self._before)
+        calm = [0, *(change.since for change in changes if change.after < change.before)]
+        rises = [change.since for change in changes if change.after > change.before]
         falls = [
             _moved(fall, start)
-            for start, end in pairwise(edges)
+            for start, end in zip_longest(calm, rises, fillvalue=losses.size)
             for fall in scan_falls(losses[start:end], self._options)
         ]
-        return tuple(sorted([*rises, *falls], key=lambda change: change.row))
+        return tuple(sorted([*changes, *falls], key=lambda change: change.row))
 
 
 class RiverDetector:

@@ -18,6 +18,7 @@ from registry.records.base import Record
 
 Floats = NDArray[np.float64]
 _LEAST_WINDOWS = 8
+_HUGE = 1e50  # variances take squares, and those must be numbers
 _NAMES = (
     "stream_alarm",
     "error_change_points",
@@ -147,7 +148,7 @@ def error_trend(
         raise ValueError(f"{len(losses)} losses and {len(times)} times; give one time for each loss")
     values = np.asarray(losses, dtype=np.float64)
     places = np.flatnonzero(np.isfinite(values))
-    kept, left_out = values[places], values.size - places.size
+    kept, left_out = np.clip(values[places], -_HUGE, _HUGE), values.size - places.size
     note = f"{left_out} losses were no finite number and left out." if left_out else ""
     least = max(limits.min_labelled, limits.streams.warm_up + limits.streams.shortest)
     if kept.size < least:

@@ -9,7 +9,7 @@ from scipy import special
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 _LEAST = 1e-3  # skewness from which a gamma distribution is told from a normal one
-_TINY = 1e-300
+_TINY = 1e-12  # variance in units of that of all rows: below it there is only rounding
 
 
 def is_binary(losses: Floats) -> bool:
@@ -62,13 +62,13 @@ class BinaryEvidence:
     sums: Floats
     before: Before
 
-    def of(self, ends: Whole, width: int) -> Floats:
+    def of(self, ends: Whole, width: int | Whole) -> Floats:
         """
         Log likelihood ratios; 0 where the window's error is not the higher one.
 
         Args:
             ends: Shape (k,). Rows up to the end of the window.
-            width: Rows of the window.
+            width: Rows of the window, or shape (k,) of each.
         """
         older = ends - width + self.before.rows
         recent = self.sums[ends] - self.sums[ends - width]
@@ -95,7 +95,7 @@ class RealEvidence:
     third: Floats
     before: Before
 
-    def of(self, ends: Whole, width: int) -> Floats:
+    def of(self, ends: Whole, width: int | Whole) -> Floats:
         """As of a `BinaryEvidence`."""
         older = ends - width + self.before.rows
         past = self.first[ends - width] + self.before.rows * self.before.mean

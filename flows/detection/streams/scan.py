@@ -26,7 +26,7 @@ class Change:
     Where the error changed.
 
     Attributes:
-        row: At which it was noticed, counted from 0; since: at which the window begins that shows it best.
+        row: At which it was noticed, counted from 0; since: from which on it most likely holds.
         before, after: Mean loss of the rows before `since`, and from there to `row`.
     """
 
@@ -36,12 +36,13 @@ class Change:
     after: float
 
 
-def scan_rises(losses: Floats, options: Streams, before: Before | None = None) -> tuple[Change, ...]:
+def scan_changes(losses: Floats, options: Streams, before: Before | None = None) -> tuple[Change, ...]:
     """
-    Rises of the error, each against the level since the last one.
+    Rises of the error, and the falls that end them.
 
-    Windows of many widths end at each row; each is held against all rows before it since the last rise.
-    It alarms by a likelihood ratio divided by what dependence takes from it.
+    Windows of many widths end at each row; each is held against all rows before it since the last change.
+    It alarms by a likelihood ratio divided by what dependence takes from it. Only after a rise a fall counts:
+    else a season's low would make its return a rise.
 
     Args:
         losses: Shape (n,), finite, in time order: errors 0 and 1, or real losses.
@@ -56,69 +57,96 @@ def scan_rises(losses: Floats, options: Streams, before: Before | None = None) -
         Generalised likelihood ratio, both levels unknown: Siegmund, Venkatraman (1995),
         Ann. Stat. 23:255-271; Lai (1995), JRSS B 57:613-658.
     """
-    return _scan(losses, options, before or Before(), falls=False)
+    scanner, binary = _Scanner(options), is_binary(losses)
+    known, risen = before or Before(), False
+    found: list[Change] = []
+    start = 0
+    while (at := scanner.first(losses[start:], known, binary=binary, rises=True, falls=risen)) is not None:
+        change = _change(losses, start, at, known)
+        found.append(change)
+        start, known, risen = change.since, Before(), change.after > change.before
+    return tuple(found)
 
 
 def scan_falls(losses: Floats, options: Streams) -> tuple[Change, ...]:
     """
-    Falls of the error, by the same measure as rises.
+    Falls of the error from a level that had not risen, by the same measure.
 
     Args:
-        losses: As of `scan_rises`.
-        options: As of `scan_rises`.
+        losses: As of `scan_changes`.
+        options: As of `scan_changes`.
     """
-    return _scan(losses, options, Before(), falls=True)
-
-
-def _scan(losses: Floats, options: Streams, before: Before, *, falls: bool) -> tuple[Change, ...]:
-    scanner = _Scanner(options, binary=is_binary(losses), falls=falls)
+    scanner, binary = _Scanner(options), is_binary(losses)
     found: list[Change] = []
     start = 0
-    while (at := scanner.first(losses[start:], before)) is not None:
-        end, since = start + at[0], start + at[1]
-        level = float(losses[start:since].mean()) if since > start else before.mean
-        found.append(Change(row=end - 1, since=since, before=level, after=float(losses[since:end].mean())))
-        start, before = since, Before()
+    while (at := scanner.first(losses[start:], Before(), binary=binary, rises=False, falls=True)) is not None:
+        found.append(_change(losses, start, at, Before()))
+        start = found[-1].since
     return tuple(found)
 
 
+def _change(losses: Floats, start: int, at: tuple[int, int], known: Before) -> Change:
+    end, since = start + at[0], start + at[1]
+    level = float(losses[start:since].mean()) if since > start else known.mean
+    return Change(row=end - 1, since=since, before=level, after=float(losses[since:end].mean()))
+
+
 class _Scanner:
-    def __init__(self, options: Streams, *, binary: bool, falls: bool) -> None:
+    def __init__(self, options: Streams) -> None:
         self.widths = window_widths(options.shortest, options.longest)
         self.limits = evidence_limits(self.widths, options.run_length)
-        self.warm_up, self.binary, self.falls = options.warm_up, binary, falls
+        self.warm_up = options.warm_up
 
-    def first(self, losses: Floats, before: Before) -> tuple[int, int] | None:
+    def first(
+        self, losses: Floats, before: Before, *, binary: bool, rises: bool, falls: bool
+    ) -> tuple[int, int] | None:
         """End and start of the first window that alarms; None if none does."""
-        edges = _edges(self.warm_up + int(self.widths[0]), losses.size)
-        for low, high in pairwise(edges):
-            found = self._stretch(losses[:high], low, before)
-            if found is not None:
-                return found
+        directions = [down for down, asked in ((False, rises), (True, falls)) if asked]
+        for low, high in pairwise(_edges(self.warm_up + int(self.widths[0]), losses.size)):
+            stretch = self._prepared(losses[:high], low, before, binary=binary)
+            found = [at for down in directions if (at := self._alarm(stretch, down=down)) is not None]
+            if found:
+                return min(found)
         return None
 
-    def _stretch(self, losses: Floats, low: int, before: Before) -> tuple[int, int] | None:
-        """Windows that end after *low* rows, up to the last."""
+    def _prepared(self, losses: Floats, low: int, before: Before, *, binary: bool) -> "_Stretch":
         known = max(self.warm_up, int(_KNOWN * low))
-        kept = losses if self.binary else cut_outliers(losses, known)
+        kept = losses if binary else cut_outliers(losses, known)
         deflate = dependence(kept[:known], self.widths)
-        measure = evidence(kept, before, binary=self.binary, falls=self.falls)
         least = np.maximum(np.maximum(self.warm_up, self.widths), _EFFECTIVE * deflate) - before.rows
         firsts = np.maximum(low + 1, np.ceil(np.maximum(least, 0)) + self.widths).astype(np.int64)
-        end = losses.size + 1
-        for place in np.flatnonzero(firsts <= losses.size).tolist():
-            ends = _ends(int(firsts[place]), min(end, losses.size), int(self.widths[place]))
-            over = measure.of(ends, int(self.widths[place])) >= self.limits[place] * deflate[place]
+        return _Stretch(kept, before, binary, deflate, firsts)
+
+    def _alarm(self, stretch: "_Stretch", *, down: bool) -> tuple[int, int] | None:
+        measure = evidence(stretch.losses, stretch.before, binary=stretch.binary, falls=down)
+        last = stretch.losses.size
+        end = last + 1
+        for place in np.flatnonzero(stretch.firsts <= last).tolist():
+            width = int(self.widths[place])
+            ends = _ends(int(stretch.firsts[place]), min(end, last), width)
+            over = measure.of(ends, width) >= self.limits[place] * stretch.deflate[place]
             if over.any():
                 end = int(ends[int(np.argmax(over))])
-        return None if end > losses.size else (end, self._since(measure, end, deflate, firsts))
+        return None if end > last else (end, self._since(measure, end, stretch))
 
-    def _since(self, measure: BinaryEvidence | RealEvidence, end: int, deflate: Floats, firsts: Whole) -> int:
-        """Start of the window, of those that end there, that shows the change best."""
-        widths = self.widths[firsts <= end]
-        at = np.array([end])
-        shown = [float(measure.of(at, int(width))[0]) for width in widths] / deflate[: widths.size]
+    def _since(self, measure: BinaryEvidence | RealEvidence, end: int, stretch: "_Stretch") -> int:
+        """Start of the window that shows the change best, of all that end there."""
+        longest = int(self.widths[stretch.firsts <= end][-1])
+        widths = np.arange(1, longest + 1)
+        place = np.maximum(np.searchsorted(self.widths, widths, side="right") - 1, 0)
+        shown = measure.of(np.full(longest, end), widths) / stretch.deflate[place]
         return end - int(widths[int(np.argmax(shown))])
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Losses up to the stretch's end, what dependence takes, and the first row at which each width may end."""
+
+    losses: Floats
+    before: Before
+    binary: bool
+    deflate: Floats
+    firsts: Whole
 
 
 def _edges(first: int, last: int) -> list[int]:

@@ -11,7 +11,7 @@ from registry.records.base import Record
 
 Floats = NDArray[np.float64]
 _EXACT = 33  # values up to which all orders are counted
-_SIGNIFICANT = 1.959964  # of a single lag
+_CLOSEST = 0.98
 
 
 class Trend(Record, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ def mann_kendall(values: Floats, *, confidence: float = 0.95) -> Trend:
     """
     Mann-Kendall test of a rise with Sen's slope, corrected for dependence between values.
 
-    Exact up to 33 values without ties and without significant dependence; else by a normal
+    Exact up to 33 values without ties and without signs of dependence; else by a normal
     distribution with correction for ties and continuity.
 
     Args:
@@ -51,7 +51,7 @@ def mann_kendall(values: Floats, *, confidence: float = 0.95) -> Trend:
 
     Source:
         Mann (1945), Econometrica 13:245-259; Sen (1968), JASA 63:1379-1389; Hamed, Rao (1998),
-        J. Hydrol. 204:182-196, with significant lags only and never less than 1.
+        J. Hydrol. 204:182-196, with lags of a first-order model, bias corrected as by Kendall (1954).
 
     Example:
         >>> found = mann_kendall(np.array([1.0, 2.0, 4.0, 3.0, 5.0]))
@@ -110,19 +110,27 @@ def _exact_p(score: float, n: int) -> float:
 
 
 def _between(detrended: Floats) -> float:
-    """Hamed and Rao's n / n*, of the ranks of what the slope leaves."""
+    """
+    Hamed and Rao's n / n*, of the ranks of what the slope leaves.
+
+    Their single lags miss weak dependence in short series (of 30 normal values with correlation .3 one in ten
+    has p < .05), so the lags are those of a first-order model, one standard error on the safe side.
+    """
     n = detrended.size
-    ranks = np.searchsorted(np.sort(detrended), detrended, side="left").astype(np.float64)
-    ranks += np.searchsorted(np.sort(detrended), detrended, side="right")
+    ordered = np.sort(detrended)
+    ranks = np.searchsorted(ordered, detrended, side="left") + np.searchsorted(ordered, detrended, side="right")
     centred = ranks - ranks.mean()
     total = float(centred @ centred)
     if not total > 0:
         return 1.0
+    found = float(centred[1:] @ centred[:-1]) / total
+    near = found + (1 + 4 * found) / n
+    if near <= 1 / math.sqrt(n):
+        return 1.0
+    near = min(near + math.sqrt(max(1 - near * near, 0.0) / n), _CLOSEST)
     lags = np.arange(1, n - 2)
-    near = np.array([float(centred[lag:] @ centred[:-lag]) for lag in lags.tolist()]) / total
-    near[np.abs(near) <= _SIGNIFICANT / math.sqrt(n)] = 0.0
     weights = (n - lags) * (n - lags - 1) * (n - lags - 2)
-    return max(1.0, 1 + 2 / (n * (n - 1) * (n - 2)) * float(weights @ near))
+    return 1 + 2 / (n * (n - 1) * (n - 2)) * float(weights @ near**lags)
 
 
 def _interval(slopes: Floats, spread: float, confidence: float) -> tuple[float, float]:
