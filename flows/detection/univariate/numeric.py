@@ -8,6 +8,7 @@ import numpy as np
 from flows.detection.univariate.bins import Binning, counted, edges, jensen_shannon, psi
 from flows.detection.univariate.ranks import Floats, clipped, fences, held_sd, ks, spread, wasserstein
 from flows.detection.univariate.samples import Numbers, moments
+from flows.detection.univariate.sketch import Apart, sketched_area, sketched_counts, sketched_ks
 from flows.detection.univariate.statistics import ColumnStatistics
 
 SIGMAS = 3.0
@@ -71,9 +72,11 @@ def _ranges(was: Numbers, now: Numbers) -> dict[str, float]:
 
 
 def _distances(was: Numbers, now: Numbers, binning: Binning) -> dict[str, float | int | None]:
-    d, p = ks(was.values, now.values)
-    cuts = edges(was.values, binning)
-    ours, theirs = counted(was.values, cuts), counted(now.values, cuts)
+    cuts, sketched = edges(was.values, binning), was.n > was.values.size
+    ours = sketched_counts(was.values, cuts, was.n) if sketched else counted(was.values, cuts)
+    theirs = counted(now.values, cuts)
+    d, p = sketched_ks(was.values, now.values, was.n) if sketched else ks(was.values, now.values)
+    apart = sketched_area(was.values, now.values, ASIDE) if sketched else _area(was.values, now.values)
     low, high = outlier_limits(was)
     return {
         "ks": d,
@@ -84,18 +87,18 @@ def _distances(was: Numbers, now: Numbers, binning: Binning) -> dict[str, float 
         "outliers": outside(now.values, low, high),
         "reference_outliers": outside(was.values, low, high),
         "outside": outside(now.values, float(was.values[0]), float(was.values[-1])),
-        **_area(was.values, now.values),
+        **{name: _known(value) for name, value in apart._asdict().items()},
     }
 
 
-def _area(was: Floats, now: Floats) -> dict[str, float | None]:
+def _known(value: float | None) -> float | None:
+    """Nothing where the greatest numbers overflow."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _area(was: Floats, now: Floats) -> Apart:
     whole, inner = wasserstein(was, now, aside=ASIDE)
-    limits, unit = fences(was), spread(was)
+    limits, unit, held = fences(was), spread(was), held_sd(was, ASIDE)
     ours, theirs = clipped(was, *limits), clipped(now, *limits)
     bounded = whole if ours is was and theirs is now else wasserstein(ours, theirs)[0]
-    held = held_sd(was, ASIDE)
-    return {
-        "wasserstein": whole if math.isfinite(whole) else None,
-        "scaled": bounded / unit if unit else None,
-        "moved": inner / held if 0 < held < math.inf else None,
-    }
+    return Apart(whole, bounded / unit if unit else None, inner / held if held else None)

@@ -126,6 +126,17 @@ def fences(values: Floats) -> tuple[float, float]:
     return float(quantile(values, 0.25)) - room, float(quantile(values, 0.75)) + room
 
 
+def held_sd(values: Floats, share: float) -> float:
+    """Standard deviation of sorted values, that *share* of them at either end held at the next one."""
+    left = int(share * values.size)
+    inner = values[left : values.size - left]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(inner.sum() + left * (inner[0] + inner[-1])) / values.size
+        apart = inner - mean
+        squares = float(np.dot(apart, apart) + left * (apart[0] ** 2 + apart[-1] ** 2))
+    return float(np.sqrt(squares / values.size)) if inner[0] < inner[-1] else 0.0
+
+
 def clipped(values: Floats, low: float, high: float) -> Floats:
     """Sorted values within the fences; itself, not a copy, if all are."""
     return values if values[0] >= low and values[-1] <= high else np.clip(values, low, high)

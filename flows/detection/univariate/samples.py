@@ -41,10 +41,9 @@ class Numbers:
     def of(cls, column: pl.Series) -> "Numbers":
         """Take a column of any type."""
         cast = numbers(column)
-        values = in_order(cast.drop_nulls())
-        real = values[: values.searchsorted(math.nan)]
-        start, stop = real.searchsorted(-math.inf, "right"), real.searchsorted(math.inf, "left")
-        finite = real[start:stop]
+        real = cast.drop_nulls().drop_nans()
+        values = in_order(real.to_numpy())
+        finite = values[values.searchsorted(-math.inf, "right") : values.searchsorted(math.inf, "left")]
         mean, sd = moments(finite)
         return cls(
             values=finite,
@@ -52,7 +51,7 @@ class Numbers:
             missing=column.len() - finite.size,
             mean=mean,
             sd=sd,
-            infinite=real.size - finite.size,
+            infinite=values.size - finite.size,
             foreign=cast.null_count() - column.null_count(),
         )
 
@@ -159,3 +158,8 @@ def _names(levels: pl.Series) -> pl.Series:
         return levels.cast(pl.String)
     whole = (levels.round(0) == levels) & (levels.abs() < _WHOLE)
     return levels.set(~whole, None).cast(pl.Int64).cast(pl.String).zip_with(whole, levels.cast(pl.String))
+
+
+def finite_values(column: pl.Series) -> Floats:
+    """Values that are finite numbers, sorted."""
+    return Numbers.of(column).values

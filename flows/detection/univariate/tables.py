@@ -17,6 +17,10 @@ class Columns(Protocol):
         """Read one column."""
         ...
 
+    def rows(self) -> int:
+        """Count the rows."""
+        ...
+
 
 class Held:
     """Columns of a table in memory."""
@@ -29,6 +33,10 @@ class Held:
         """Give one column."""
         return self._frame[name]
 
+    def rows(self) -> int:
+        """Height of the table."""
+        return self._frame.height
+
 
 class Lazy:
     """Columns of a query, each collected when it is asked for."""
@@ -40,6 +48,10 @@ class Lazy:
     def take(self, name: str) -> pl.Series:
         """Collect one column."""
         return self._frame.select(name).collect().to_series()
+
+    def rows(self) -> int:
+        """Count the rows; Parquet says it in its footer."""
+        return int(self._frame.select(pl.len()).collect().item())
 
 
 def columns(table: Table) -> Columns:
