@@ -1,14 +1,16 @@
 """
 What a rule's condition may say: a small, safe language over named metrics.
 
-Names, numbers, + - * /, comparisons, and, or, not.
+Names, numbers, + - * /, comparisons, and, or, not, abs(x), min(x, ...), max(x, ...).
 """
 
 import ast
+import difflib
 import math
+import warnings
 from collections.abc import Collection, Iterator
 
-from flows.config.detection import fusion, joint, performance, season, streams
+from flows.config.detection import cadence, fusion, joint, performance, season, streams
 
 _OWN = {
     "rows": "rows in the newest window",
@@ -29,28 +31,34 @@ _OWN = {
     "age_days": "days since the champion was trained",
     "new_rows": "labelled rows since the last retraining",
 }
-METRICS = _OWN | season.METRICS | joint.METRICS | streams.METRICS | performance.METRICS | fusion.METRICS
+METRICS = (
+    _OWN | season.METRICS | joint.METRICS | streams.METRICS | performance.METRICS | fusion.METRICS | cadence.METRICS
+)
 LONGEST = 500  # characters: nothing that short is nested too deeply to be read
+FUNCTIONS = ("abs", "max", "min")
 _OPERATORS = (
     *(ast.And, ast.Or, ast.Not, ast.USub, ast.Add, ast.Sub, ast.Mult, ast.Div),
     *(ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq),
 )
-_PLAIN = (ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare, ast.Load, *_OPERATORS)
+_PLAIN = (ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Compare)
 
 
 def parsed(condition: str) -> ast.expr:
     """
-    Read a condition.
+    Read a condition; line ends are blanks.
 
     Raises:
         SyntaxError: If it is none.
     """
-    return ast.parse(condition.strip(), mode="eval").body
+    plain = condition.replace("\n", " ").replace("\r", " ").strip()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of "1or 2", which is read, if not liked
+        return ast.parse(plain, mode="eval").body
 
 
 def condition_mistakes(condition: str, known: Collection[str]) -> list[str]:
     """
-    All that is wrong with a condition.
+    All that is wrong with a condition, with the column of each mistake, counted from 1.
 
     Args:
         condition: As written.
@@ -58,25 +66,66 @@ def condition_mistakes(condition: str, known: Collection[str]) -> list[str]:
     """
     if len(condition) > LONGEST:
         return [f"the condition has {len(condition)} characters, {LONGEST} are allowed"]
+    blanks = len(condition) - len(condition.lstrip())
     try:
         tree = parsed(condition)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return [f"{condition!r} is no condition such as 'error_increase > 0.15'"]
-    return list(dict.fromkeys(_wrong(tree, known)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        column = getattr(error, "offset", None) or len(condition.strip()) + 1
+        return [f"{condition!r} is no condition such as 'error_increase > 0.15' (column {column + blanks})"]
+    places = _Places(condition.strip(), blanks)
+    return list(dict.fromkeys(f"{what}{places.of(node)}{more}" for node, what, more in _wrong(tree, known)))
 
 
-def _wrong(tree: ast.expr, known: Collection[str]) -> Iterator[str]:
+class _Places:
+    """Where in the text a node stands; the tree counts bytes, people count characters."""
+
+    def __init__(self, text: str, blanks: int) -> None:
+        self.raw, self.blanks = text.encode(errors="replace"), blanks
+
+    def of(self, node: ast.expr) -> str:
+        return f" at column {len(self.raw[: node.col_offset].decode(errors='ignore')) + self.blanks + 1}"
+
+
+def _wrong(tree: ast.expr, known: Collection[str]) -> Iterator[tuple[ast.expr, str, str]]:
+    """Node, what is wrong with it, and what might have been meant."""
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            if node.id not in known:
-                yield f"unknown metric {node.id!r}"
-        elif isinstance(node, ast.Constant):
-            if not _is_number(node.value):
-                yield f"{ast.unparse(node)} is no number"
-        elif isinstance(node, ast.operator | ast.unaryop | ast.cmpop) and not isinstance(node, _OPERATORS):
-            yield f"the operator {type(node).__name__} is not allowed"
-        elif isinstance(node, ast.expr) and not isinstance(node, _PLAIN):
-            yield f"{ast.unparse(node)!r} is not allowed"
+        if isinstance(node, ast.expr) and id(node) not in called:
+            yield from ((node, what, more) for what, more in _wrong_node(node, known))
+
+
+def _wrong_node(node: ast.expr, known: Collection[str]) -> Iterator[tuple[str, str]]:
+    if isinstance(node, ast.Name):
+        if node.id not in known:
+            yield f"unknown metric {node.id!r}", _meant(node.id, known)
+    elif isinstance(node, ast.Constant):
+        if not _is_number(node.value):
+            yield f"{ast.unparse(node)} is no number", ""
+    elif isinstance(node, ast.Call):
+        yield from _wrong_call(node)
+    elif isinstance(node, _PLAIN):
+        yield from ((f"the operator {name} is not allowed", "") for name in _foreign_operators(node))
+    else:
+        yield f"{ast.unparse(node)!r} is not allowed", ""
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def _wrong_call(node: ast.Call) -> Iterator[tuple[str, str]]:
+    if not isinstance(node.func, ast.Name):
+        yield f"{ast.unparse(node)!r} is not allowed", ""
+    elif node.func.id not in FUNCTIONS:
+        yield f"unknown function {node.func.id!r}", f", there are {', '.join(FUNCTIONS)}"
+    elif node.keywords or len(node.args) < 1 or (node.func.id == "abs" and len(node.args) > 1):
+        yield f"{ast.unparse(node)!r} has the wrong arguments", ""
+
+
+def _foreign_operators(node: ast.expr) -> Iterator[str]:
+    found = [getattr(node, "op", None), *getattr(node, "ops", ())]
+    return (type(one).__name__ for one in found if one is not None and not isinstance(one, _OPERATORS))
 
 
 def _is_number(value: object) -> bool:

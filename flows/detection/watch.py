@@ -9,8 +9,9 @@ import polars as pl
 from flows.client import RouterClient
 from flows.config.model import ModelConfig
 from flows.data.live import live_frame
-from flows.detection.fusion.decision import RetrainDecision, decide
 from flows.detection.drift import DriftReport, drift
+from flows.detection.fusion.decision import RetrainDecision, decide
+from flows.detection.fusion.mapping import evidence_of
 from flows.detection.profile import ReferenceProfile
 from flows.detection.signals import BACK, age_metrics, drift_metrics, error_metrics, kpi_metrics
 from registry.errors import NotFound
@@ -92,7 +93,11 @@ def measure(
         **kpi_metrics(config, labelled),
     }
     return Look(
-        model=config.model, at=now, champion=champion.version, decision=decide(config, metrics, report), drift=report
+        model=config.model,
+        at=now,
+        champion=champion.version,
+        decision=decide(config, evidence_of(metrics, report)),
+        drift=report,
     )
 
 

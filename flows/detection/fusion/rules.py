@@ -30,6 +30,8 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], float]] = {
     ast.Div: operator.truediv,
 }
 
+_EXTREMES: dict[str, Callable[[list[float]], float]] = {"max": max, "min": min}
+
 
 def fires(rule: Rule, metrics: Mapping[str, float | None]) -> bool | None:
     """Whether the condition holds; None when a metric it needs is not known."""
@@ -50,8 +52,19 @@ def _value(node: ast.expr, metrics: Mapping[str, float | None]) -> Value:
         return None if value is None else (not value if isinstance(node.op, ast.Not) else -value)
     if isinstance(node, ast.BinOp):
         return _arithmetic(node, metrics)
+    if isinstance(node, ast.Call):
+        return _call(node, metrics)
     assert isinstance(node, ast.Compare)
     return _comparison(node, metrics)
+
+
+def _call(node: ast.Call, metrics: Mapping[str, float | None]) -> float | None:
+    values = [_value(part, metrics) for part in node.args]
+    known = [float(value) for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    assert isinstance(node.func, ast.Name)
+    return abs(known[0]) if node.func.id == "abs" else _EXTREMES[node.func.id](known)
 
 
 def _logic(node: ast.BoolOp, metrics: Mapping[str, float | None]) -> bool | None:

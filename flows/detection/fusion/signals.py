@@ -8,9 +8,7 @@ import msgspec
 
 from registry.records.base import Record
 
-Kind = Literal[
-    "data", "concept", "performance", "estimate", "age", "volume", "schedule", "manual", "emergency"
-]  # what a signal is about, see Signal.kind
+Kind = Literal["data", "concept", "performance", "estimate", "age", "volume", "schedule", "manual", "emergency"]
 
 
 class Signal(Record, frozen=True, kw_only=True):
@@ -18,10 +16,11 @@ class Signal(Record, frozen=True, kw_only=True):
     One thing that was seen, and how far it can be trusted.
 
     Attributes:
-        name: Short and stable, e.g. "error rise"; equal names replace each other nowhere.
+        name: Short and stable, e.g. "recoverable loss".
         kind: `concept`: what a refit would win back, or a change of the errors over time, from labels.
             `performance`: loss against the champion's baseline, from labels. `estimate`: the same without labels.
-            `data`: inputs or scores have another distribution. The others speak of no loss at all.
+            `data`: inputs or scores have another distribution; its harm is the exposure, see `mapping.exposure`.
+            The others speak of no loss at all.
         strength: 0 to 1, for ranking only; 1 is the most that this kind can show.
         doubt: Corrected p-value, or posterior probability, that there is nothing; None if it cannot be said.
         harm: Estimated rise of the loss in shares of the baseline loss (.15 is 15 % more); None if it cannot be said.
@@ -68,15 +67,12 @@ class Evidence(Record, frozen=True, kw_only=True):
         signals: In any order.
         drifted: Features that drifted, in any order.
         importance: Share of each feature in the champion's predictions, see `fusion.importance`; empty if not known.
-        actor, reason: Who asked for a retraining, and why; for signals of the kinds manual and emergency.
     """
 
     metrics: dict[str, float | None] = {}
     signals: tuple[Signal, ...] = ()
     drifted: tuple[Drifted, ...] = ()
     importance: dict[str, float] = {}
-    actor: str = ""
-    reason: str = ""
 
     def plus(
         self,

@@ -10,6 +10,7 @@ from flows.config.load import parse_config
 from flows.detection.columns import FeatureDrift
 from flows.detection.drift import DriftReport
 from flows.detection.fusion.decision import decide
+from flows.detection.fusion.mapping import evidence_of
 from flows.detection.watch import Look
 from registry.records.version import Feature, ModelVersion, TrainingData
 
@@ -66,7 +67,7 @@ def look(*features, metrics=None, config=None, **changes):
         model="churn",
         at=NOON,
         champion="v1.0.0",
-        decision=decide(config or make_config(), CALM | (metrics or {}), seen),
+        decision=decide(config or make_config(), evidence_of(CALM | (metrics or {}), seen)),
         drift=seen,
     )
     return msgspec.structs.replace(made, **changes)

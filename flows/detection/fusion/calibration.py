@@ -1,0 +1,31 @@
+"""
+How far each kind of signal can be trusted, learned from simulated histories whose harm is known.
+
+Made by `python benchmarks/fusion_calibration.py --fit`; docs/detection/fusion.md has the figures, on
+histories of other generators, too.
+"""
+
+VERSION = 1
+DIRECTNESS = ("concept", "performance", "estimate", "data")
+"""Kinds that speak of loss, most direct first: what a refit wins back, the loss, its estimate, the inputs."""
+
+PRIOR = 0.3
+"""Standard deviation of log(1 + harm) before anything was seen; its mean is 0."""
+
+METHODS: dict[str, tuple[float, float]] = {
+    "concept": (1.0, 0.05),
+    "performance": (0.5, 0.2),
+    "estimate": (0.1, 0.3),
+    "data": (1.0, 0.3),
+}
+"""Kind: slope from log(1 + what was seen) to log(1 + harm), and standard deviation of the method itself."""
+
+CONFIDENCE: dict[str, tuple[float, float]] = {"labels": (0.0, 1.7), "unlabelled": (0.0, 1.7)}
+"""Basis: intercept and slope of the log odds over the distance from what is worth it, in standard deviations."""
+
+SILENT = 0.2
+"""Probability of harm where neither labels nor inputs show anything."""
+
+BASE_RATE = 0.35
+"""Share of simulated windows with harm worth a retraining."""
+"""Each of these belongs to all the others: they are made together."""

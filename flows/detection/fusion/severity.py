@@ -1,0 +1,44 @@
+"""From estimated harm to a word that says how urgent it is."""
+
+from collections.abc import Iterable
+
+from flows.config.detection.fusion import Fusion
+from flows.detection.fusion.signals import Signal
+from registry.records.retraining import Severity
+
+LEVELS: tuple[Severity, ...] = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
+RECOMMENDATIONS: dict[Severity, str] = {
+    "LOW": "monitor",
+    "MEDIUM": "investigate",
+    "HIGH": "plan retraining",
+    "CRITICAL": "retrain now",
+}
+_STRONG, _SURE = 0.5, 0.01
+
+
+def severity_of(harm: float, signals: Iterable[Signal], limits: Fusion) -> Severity:
+    """
+    Grow with the estimated harm, and with strong signals that name no harm.
+
+    A strong signal without a price (strength at least .5, doubt at most .01) is worth an
+    investigation; two of them, one from labels, are worth a plan. A person's wish is at least
+    HIGH, an emergency CRITICAL.
+    """
+    seen = tuple(signals)
+    level = sum(harm >= limit for limit in (limits.medium, limits.high, limits.critical))
+    return LEVELS[max(level, _unpriced(seen), _asked(seen))]
+
+
+def _unpriced(signals: tuple[Signal, ...]) -> int:
+    strong = [
+        one
+        for one in signals
+        if one.harm is None and one.doubt is not None and one.strength >= _STRONG and one.doubt <= _SURE
+    ]
+    several = len({one.name for one in strong}) > 1 and any(one.measured for one in strong)
+    return 2 if several else int(bool(strong))
+
+
+def _asked(signals: tuple[Signal, ...]) -> int:
+    kinds = {one.kind for one in signals}
+    return 3 if "emergency" in kinds else 2 if "manual" in kinds else 0
