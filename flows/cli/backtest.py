@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 _POLICIES = (
     "Repeat it, or separate by commas: never, always, every:N, evenly:N, error[:PERCENT], adwin[:DELTA], "
-    "drift[:EFFECT], drift:psi[:LIMIT], drift:ks[:P], adaptive[:PERCENT], oracle[:PERCENT]."
+    "drift[:EFFECT], drift:psi[:LIMIT], drift:ks[:P], rules, fused[:PERCENT], adaptive[:PERCENT], oracle[:PERCENT]."
 )
 
 

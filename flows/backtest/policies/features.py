@@ -1,19 +1,20 @@
 """Policies that watch the features alone: the newest batch against what the model in force learned from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import polars as pl
-
-from flows.backtest.policies.protocol import Action, Blend, State
+from flows.backtest.policies.protocol import Action, State
 
 if TYPE_CHECKING:
+    from flows.config.detection.settings import Detection
     from flows.config.model import ModelConfig
-    from flows.detection.columns import FeatureDrift
+    from flows.detection.judging.report import DriftReport
+    from flows.detection.univariate.statistics import ColumnStatistics
 
 FEWEST_ROWS = 100
-Plain = Literal["psi", "ks", "judged"]
+Rule = Literal["judged", "psi", "ks"]
+_LIMITS: Mapping[Rule, str] = {"judged": "min_effect", "psi": "psi", "ks": "ks_p"}
 
 
 @dataclass(slots=True)
@@ -22,18 +23,16 @@ class FeatureDrifts:
     Retrain when any feature drifts by one rule.
 
     Attributes:
-        rule: "psi" and "ks" are the plain rules, uncorrected: with many features and a season they
+        rule: "psi" and "ks" are the plain rules, uncorrected: with many features, or a season, they
             fire nearly every time, and then mean "always". "judged" corrects for the number of
             features and leaves trifles aside.
-        limit: PSI, p-value, or KS distance and Cramer's V.
+        limit: PSI, p-value, or smallest effect; None: that of the configuration.
     """
 
     config: "ModelConfig"
-    rule: Plain = "judged"
+    rule: Rule = "judged"
     limit: float | None = None
     name: str = ""
-    _learned: Blend | None = None
-    _profile: Any = None
 
     def __post_init__(self) -> None:
         said = "drift" if self.rule == "judged" else f"drift:{self.rule}"
@@ -41,41 +40,43 @@ class FeatureDrifts:
 
     def decide(self, state: State, /) -> Action:
         """Compare the newest batch with the champion's rows."""
-        from flows.detection.drift import drift
+        rows = int(state.edges[-1] - state.edges[-2])
+        if rows < FEWEST_ROWS:
+            return Action(retrain=False, why=f"not enough data: {rows} rows, {FEWEST_ROWS} are needed")
+        columns, limits = measured(state, self.config), self._limits(rows)
+        if self.rule == "judged":
+            fired = [feature.name for feature in judged(columns, limits).drifted]
+        else:
+            fired = [column.name for column in columns if _fires(column, self.rule, limits)]
+        return Action(retrain=bool(fired), why=f"{len(fired)} of {len(columns)} features: {', '.join(fired[:3])}")
 
-        rows = state.table()
-        window = rows.slice(int(state.edges[-2]))
-        config = self._limits(window.height)
-        report = drift(self._reference(rows, state.champion, config), window, config)
-        if not report.enough:
-            return Action(retrain=False, why=report.said)
-        fired = [feature.name for feature in report.features if _FIRES[self.rule](feature, self._limit(config))]
-        return Action(
-            retrain=bool(fired), why=f"{len(fired)} of {len(report.features)} features: {', '.join(fired[:3])}"
-        )
-
-    def _reference(self, rows: pl.DataFrame, champion: Blend, config: "ModelConfig") -> Any:
-        from flows.detection.profile import profile
-
-        if self._learned != champion:
-            first = min(window.start for window in champion.windows)
-            self._learned, self._profile = champion, profile(rows.slice(first, champion.stop - first), config)
-        return self._profile
-
-    def _limits(self, rows: int) -> "ModelConfig":
-        limits: dict[str, float] = {"min_rows": min(rows, FEWEST_ROWS)}
-        if self.rule == "judged" and self.limit is not None:
-            limits["min_effect"] = self.limit
-        return self.config.model_copy(update={"detection": self.config.detection.model_copy(update=limits)})
-
-    def _limit(self, config: "ModelConfig") -> float:
-        if self.limit is not None:
-            return self.limit
-        return config.detection.psi if self.rule == "psi" else config.detection.ks_p
+    def _limits(self, rows: int) -> "Detection":
+        given: dict[str, Any] = {} if self.limit is None else {_LIMITS[self.rule]: self.limit}
+        return self.config.detection.model_copy(update={"min_rows": min(rows, FEWEST_ROWS), **given})
 
 
-_FIRES: Mapping[Plain, "Callable[[FeatureDrift, float], bool]"] = {
-    "psi": lambda feature, limit: feature.psi > limit,
-    "ks": lambda feature, limit: feature.enough and feature.p_value < limit,
-    "judged": lambda feature, _limit: feature.drifted,
-}
+def measured(state: State, config: "ModelConfig") -> "Sequence[ColumnStatistics]":
+    """All that can be said of each feature: the newest batch against what the champion learned from."""
+    from flows.detection.univariate.compare import compare
+
+    rows = state.table()
+    first = min(window.start for window in state.champion.windows)
+    reference = rows.slice(first, state.champion.stop - first)
+    features = config.features
+    return compare(
+        reference, rows.slice(int(state.edges[-2])), numeric=features.numeric, categorical=features.categorical
+    )
+
+
+def judged(columns: "Sequence[ColumnStatistics]", limits: "Detection") -> "DriftReport":
+    """Judge all of them together, by the corrected verdicts."""
+    from flows.detection.judging.verdict import judge
+
+    return judge(columns, limits, plain=False)
+
+
+def _fires(column: "ColumnStatistics", rule: Rule, limits: "Detection") -> bool:
+    if rule == "psi":
+        return column.psi is not None and column.psi > limits.psi
+    p = column.ks_p if column.kind == "numeric" else column.chi2_p
+    return p is not None and p < limits.ks_p

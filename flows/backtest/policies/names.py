@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flows.backtest.errors import BacktestRefused
 from flows.backtest.policies.features import FeatureDrifts
+from flows.backtest.policies.fused import Fused
 from flows.backtest.policies.losses import Adwin, ErrorRise
 from flows.backtest.policies.protocol import Policy
 from flows.backtest.policies.schedules import Evenly, Every, Never
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 Make = Callable[["ModelConfig", float | None], Policy]
 BUDGET = 25.0  # per cent of the batches
+FUSED = 50.0  # per cent of confidence
 ORACLE = "oracle"
-_USUAL = ("every:4", "error", "adwin", "drift:psi", "drift:ks", "drift", "adaptive", ORACLE)
+_USUAL = ("every:4", "error", "adwin", "drift:psi", "drift:ks", "drift", "rules", "fused", "adaptive", ORACLE)
 _VALUE = "flows.backtest.policies.value"
 
 
@@ -179,6 +181,14 @@ KINDS: Mapping[str, Kind] = {
     ),
     "drift:psi": Kind(said="any feature with a PSI beyond 0.2", make=_drift("psi"), low=0, tuned=(0.05, 10)),
     "drift:ks": Kind(said="any feature with p < 0.05", make=_drift("ks"), low=0, high=1, tuned=(1e-30, 0.05)),
+    "fused": Kind(
+        said="the fused decision, from a confidence in per cent on (50)",
+        make=lambda config, number: Fused(config, (FUSED if number is None else number) / 100),
+        low=0,
+        high=100,
+        tuned=(5, 95),
+    ),
+    "rules": Kind(said="the rules of the configuration", make=lambda config, _number: Fused(config)),
     ORACLE: Kind(
         said="knows the future: the best dates for a budget, in per cent of the batches (25)",
         make=_foreseen,
