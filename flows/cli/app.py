@@ -14,6 +14,7 @@ from flows.cli import (
     decision,
     demo,
     events,
+    history,
     init,
     log,
     models,
@@ -78,5 +79,5 @@ for part in (
     approvals,
 ):
     part.add_to(app)
-for part in (events, audit, decision, watch, log):
+for part in (events, history, audit, decision, watch, log):
     part.add_to(app)

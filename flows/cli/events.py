@@ -1,7 +1,7 @@
 """`understudy events`: the retraining log, and four questions to it."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,68 +11,66 @@ from flows.cli.screen import print_json, say, table
 
 if TYPE_CHECKING:
     from registry.records.retraining import RetrainingEvent
-    from registry.store.registry import Registry
 
-Question = Literal["all", "week", "frequency", "improvements"]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog=example("understudy events churn --show frequency"))(events)
+WEEK = timedelta(days=7)
+app = typer.Typer(no_args_is_help=False)
 
 
-def events(
-    model: AnyModel = None,
-    *,
-    show: Annotated[
-        Question,
-        typer.Option(
-            help="all: newest first; week: the last 7 days; frequency: count and success rate by trigger; "
-            "improvements: what successful retrainings gained."
-        ),
-    ] = "all",
-    limit: Limit = 100,
-    as_of: AsOf = None,
-    as_json: Json = False,
-) -> None:
-    """Show the retraining log."""
-    now = moment(as_of)
+def add_to(parent: typer.Typer) -> None:
+    """Add the commands."""
+    parent.add_typer(app, name="events", epilog=example("understudy events week churn"))
+
+
+@app.callback(invoke_without_command=True)
+def events(context: typer.Context, *, as_json: Json = False) -> None:
+    """Show what triggered retrainings, and what came of them; without a question: all, newest first."""
+    if context.invoked_subcommand is None:
+        list_events(None, as_json=as_json)
+
+
+@app.command("list", epilog=example("understudy events list churn --limit 20"))
+def list_events(model: AnyModel = None, *, limit: Limit = 100, as_json: Json = False) -> None:
+    """List events, newest first."""
     with opened_registry(model) as registry:
-        if show == "frequency":
-            return _frequency(registry, model, as_json=as_json)
-        if show == "improvements":
-            return _improvements(registry, model, as_json=as_json)
-        since = now - timedelta(days=7) if show == "week" else None
-        found = registry.retraining_events(model, since=since, limit=limit)
+        found = registry.retraining_events(model, limit=limit)
     if as_json:
         return print_json(found)
-    return _week(found) if show == "week" else _all(found)
-
-
-def _all(found: "list[RetrainingEvent]") -> None:
     rows = [
         (e.id, e.model, e.triggered_at, e.trigger_type, e.severity, outcome(e), e.retrained_version, e.trigger_reason)
         for e in found
     ]
     columns = ("id", "model", "at", "trigger", "severity", "outcome", "version", "reason")
-    say(table("Retraining events", columns, rows))
+    return say(table("Retraining events", columns, rows))
 
 
-def _week(found: "list[RetrainingEvent]") -> None:
+@app.command(epilog=example("understudy events week churn --json"))
+def week(model: AnyModel = None, *, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Show the last 7 days: time, severity, type, success, improvement."""
+    since = moment(as_of) - WEEK
+    with opened_registry(model) as registry:
+        found = registry.retraining_events(model, since=since)
+    if as_json:
+        return print_json(found)
     rows = [(e.triggered_at, e.severity, e.trigger_type, e.execution_successful, improvement(e)) for e in found]
-    say(table("The last 7 days", ("at", "severity", "trigger", "successful", "improvement"), rows))
+    return say(table("The last 7 days", ("at", "severity", "trigger", "successful", "improvement"), rows))
 
 
-def _frequency(registry: "Registry", model: str | None, *, as_json: bool) -> None:
-    found = registry.retraining_frequency(model)
+@app.command(epilog=example("understudy events frequency"))
+def frequency(model: AnyModel = None, *, as_json: Json = False) -> None:
+    """Count events by what triggered them, with the share that succeeded."""
+    with opened_registry(model) as registry:
+        found = registry.retraining_frequency(model)
     if as_json:
         return print_json(found)
     columns = ("trigger_type", "count", "attempted", "successful", "success_rate")
     return say(table("By trigger", columns, [[row[name] for name in columns] for row in found]))
 
 
-def _improvements(registry: "Registry", model: str | None, *, as_json: bool) -> None:
-    found = registry.retraining_improvements(model)
+@app.command(epilog=example("understudy events improvements churn"))
+def improvements(model: AnyModel = None, *, as_json: Json = False) -> None:
+    """Show what successful retrainings gained, in percent, newest first."""
+    with opened_registry(model) as registry:
+        found = registry.retraining_improvements(model)
     if as_json:
         return print_json(found)
     gains = ("improvement_r2", "improvement_rmse", "improvement_accuracy")

@@ -1,7 +1,4 @@
-"""What was concluded: decisions and drift reports."""
-
-from datetime import datetime
-from typing import Any
+"""What was concluded about challengers."""
 
 from sqlalchemy import insert, select
 
@@ -9,14 +6,13 @@ from registry.errors import AlreadyExists, NotFound
 from registry.records.verdict import Decision
 from registry.store.audit import append
 from registry.store.base import Cause, Store, kept
-from registry.store.tables import decisions, drift_reports
-from registry.store.types import stamp
+from registry.store.tables import decisions
 
 ACTOR = "understudy"
 
 
 class Decisions(Store):
-    """Decisions and drift reports of every model."""
+    """Decisions of every model."""
 
     def save_decision(self, decision: Decision) -> None:
         """
@@ -72,19 +68,3 @@ class Decisions(Store):
             query = query.where(decisions.c.model == model)
         with self._reads() as connection:
             return [Decision.from_json(document) for document in connection.scalars(query)]
-
-    def save_drift_report(self, model: str, at: datetime, report: dict[str, Any]) -> None:
-        """Keep what a drift check of *model* found; NaN is kept as null."""
-        with self._writes() as connection:
-            connection.execute(insert(drift_reports).values(model=model, at=at, report=report))
-
-    def drift_reports(self, model: str, limit: int | None = None) -> list[dict[str, Any]]:
-        """List reports, newest first; each has "at" (ISO 8601, UTC) beside what was saved."""
-        query = (
-            select(drift_reports.c.report, drift_reports.c.at)
-            .where(drift_reports.c.model == model)
-            .order_by(drift_reports.c.at.desc(), drift_reports.c.number.desc())
-            .limit(limit)
-        )
-        with self._reads() as connection:
-            return [row.report | {"at": stamp(row.at)} for row in connection.execute(query)]

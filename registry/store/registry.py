@@ -8,6 +8,7 @@ from registry.store.audit import AuditTrail
 from registry.store.champions import Champions
 from registry.store.decisions import Decisions
 from registry.store.engine import make_engine, translated
+from registry.store.looks import Looks
 from registry.store.migrate import HEAD, revision, upgrade
 from registry.store.plans import Plans
 from registry.store.retraining import Retraining
@@ -15,7 +16,7 @@ from registry.store.rollouts import Rollouts
 from registry.store.versions import Versions
 
 
-class Registry(Versions, Plans, Rollouts, Approvals, Champions, Retraining, Decisions, AuditTrail):
+class Registry(Versions, Plans, Rollouts, Approvals, Champions, Retraining, Decisions, Looks, AuditTrail):
     """
     Source of truth about versions, plans, rollouts and what people decided.
 

@@ -18,7 +18,9 @@ TAKE_A_MODEL = [
     ("traffic", "notes"),
     ("decision", "list"),
     ("audit", "list"),
-    ("events",),
+    ("events", "list"),
+    ("events", "frequency"),
+    ("history",),
     ("check",),
     ("drift",),
     ("train",),
@@ -219,7 +221,7 @@ def test_an_unknown_decision_is_refused(furnished, words):
 
 
 def test_a_moment_of_no_model_is_refused(furnished):
-    said = furnished("events", "--show", "week", "--as-of", "0001-01-01").refused()
+    said = furnished("events", "week", "--as-of", "0001-01-01").refused()
 
     assert "The year 1 lies outside 1970 to 2199." in said
 
@@ -228,7 +230,9 @@ def test_a_mistyped_decision_is_answered_with_the_list(furnished):
     assert "See `understudy decision list`." in furnished("decision", "show", "d-9").refused()
 
 
-@pytest.mark.parametrize("words", [("train", "churn"), ("check", "churn"), ("events",), ("rollout", "tick", "churn")])
+@pytest.mark.parametrize(
+    "words", [("train", "churn"), ("check", "churn"), ("events", "week"), ("rollout", "tick", "churn")]
+)
 def test_a_moment_that_is_none_is_refused_before_anything_else(furnished, words):
     said = furnished(*words, "--as-of", "yesterday").refused()
 

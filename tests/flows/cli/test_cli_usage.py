@@ -13,11 +13,8 @@ CASES = [
     (("watch", "churn", "--every", "0"), ["--every: should be greater than or equal to 0.2 (given: '0')"]),
     (("watch", "churn", "--every", "0", "--onc"), ["did you mean --once?", "--every: should be"]),
     (("traffic", "preview", "--share", "2"), ["MODEL is missing", "KEY is missing", "--share: should be less than or"]),
-    (
-        ("events", "--show", "often", "--limit", "few"),
-        ["--show: 'often' is not one of 'all', 'week'", "(given: 'few')"],
-    ),
-    (("events", "churn", "more", "most"), ["'more', 'most' are too much"]),
+    (("events", "list", "churn", "more", "most"), ["'more', 'most' are too much"]),
+    (("history", "churn", "--limit", "few"), ["--limit: should be a valid", "(given: 'few')"]),
     (("status", "now"), ["'now' is too much"]),
     (("replay", "a.yaml", "--first", "2", "--limit", "x"), ["--first: should be less", "--limit: should be a valid"]),
     (("rollback", "churn", "--reason", " "), ["--reason: it is empty, and the audit trail must say something"]),
@@ -71,7 +68,7 @@ def test_a_noun_alone_shows_its_help(understudy, words):
     assert answer.err == ""
 
 
-@pytest.mark.parametrize("noun", ["models", "audit", "decision"])
+@pytest.mark.parametrize("noun", ["models", "audit", "decision", "events"])
 def test_a_noun_that_lists_speaks_json_by_itself(understudy, noun):
     answer = understudy(noun, "--json")
 
