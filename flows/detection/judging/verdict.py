@@ -52,15 +52,27 @@ def judge(
         said = f"not enough data: {now} rows, {limits.min_rows} are needed"
         return DriftReport(reference_rows=before, rows=now, enough=False, said=said)
     plainly = limits.correction == "none" if plain is None else plain
-    features = sorted(judged(columns, limits, plain=plainly), key=_order)
-    said = _said(features)
+    report = report_of(judged(columns, limits, plain=plainly), (before, now))
+    if not plainly:
+        return report
+    return msgspec.structs.replace(report, plain=True, said=f"{report.said}; {plain_rules.WARNING}")
+
+
+def report_of(features: Iterable[FeatureDrift], rows: tuple[int, int]) -> DriftReport:
+    """
+    Put judged features in order and say what they come to.
+
+    Args:
+        features: Judged together.
+        rows: Of the reference and of the window.
+    """
+    ordered = sorted(features, key=_order)
     return DriftReport(
-        reference_rows=before,
-        rows=now,
-        enough=any(feature.enough or feature.drifted for feature in features),
-        said=f"{said}; {plain_rules.WARNING}" if plainly else said,
-        plain=plainly,
-        features=tuple(features),
+        reference_rows=rows[0],
+        rows=rows[1],
+        enough=any(feature.enough or feature.drifted for feature in ordered),
+        said=_said(ordered),
+        features=tuple(ordered),
     )
 
 
@@ -71,7 +83,7 @@ def judged(
     measured = [_measured(column, limits) for column in statistics]
     if plain:
         return tuple(plain_rules.judged(one, column, limits) for one, column in zip(measured, statistics, strict=True))
-    return _decided(measured, limits)
+    return decided(measured, limits)
 
 
 def _measured(column: ColumnStatistics, limits: Detection) -> FeatureDrift:
@@ -110,8 +122,18 @@ def _valued(found: FeatureDrift, column: ColumnStatistics) -> FeatureDrift:
     )
 
 
-def _decided(measured: list[FeatureDrift], limits: Detection) -> tuple[FeatureDrift, ...]:
-    """Only what was measured is a test, and missing values only where their share changed."""
+def decided(measured: Sequence[FeatureDrift], limits: Detection, *, reuse: float = REUSE) -> tuple[FeatureDrift, ...]:
+    """
+    Decide which of the measured features drifted, all tests of the window corrected together.
+
+    Only what was measured is a test, and missing values only where their share changed.
+
+    Args:
+        measured: With p-values and effects.
+        limits: Thresholds.
+        reuse: By how much the level is lowered since the reference is the same at every look.
+    """
+    level = limits.fdr / reuse
     valued = [feature for feature in measured if feature.enough]
     changed = [feature for feature in measured if feature.missing_change and not feature.gone]
     tests = [feature.p_value if feature.effect >= limits.min_effect else 1.0 for feature in valued]
@@ -119,15 +141,14 @@ def _decided(measured: list[FeatureDrift], limits: Detection) -> tuple[FeatureDr
     corrected = [math.exp(log_p) for log_p in adjusted([_log(p) for p in tests], method="bh")]
     values = dict(zip((f.name for f in valued), corrected[: len(valued)], strict=True))
     missing = dict(zip((f.name for f in changed), corrected[len(valued) :], strict=True))
-    return tuple(_verdict(f, values.get(f.name, 1.0), missing.get(f.name, 1.0), limits) for f in measured)
+    return tuple(_verdict(f, values.get(f.name, 1.0), missing.get(f.name, 1.0), level, limits) for f in measured)
 
 
 def _matters(feature: FeatureDrift) -> bool:
     return abs(feature.missing_change) > MISSING_STEP
 
 
-def _verdict(feature: FeatureDrift, q_value: float, missing_q: float, limits: Detection) -> FeatureDrift:
-    level = limits.fdr / REUSE
+def _verdict(feature: FeatureDrift, q_value: float, missing_q: float, level: float, limits: Detection) -> FeatureDrift:
     broken = feature.gone or missing_q < level
     moved = q_value < level
     return msgspec.structs.replace(
