@@ -53,6 +53,10 @@ class Performance(Section):
         description="Of all intervals; at most half of the rest of looks without degradation are called degraded",
     )
     min_each_class: Count = Field(default=10, description="AUC and average precision need so many rows of each class")
+    min_effective: Count = Field(
+        default=30,
+        description="Independent rows that a call needs; labelled rows that resemble their neighbours are fewer",
+    )
     accuracy_drop: Change = Field(default=0.05, description="Relative, as all that are not named otherwise")
     auc_drop: Change = 0.05
     pr_auc_drop: Change = 0.10

@@ -64,13 +64,13 @@ def point_of(kind: Kind, labels: Floats, scores: Floats, *, ordered: bool) -> Po
         pulled = kind.measure(labels, scores)
         if pulled is None or not math.isfinite(pulled.value):
             return None
-        found = point(pulled.value, pulled.pulls, ordered=ordered)
+        found = point(pulled.value, pulled.pulls, ordered=ordered, freed=pulled.freed, noise=pulled.noise)
     return found if not math.isnan(found.error) else None
 
 
-def against(name: str, kind: Kind, now: Point, baseline: Baseline, confidence: float) -> Measure:
+def against(name: str, kind: Kind, now: Point, baseline: Baseline, limits: Limits) -> Measure:
     """One metric with its interval, and its change from the baseline; not yet judged."""
-    low, high = interval(kind.scale, now, confidence)
+    low, high = interval(kind.scale, now, limits.confidence)
     measure = Measure(
         name=name,
         value=known(now.value),
@@ -82,17 +82,25 @@ def against(name: str, kind: Kind, now: Point, baseline: Baseline, confidence: f
     before = baseline.of(name, kind.scale, now)
     if before is None:
         return msgspec.structs.replace(measure, said="no baseline is stored")
-    moved = change(kind.scale, now, before, confidence)
+    unjudged = _unjudged(name, kind, before.value)
+    if unjudged:
+        return msgspec.structs.replace(measure, baseline=before.value, said=unjudged)
+    return _moved(measure, kind, now, before, limits)
+
+
+def _moved(measure: Measure, kind: Kind, now: Point, before: Point, limits: Limits) -> Measure:
+    moved = change(kind.scale, now, before, limits.confidence)
     unit = abs(before.value) if kind.relative else 1.0
-    unjudged = "the baseline leaves nothing to be relative to" if unit < _TINY else _unjudged(name, before.value)
+    few = now.effective < limits.min_effective
+    exact = "" if before.error > 0 else "the baseline's own error is not known; it counts as exact"
     return msgspec.structs.replace(
         measure,
         baseline=before.value,
-        change=None if unjudged else known((now.value - before.value) / unit),
-        change_low=None if unjudged else known((moved.low - before.value) / unit),
-        change_high=None if unjudged else known((moved.high - before.value) / unit),
-        p=None if unjudged else min(max(moved.p_lower if kind.higher else moved.p_higher, 0.0), 1.0),
-        said=unjudged or ("" if before.error > 0 else "the baseline's own error is not known; it counts as exact"),
+        change=known((now.value - before.value) / unit),
+        change_low=known((moved.low - before.value) / unit),
+        change_high=known((moved.high - before.value) / unit),
+        p=None if few else min(max(moved.p_lower if kind.higher else moved.p_higher, 0.0), 1.0),
+        said=f"its rows say as much as {now.effective:.0f} independent ones: too few for a call" if few else exact,
     )
 
 
@@ -130,7 +138,9 @@ def thresholds_of(limits: Limits, task: Task) -> dict[str, float]:
     return {name: float(getattr(limits, option)) for name, option in ends.items()}
 
 
-def _unjudged(name: str, baseline: float) -> str:
+def _unjudged(name: str, kind: Kind, baseline: float) -> str:
+    if kind.relative and abs(baseline) < _TINY:
+        return "the baseline leaves nothing to be relative to"
     return "an R2 of 0 or less is no baseline to fall from" if name == "r2" and baseline <= 0 else ""
 
 

@@ -113,20 +113,26 @@ def calibrator(labels: Floats, scores: Floats, *, thinner: float = 1.0) -> Calib
 
 
 def _platt(labels: Floats, scores: Floats) -> tuple[float, float]:
-    """Slope and intercept by Newton's method."""
+    """Slope and intercept by Newton's method, with steps halved until the likelihood rises."""
     ones, zeros = labels.sum(), labels.size - labels.sum()
     targets = np.where(labels == 1, (ones + 1) / (ones + 2), 1 / (zeros + 2))
     design = np.column_stack([_logit(scores), np.ones(labels.size)])
-    found = np.array([1.0, 0.0])
+    found = np.array([0.0, np.log((ones + 1) / (zeros + 1))])
     for _ in range(50):
         p = special.expit(design @ found)
-        weight = np.maximum(p * (1 - p), 1e-9)
-        curvature = (design * weight[:, None]).T @ design + 1e-9 * np.eye(2)
+        curvature = (design * np.maximum(p * (1 - p), 1e-9)[:, None]).T @ design + 1e-9 * np.eye(2)
         step = np.linalg.solve(curvature, design.T @ (targets - p))
-        found = found + np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 1e-10:
+        while _unlikely(design @ (found + step), targets) > _unlikely(design @ found, targets) + 1e-12:
+            step = step / 2
+        found = found + step
+        if np.abs(step).max() < 1e-9:
             break
     return float(found[0]), float(found[1])
+
+
+def _unlikely(logits: Floats, targets: Floats) -> float:
+    """Mean negative log-likelihood."""
+    return float(np.mean(np.logaddexp(0.0, logits) - targets * logits))
 
 
 def _strata(labels: Floats, scores: Floats) -> tuple[Floats, Floats, Floats]:

@@ -14,6 +14,9 @@ from flows.detection.performance.rows import Scored
 from flows.detection.performance.spread import Floats, spread
 
 BLIND = "It is blind to concept drift: it takes for granted that a score means what it meant on the holdout."
+NO_MEANS = ("auc", "f1")
+"""No means over rows: what is off on some rows cannot be added to the others."""
+
 NAMED = {
     "accuracy": "accuracy",
     "auc": "AUC",
@@ -106,6 +109,7 @@ def checked(name: str, gap: Gap, value: float, error: float, missing: float, opt
     matters = options.blind_gap * max(abs(gap.realised), abs(gap.estimated))
     blind = (low > 0 or high < 0) and abs(gap.size) > matters
     middle, wide = value + missing * gap.size, quantile * math.hypot(error, missing * gap.error)
+    correctable = missing > 0 and name not in NO_MEANS
     return Check(
         name=name,
         estimated=gap.estimated,
@@ -115,9 +119,9 @@ def checked(name: str, gap: Gap, value: float, error: float, missing: float, opt
         high=high,
         n=gap.n,
         blind=blind,
-        corrected=_bounded(name, middle) if missing else None,
-        corrected_low=_bounded(name, middle - wide) if missing else None,
-        corrected_high=_bounded(name, middle + wide) if missing else None,
+        corrected=_bounded(name, middle) if correctable else None,
+        corrected_low=_bounded(name, middle - wide) if correctable else None,
+        corrected_high=_bounded(name, middle + wide) if correctable else None,
         said=_sentence(name, gap, (low, high), blind=blind),
     )
 

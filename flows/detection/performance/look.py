@@ -121,7 +121,7 @@ def _realised(bench: _Bench) -> list[Measure]:
         found = point_of(KPI, values, values, ordered=rows.ordered)
         if found is not None and values.size >= config.detection.min_labelled:
             points[name], kinds[name], thresholds[name] = found, KPI, limits.kpi_drop
-    measures = [against(name, kinds[name], one, bench.baseline, limits.confidence) for name, one in points.items()]
+    measures = [against(name, kinds[name], one, bench.baseline, limits) for name, one in points.items()]
     higher = {name: kind.higher for name, kind in kinds.items()}
     return judge(measures, thresholds, higher, (1 - limits.confidence) / 2)
 

@@ -133,8 +133,8 @@ def _fit(learned: Labelled, features: Features, power: int, seed: int) -> Model:
     import xgboost
 
     names = tuple(name for name in features.names if name in learned.frame.columns)
-    part = learned.frame.select(names)[learned.rows.places]
-    levels = {name: _levels(part[name]) for name in names if name in features.categorical}
+    places = learned.rows.places
+    levels = {name: _levels(learned.frame[name].gather(places)) for name in names if name in features.categorical}
     losses = _losses(learned.rows, power)
     unit = float(losses.mean()) or 1.0
     matrix = xgboost.DMatrix(_matrix(learned, names, levels), label=losses / unit, nthread=1)

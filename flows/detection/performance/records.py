@@ -47,7 +47,7 @@ class Check(Record, frozen=True, kw_only=True):
         n: Rows.
         blind: Whether the gap is real and larger than `performance.blind_gap`.
         corrected: Estimate for all rows, with the gap added where labels are missing; None where
-            all rows have labels.
+            all rows have labels, and for AUC and F1, which are no means over rows.
         corrected_low, corrected_high: Its interval, while the gap stays as it is.
         said: The same in words.
     """

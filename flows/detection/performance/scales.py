@@ -19,12 +19,14 @@ class Point(NamedTuple):
     Attributes:
         error: Its standard error; infinite where unknown, 0 where it is known exactly.
         n: Rows; effective: independent ones that would say as much.
+        slack: How far noise may have raised the value.
     """
 
     value: float
     error: float
     n: int
     effective: float
+    slack: float = 0.0
 
 
 class Change(NamedTuple):
@@ -42,7 +44,7 @@ class Change(NamedTuple):
     p_higher: float
 
 
-def point(value: float, pulls: Floats, *, ordered: bool) -> Point:
+def point(value: float, pulls: Floats, *, ordered: bool, freed: float = 0.0, noise: float = 0.0) -> Point:
     """
     A metric with its error.
 
@@ -50,9 +52,11 @@ def point(value: float, pulls: Floats, *, ordered: bool) -> Point:
         value: The metric.
         pulls: Shape (n,), the influence of each row on it; see `flows.detection.performance.pulls`.
         ordered: Whether rows are in time order; then neighbours may resemble each other.
+        freed, noise: As of `flows.detection.performance.pulls.Pulled`.
     """
     found = spread(pulls, ordered=ordered)
-    return Point(value, found.error, pulls.size, found.effective)
+    thinner = pulls.size / found.effective if found.effective > 0 else 1.0
+    return Point(value, found.error, pulls.size, found.effective, max(noise * math.sqrt(thinner) - freed, 0.0))
 
 
 def interval(scale: Scale, now: Point, confidence: float) -> tuple[float, float]:
@@ -69,7 +73,7 @@ def interval(scale: Scale, now: Point, confidence: float) -> tuple[float, float]
     used = scale if _inside(scale, now.value) else "plain"
     half = quantile * now.error * _slope(used, now.value)
     middle = _forth(used, now.value)
-    ends = _back(used, middle - half), _back(used, middle + half)
+    ends = _back(used, middle - half) - now.slack, _back(used, middle + half)
     return _within(scale, min(ends)), _within(scale, max(ends))
 
 
@@ -84,8 +88,8 @@ def change(scale: Scale, now: Point, baseline: Point, confidence: float) -> Chan
     gap = _forth(used, now.value) - _forth(used, baseline.value)
     error = _pooled(now, baseline) if used == "share" else _joint(used, now, baseline)
     start, half = _forth(used, baseline.value), _quantile(now, confidence) * error
-    ends = _back(used, start + gap - half), _back(used, start + gap + half)
-    below, above = _tail(gap, error, _freedom(now)), _tail(-gap, error, _freedom(now))
+    ends = _back(used, start + gap - half) - now.slack, _back(used, start + gap + half)
+    below, above = _tail(gap, error, _freedom(now)), _tail(now.slack - gap, error, _freedom(now))
     return Change(min(ends), max(ends), *((above, below) if used == "rest" else (below, above)))
 
 
