@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from flows.config.model import ModelConfig
-from flows.detection.drift import DriftReport
+from flows.detection.judging.report import DriftReport
 from flows.detection.profile import finite_values, moments
-from flows.stats.unpaired.means import welch
+from flows.detection.streams.recent import rise_p
 from registry.records.version import ModelVersion
 
 BACK = 4  # windows before the newest one that it is compared with
@@ -44,7 +44,8 @@ def error_metrics(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersi
         labelled rows on either side, or than the windows can hold.
 
     Source:
-        One-sided Welch test (Welch 1947) of the newest against the earlier losses;
+        One-sided Welch test (Welch 1947) of the newest against the earlier losses, rows that depend
+        on each other counted as fewer (`rise_p`);
         one-sided t test against the baseline.
     """
     losses, limits = row_losses(config, frame), config.detection
@@ -60,7 +61,7 @@ def error_metrics(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersi
         metrics["accuracy"] = _accuracy(frame, limits.error_window)
     if before.size >= min(limits.min_labelled, BACK * limits.error_window) and before.mean() > 0:
         metrics["error_increase"] = error / float(before.mean()) - 1
-        metrics["error_p"] = _rise(recent, before)
+        metrics["error_p"] = rise_p(recent, before)
     return metrics
 
 
@@ -117,21 +118,9 @@ def _judgeable(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("_label").is_finite() & pl.col("_score").is_finite())
 
 
-def _rise(recent: NDArray[np.float64], before: NDArray[np.float64]) -> float | None:
-    """One-sided p-value; None where a sample is too small for a test."""
-    if min(recent.size, before.size) < 2:
-        return None
-    rise = welch(_moments(before), _moments(recent))
-    return rise.p_value / 2 if rise.estimate > 0 else 1 - rise.p_value / 2
-
-
 def _above(sample: NDArray[np.float64], level: float) -> float | None:
     """One-sided p-value of a mean above *level*; None where the sample is too small for a test."""
     if sample.size < 2:
         return None
     above, error = float(sample.mean()) - level, float(sample.std(ddof=1)) / math.sqrt(sample.size)
     return float(special.stdtr(sample.size - 1, -above / error)) if error > 0 else float(above <= 0)
-
-
-def _moments(sample: NDArray[np.float64]) -> tuple[int, float, float]:
-    return sample.size, float(sample.mean()), float(sample.var() * sample.size)

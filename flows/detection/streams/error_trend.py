@@ -69,7 +69,7 @@ class ErrorTrend(Record, frozen=True, kw_only=True):
         windows: The newest windows.
         trend: Of their means; None with fewer than 8.
         dependence: Rows that tell as much as one independent row.
-        lead: The detector that counts changes.
+        lead: The detector that counts changes: the first that can follow such losses; empty if none can.
     """
 
     rows: int
@@ -97,14 +97,18 @@ class ErrorTrend(Record, frozen=True, kw_only=True):
         found: dict[str, float | None] = dict.fromkeys(_NAMES)
         if not self.enough:
             return found
+        return found | {"error_dependence": self.dependence} | self._change_metrics() | self._trend_metrics()
+
+    def _change_metrics(self) -> dict[str, float | None]:
+        if not self.lead:
+            return {}
         rises = [mark for mark in self.marks if mark.kind == "rise" and mark.detector == self.lead]
-        found |= {"stream_alarm": float(self.alarm), "error_change_points": float(len(rises))}
-        found["error_dependence"] = self.dependence
+        found: dict[str, float | None] = {"stream_alarm": float(self.alarm), "error_change_points": float(len(rises))}
         if rises:
             last = rises[-1]
             found["rows_since_change"] = float(self.rows - last.since)
             found["error_change"] = last.size / last.before if last.before > 0 else None
-        return found | self._trend_metrics()
+        return found
 
     def _trend_metrics(self) -> dict[str, float | None]:
         if self.trend is None:

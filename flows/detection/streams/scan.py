@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 _GROWTH = 1.25  # a stretch ends at so many times the rows at its start
 _KNOWN = 0.7  # share of the rows so far from which dependence is learned: the newest may have changed
+_REMEMBERED = 5_000  # rows of earlier levels that dependence is learned from, too
 _EFFECTIVE = 30  # independent rows that a level must rest on
 _STEPS = 32  # a window moves on by this part of its width
 
@@ -57,12 +58,13 @@ def scan_changes(losses: Floats, options: Streams, before: Before | None = None)
         Generalised likelihood ratio, both levels unknown: Siegmund, Venkatraman (1995),
         Ann. Stat. 23:255-271; Lai (1995), JRSS B 57:613-658.
     """
-    scanner, binary = _Scanner(options), is_binary(losses)
+    scanner = _Scanner(options, binary=is_binary(losses))
     known, risen = before or Before(), False
     found: list[Change] = []
     start = 0
-    while (at := scanner.first(losses[start:], known, binary=binary, rises=True, falls=risen)) is not None:
+    while (at := scanner.first(losses[start:], known, rises=True, falls=risen)) is not None:
         change = _change(losses, start, at, known)
+        scanner.learn(losses[start : change.since])
         found.append(change)
         start, known, risen = change.since, Before(), change.after > change.before
     return tuple(found)
@@ -76,11 +78,12 @@ def scan_falls(losses: Floats, options: Streams) -> tuple[Change, ...]:
         losses: As of `scan_changes`.
         options: As of `scan_changes`.
     """
-    scanner, binary = _Scanner(options), is_binary(losses)
+    scanner = _Scanner(options, binary=is_binary(losses))
     found: list[Change] = []
     start = 0
-    while (at := scanner.first(losses[start:], Before(), binary=binary, rises=False, falls=True)) is not None:
+    while (at := scanner.first(losses[start:], Before(), rises=False, falls=True)) is not None:
         found.append(_change(losses, start, at, Before()))
+        scanner.learn(losses[start : found[-1].since])
         start = found[-1].since
     return tuple(found)
 
@@ -92,33 +95,43 @@ def _change(losses: Floats, start: int, at: tuple[int, int], known: Before) -> C
 
 
 class _Scanner:
-    def __init__(self, options: Streams) -> None:
+    """Finds one change after the other; what earlier levels taught about dependence stays."""
+
+    def __init__(self, options: Streams, *, binary: bool) -> None:
         self.widths = window_widths(options.shortest, options.longest)
         self.limits = evidence_limits(self.widths, options.run_length)
-        self.warm_up = options.warm_up
+        self.warm_up, self.binary = options.warm_up, binary
+        self.past = np.empty(0)
 
-    def first(
-        self, losses: Floats, before: Before, *, binary: bool, rises: bool, falls: bool
-    ) -> tuple[int, int] | None:
+    def learn(self, level: Floats) -> None:
+        """Rows of a level that has ended: how they hang together."""
+        self.past = np.concatenate([self.past, self._standard(level)])[-_REMEMBERED:]
+
+    def first(self, losses: Floats, before: Before, *, rises: bool, falls: bool) -> tuple[int, int] | None:
         """End and start of the first window that alarms; None if none does."""
         directions = [down for down, asked in ((False, rises), (True, falls)) if asked]
         for low, high in pairwise(_edges(self.warm_up + int(self.widths[0]), losses.size)):
-            stretch = self._prepared(losses[:high], low, before, binary=binary)
+            stretch = self._prepared(losses[:high], low, before)
             found = [at for down in directions if (at := self._alarm(stretch, down=down)) is not None]
             if found:
                 return min(found)
         return None
 
-    def _prepared(self, losses: Floats, low: int, before: Before, *, binary: bool) -> "_Stretch":
+    def _standard(self, level: Floats) -> Floats:
+        kept = level if self.binary or not level.size else cut_outliers(level, level.size)
+        spread = float(kept.std()) if level.size else 0.0
+        return (kept - kept.mean()) / spread if spread > 0 else kept[:0]
+
+    def _prepared(self, losses: Floats, low: int, before: Before) -> "_Stretch":
         known = max(self.warm_up, int(_KNOWN * low))
-        kept = losses if binary else cut_outliers(losses, known)
-        deflate = dependence(kept[:known], self.widths)
+        kept = losses if self.binary else cut_outliers(losses, known)
+        deflate = dependence(np.concatenate([self.past, self._standard(losses[:known])]), self.widths)
         least = np.maximum(np.maximum(self.warm_up, self.widths), _EFFECTIVE * deflate) - before.rows
         firsts = np.maximum(low + 1, np.ceil(np.maximum(least, 0)) + self.widths).astype(np.int64)
-        return _Stretch(kept, before, binary, deflate, firsts)
+        return _Stretch(kept, before, deflate, firsts)
 
     def _alarm(self, stretch: "_Stretch", *, down: bool) -> tuple[int, int] | None:
-        measure = evidence(stretch.losses, stretch.before, binary=stretch.binary, falls=down)
+        measure = evidence(stretch.losses, stretch.before, binary=self.binary, falls=down)
         last = stretch.losses.size
         end = last + 1
         for place in np.flatnonzero(stretch.firsts <= last).tolist():
@@ -144,7 +157,6 @@ class _Stretch:
 
     losses: Floats
     before: Before
-    binary: bool
     deflate: Floats
     firsts: Whole
 
