@@ -37,7 +37,7 @@ def two_sided_p(distance: float, n: int) -> float:
         '0.000174'
     """
     t, scaled = n * distance, n * distance * distance
-    if t <= 0.5:
+    if t <= 0.5:  # always so without values
         return 1.0
     if distance >= 1:
         return 0.0

@@ -166,7 +166,6 @@ def _pack(plain: dict[str, Any]) -> None:
 def _unpacked(packed: bytes) -> tuple[float, ...]:
     inflate = zlib.decompressobj()
     try:
-        raw = inflate.decompress(packed, _MOST_BYTES)
-    except zlib.error as error:
+        return msgspec.json.decode(inflate.decompress(packed, _MOST_BYTES), type=tuple[float, ...])
+    except (zlib.error, msgspec.DecodeError) as error:
         raise ValueError(f"packed quantiles cannot be read: {error}") from error
-    return msgspec.json.decode(raw, type=tuple[float, ...])

@@ -46,8 +46,8 @@ def ks(reference: Floats, current: Floats) -> tuple[float, float]:
 
 
 def effective(n: int, m: int) -> int:
-    """Values of one sample that are worth as much as n and m of two."""
-    return max(1, round(n * m / (n + m)))
+    """Values of one sample that are worth as much as n and m of two; 0 of one and one."""
+    return round(n * m / (n + m))
 
 
 def ks_distance(reference: Floats, current: Floats) -> float:
