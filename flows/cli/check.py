@@ -13,7 +13,7 @@ from flows.errors import ConfigError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from flows.detection.drift import DriftReport
+    from flows.detection.judging.report import DriftReport
     from flows.detection.watch import Look
 
 FINDING = 1

@@ -9,9 +9,10 @@ import polars as pl
 from flows.client import RouterClient
 from flows.config.model import ModelConfig
 from flows.data.live import live_frame
-from flows.detection.drift import DriftReport, drift
+from flows.detection.drift import drift
 from flows.detection.fusion.decision import RetrainDecision, decide
 from flows.detection.fusion.mapping import evidence_of
+from flows.detection.judging.report import DriftReport
 from flows.detection.profile import ReferenceProfile
 from flows.detection.signals import BACK, age_metrics, drift_metrics, error_metrics, kpi_metrics
 from registry.errors import NotFound

@@ -2,8 +2,7 @@
 
 from flows.config.detection.settings import Detection
 from flows.detection.judging.chance import one_sided, outside_by_chance
-from flows.detection.judging.report import GONE
-from flows.detection.univariate.statistics import ColumnStatistics
+from flows.detection.univariate.statistics import ABSENT, ColumnStatistics
 
 LEAST = 30  # values on either side below which nothing is said about a column
 WORTH_A_WORD = 0.005  # a change of the missing share
@@ -20,17 +19,25 @@ def findings(column: ColumnStatistics, change: float, limits: Detection) -> tupl
         change: Share of missing values now minus in the reference.
         limits: Thresholds.
     """
-    if column.error == GONE:
-        return (GONE,) if column.reference_n else (GONE, "the reference has no values")
-    said = [*_presence(column, change), *_oddities(column)]
+    if column.error == ABSENT:
+        return (ABSENT,) if column.reference_n else (ABSENT, "the reference has no values")
+    said = [column.note] if column.note else []
+    said += [*_presence(column, change), *_oddities(column)]
     if min(column.n, column.reference_n) >= LEAST:
         said += _numbers(column, limits) if column.kind == "numeric" else _levels(column)
     return tuple(said)
 
 
+def unread(column: ColumnStatistics) -> bool:
+    """Whether the window's rows were not even counted, since they are of another type or cannot be read."""
+    return bool(column.error) and column.n + column.missing == 0
+
+
 def _presence(column: ColumnStatistics, change: float) -> list[str]:
     n, before = column.n, column.reference_n
-    said = [column.error] if column.error else []
+    if unread(column):
+        return [column.error]
+    said = []
     if n == 0:
         said.append("no values at all" if before else "no values, as in the reference")
     elif before == 0:

@@ -2,9 +2,8 @@
 
 from typing import Literal
 
+from flows.detection.univariate.statistics import ABSENT
 from registry.records.base import Record
-
-GONE = "the column is absent"
 
 
 class FeatureDrift(Record, frozen=True, kw_only=True):
@@ -56,7 +55,7 @@ class FeatureDrift(Record, frozen=True, kw_only=True):
     @property
     def gone(self) -> bool:
         """Whether there was a column, and is none."""
-        return GONE in self.findings and self.reference_n > 0
+        return ABSENT in self.findings and self.reference_n > 0
 
     @property
     def doubt(self) -> float:

@@ -9,7 +9,6 @@ Sources:
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import msgspec
 
@@ -17,7 +16,7 @@ from flows.config.detection.settings import Detection
 from flows.detection.judging import plain_rules
 from flows.detection.judging.chance import psi_by_chance, share_change
 from flows.detection.judging.evidence import effect, p_value, statistic
-from flows.detection.judging.findings import LEAST, findings
+from flows.detection.judging.findings import LEAST, findings, unread
 from flows.detection.judging.report import DriftReport, FeatureDrift
 from flows.detection.univariate.statistics import ColumnStatistics
 from flows.stats.multiplicity import adjusted
@@ -52,7 +51,7 @@ def judge(
         said = f"not enough data: {now} rows, {limits.min_rows} are needed"
         return DriftReport(reference_rows=before, rows=now, enough=False, said=said)
     plainly = limits.correction == "none" if plain is None else plain
-    report = report_of(judged(columns, limits, plain=plainly), (before, now))
+    report = report_of(judged(columns, limits, rows=now, plain=plainly), (before, now))
     if not plainly:
         return report
     return msgspec.structs.replace(report, plain=True, said=f"{report.said}; {plain_rules.WARNING}")
@@ -77,23 +76,23 @@ def report_of(features: Iterable[FeatureDrift], rows: tuple[int, int]) -> DriftR
 
 
 def judged(
-    statistics: Sequence[ColumnStatistics], limits: Detection, *, plain: bool = False
+    statistics: Sequence[ColumnStatistics], limits: Detection, *, rows: int, plain: bool = False
 ) -> tuple[FeatureDrift, ...]:
-    """Judge columns together, in the order given."""
-    measured = [_measured(column, limits) for column in statistics]
+    """Judge columns together, in the order given; all *rows* of one that could not be read count as missing."""
+    measured = [_measured(column, limits, rows) for column in statistics]
     if plain:
         return tuple(plain_rules.judged(one, column, limits) for one, column in zip(measured, statistics, strict=True))
     return decided(measured, limits)
 
 
-def _measured(column: ColumnStatistics, limits: Detection) -> FeatureDrift:
+def _measured(column: ColumnStatistics, limits: Detection, rows: int) -> FeatureDrift:
+    missing = rows if unread(column) and column.reference_n else column.missing
     change, missing_p = share_change(
-        (column.reference_missing, column.reference_n + column.reference_missing),
-        (column.missing, column.n + column.missing),
+        (column.reference_missing, column.reference_n + column.reference_missing), (missing, column.n + missing)
     )
     found = FeatureDrift(
         name=column.name,
-        kind=_kind(column),
+        kind=column.kind,
         n=column.n,
         reference_n=column.reference_n,
         enough=min(column.n, column.reference_n) >= LEAST,
@@ -103,10 +102,6 @@ def _measured(column: ColumnStatistics, limits: Detection) -> FeatureDrift:
         findings=findings(column, change, limits),
     )
     return _valued(found, column) if found.enough else found
-
-
-def _kind(column: ColumnStatistics) -> Literal["numeric", "categorical"]:
-    return column.kind
 
 
 def _valued(found: FeatureDrift, column: ColumnStatistics) -> FeatureDrift:

@@ -14,12 +14,13 @@ from flows.config.detection.settings import Detection
 from flows.config.model import ModelConfig
 from flows.detection.judging.chance import psi_by_chance
 from flows.detection.judging.findings import LEAST, WORTH_A_WORD
-from flows.detection.judging.report import GONE, DriftReport, FeatureDrift
+from flows.detection.judging.report import DriftReport, FeatureDrift
 from flows.detection.judging.verdict import REUSE, decided, report_of
 from flows.detection.season.bins import cuts_in
 from flows.detection.season.calendar import seconds
 from flows.detection.season.expected import Floats, Gap, Window
 from flows.detection.season.profile import Curve, SeasonProfile
+from flows.detection.univariate.statistics import ABSENT
 
 
 def season_drift(profile: SeasonProfile, frame: pl.DataFrame, config: ModelConfig) -> DriftReport:
@@ -111,7 +112,7 @@ def _gone(curve: Curve) -> FeatureDrift:
         reference_n=curve.n,
         enough=False,
         missing_change=curve.n / (curve.n + curve.missing) if curve.n else 0.0,
-        findings=(GONE,) if curve.n else (GONE, "the reference has no values"),
+        findings=(ABSENT,) if curve.n else (ABSENT, "the reference has no values"),
     )
 
 

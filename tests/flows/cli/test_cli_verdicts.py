@@ -6,7 +6,7 @@ from cli_making import NOON
 
 from flows.cli import check, compare
 from flows.detection.fusion.decision import RetrainDecision
-from flows.detection.drift import DriftReport
+from flows.detection.judging.report import DriftReport
 from flows.detection.watch import Look
 from registry.records.policy import PromotionPolicy
 from registry.records.verdict import Decision

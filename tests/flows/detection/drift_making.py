@@ -7,10 +7,9 @@ import numpy as np
 import polars as pl
 
 from flows.config.load import parse_config
-from flows.detection.columns import FeatureDrift
-from flows.detection.drift import DriftReport
 from flows.detection.fusion.decision import decide
 from flows.detection.fusion.mapping import evidence_of
+from flows.detection.judging.report import DriftReport, FeatureDrift
 from flows.detection.watch import Look
 from registry.records.version import Feature, ModelVersion, TrainingData
 

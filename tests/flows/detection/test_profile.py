@@ -5,7 +5,6 @@ from drift_making import make_config, sample
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.detection.measures import order_statistics
 from flows.detection.profile import (
     MOST_LEVELS,
     RESOLUTION,
@@ -15,6 +14,7 @@ from flows.detection.profile import (
     numeric_profile,
     profile,
 )
+from flows.detection.univariate.ranks import order_statistics
 
 numbers = st.lists(st.floats() | st.none(), max_size=60)
 
