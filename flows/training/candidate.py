@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from flows.comparison.policy import configured_policy
 from flows.config.model import ModelConfig
 from flows.data import feature_rows
+from flows.detection.fusion.importance import importance
+from flows.detection.standard import STANDARD_FILE
 from flows.errors import DataError
 from flows.training.card import Facts, card
 from flows.training.contest import Contest, Entry, decide, families_of
@@ -21,8 +23,8 @@ from flows.training.layout import Span, before, lay_out, unseen, window_text
 from flows.training.metrics import measure
 from flows.training.packing import Packed, pack
 from flows.training.progress import Progress, silent, within
-from flows.training.reference import reference
-from flows.training.rows import Rows, fingerprint, refuse_empty, usable
+from flows.training.reference import reference, standard
+from flows.training.rows import Rows, Sample, fingerprint, refuse_empty, usable
 from registry.records.version import Feature, ModelVersion, Serving, Task, TrainingData
 
 REFERENCE_FILE = "reference.json"
@@ -63,7 +65,7 @@ class Candidate:
     A model that could be registered.
 
     Attributes:
-        files: scorer.json, model.ubj and forest.npz (if boosted), reference.json, card.md; the
+        files: scorer.json, model.ubj and forest.npz (if boosted), reference.json, standard.json, card.md; the
             same data, configuration and seed give the same bytes, unless the time budget ran
             out or the original is served.
         refit: Whether the files hold a model that was fitted again, holdout included; the
@@ -101,6 +103,7 @@ class _Built:
 
     packed: Packed
     span: Span
+    importance: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,8 +217,8 @@ def _build_both(bench: _Bench, best: Entry, on_progress: Progress) -> tuple[_Bui
 
 def _build(bench: _Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, Any]]) -> _Built:
     family = bench.contest.family(best.setting)
-    fitted = fit(family, best.setting, bench.rows.sample(span))
-    expected = family.scores(fitted, bench.rows.sample(bench.holdout))
+    fitted, held = fit(family, best.setting, bench.rows.sample(span)), bench.rows.sample(bench.holdout)
+    expected = family.scores(fitted, held)
     packed = pack(
         fitted,
         bench.config.features,
@@ -224,7 +227,10 @@ def _build(bench: _Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, 
         expected=expected,
         folding=lambda: family.spec(fitted),
     )
-    return _Built(packed, span)
+    weights = importance(
+        lambda frame: family.scores(fitted, Sample(frame, held.labels)), held.features, seed=bench.seed
+    )
+    return _Built(packed, span, weights)
 
 
 def _champion_scores(config: ModelConfig, part: pl.DataFrame, bench: _Bench) -> NDArray[np.float64] | None:
@@ -265,9 +271,14 @@ def _describe(
         serving_reason=served.packed.why,
         seed=bench.seed,
     )
-    profile = reference(config, bench.rows, served.span.start, bench.holdout, scored.challenger)
+    part_of = (config, bench.rows, served.span.start, bench.holdout, scored.challenger)
     return Candidate(
-        files={**served.packed.files} | {REFERENCE_FILE: profile, CARD_FILE: card(facts).encode()},
+        files={
+            **served.packed.files,
+            REFERENCE_FILE: reference(*part_of),
+            STANDARD_FILE: standard(*part_of, served.importance),
+            CARD_FILE: card(facts).encode(),
+        },
         task=config.task,
         algorithm=best.setting.family,
         params=best.setting.params | {"window": window_text(best.window), "refit": config.training.refit},

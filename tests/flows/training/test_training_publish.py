@@ -27,7 +27,7 @@ def test_a_published_version_can_be_loaded_and_scores_as_it_did(registry, artifa
     assert stored == version
     assert stored.stage == "staging"
     assert Scorer.of(files).score(newest).shape == (120,)
-    assert sorted(files) == ["card.md", "reference.json", "scorer.json"]
+    assert sorted(files) == ["card.md", "reference.json", "scorer.json", "standard.json"]
     assert stored.dependencies["xgboost"]
     assert {feature.name: feature.levels for feature in stored.features}["c"] == ("blue", "green", "rare", "red")
 
