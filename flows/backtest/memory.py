@@ -1,4 +1,4 @@
-"""How far back a retraining looks: everything, the newest stretch, or as honest validation chooses."""
+"""How far back a retraining looks: everything, the newest stretch, or several of them at once."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,11 +8,12 @@ import numpy as np
 from flows.backtest.engine import Chooser, Known
 from flows.backtest.errors import BacktestRefused
 from flows.backtest.policies.protocol import Blend, Window
+from flows.backtest.windows import RUNGS, Ladder
 from flows.config.durations import parse, text
 from flows.config.model import ModelConfig
 
 FEWEST = 50  # rows that a window has at least
-AUTO, ALL = "auto", "all"
+AUTO, CONFIG, ALL = "auto", "config", "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Memory:
     How far back retrainings look.
 
     Attributes:
-        name: "all", a duration such as "8w", or "auto": that of the configuration.
+        name: "auto": an average of models that look back 4, 8, 16 and 32 batches and to the beginning;
+            "config": training.window; "all"; or a duration such as "8w".
     """
 
     name: str = AUTO
@@ -42,28 +44,35 @@ class Memory:
     @classmethod
     def of(cls, said: str) -> "Memory":
         """
-        Read "auto", "all" or "8w".
+        Read "auto", "config", "all" or "8w".
 
         Raises:
             BacktestRefused: If it is none of these.
         """
-        if said not in (AUTO, ALL) and not _seconds(said):
-            raise BacktestRefused(f"{said!r} is no window.", "It is no stretch of time.", "Write auto, all or 8w.")
+        if said not in (AUTO, CONFIG, ALL) and not _seconds(said):
+            raise BacktestRefused(
+                f"{said!r} is no window.", "It is no stretch of time.", "Write auto, config, all or 8w."
+            )
         return cls(said)
 
     def chooser(self, config: ModelConfig) -> Chooser:
         """Make what chooses the rows of a retraining."""
         if self.name == AUTO:
+            return Ladder()
+        if self.name == CONFIG:
             window = config.training.window
             return Sliding(window.total_seconds() if window else None)
         return Sliding(None if self.name == ALL else _seconds(self.name))
 
     def said(self, config: ModelConfig) -> str:
         """In words."""
-        if self.name != AUTO:
-            return self.name
+        if self.name == AUTO:
+            lengths = ", ".join(map(str, RUNGS))
+            return f"an average of models of the last {lengths} batches and of all rows"
+        if self.name != CONFIG:
+            return {ALL: "all rows"}.get(self.name, self.name)
         window: timedelta | None = config.training.window
-        return f"{text(window) if window else ALL} (training.window)"
+        return f"{text(window) if window else 'all rows'} (training.window)"
 
 
 def _seconds(said: str) -> float:

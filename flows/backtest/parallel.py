@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, TypeVar
 
 from flows.backtest.engine import Run, Setting, chosen, replay
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Done = Callable[[str], None]
 Result = TypeVar("Result")
 MOST = 4
+GRACE = 5.0  # seconds that a process may take to end
 
 
 def usual_workers() -> int:
@@ -84,10 +86,17 @@ def crew(setting: Setting, config: "ModelConfig", workers: int) -> Iterator[Crew
         yield Crew(setting, config, pool)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
+        _end(multiprocessing.active_children())
         raise
     pool.shutdown()
+
+
+def _end(processes: list[BaseProcess]) -> None:
+    """At once, and wait until they have gone: their folder is removed next."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(GRACE)
 
 
 def _each(futures: "list[Future[Result]]") -> "Iterator[Future[Result]]":

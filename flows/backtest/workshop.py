@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from flows.backtest.recipe import Recipe
 from flows.backtest.table import Table
 
 Floats = NDArray[np.float64]
+_HEAD, _SIZE = 8, 4  # bytes of the seconds, a float64, and of each score, a float32 as XGBoost makes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,36 +22,37 @@ class Workshop:
     """
     Scores of fits, kept in a folder that processes share.
 
-    What is kept of a fit are its scores of all later rows, and the seconds that it took.
+    What is kept of a fit are its scores of all later rows, and the seconds that it took. Only what is
+    asked for is read: a thousand fits need neither memory nor open files.
     """
 
     table: Table
     recipe: Recipe
     folder: Path
     clock: Callable[[], float] = time.process_time
-    _held: dict[Window, Floats] = field(default_factory=dict)
 
     def scores(self, blend: Blend, start: int, stop: int) -> Floats:
         """Scores of rows *start* to *stop*, shape (stop - start,); none may have been learned from."""
-        parts = [self._kept(window)[1 + start - window.stop : 1 + stop - window.stop] for window in blend.windows]
+        parts = [self._read(window, start - window.stop, stop - start) for window in blend.windows]
         return np.asarray(sum(share * part for share, part in zip(blend.shares, parts, strict=True)), dtype=np.float64)
 
     def seconds(self, window: Window) -> float:
         """Seconds of processor time that the fit took when it was made."""
-        return float(self._kept(window)[0])
+        return float(np.fromfile(self._made(window), dtype=np.float64, count=1)[0])
 
-    def _kept(self, window: Window) -> Floats:
-        if window not in self._held:
-            file = self.folder / f"{window.start}-{window.stop}-{window.half_life}.npy"
-            if not file.is_file():
-                self._make(window, file)
-            self._held[window] = np.load(file, mmap_mode="r")
-        return self._held[window]
+    def _read(self, window: Window, skipped: int, count: int) -> Floats:
+        if skipped < 0:
+            raise ValueError(f"rows before {window.stop} were learned from")
+        found = np.fromfile(self._made(window), dtype=np.float32, count=count, offset=_HEAD + _SIZE * skipped)
+        return found.astype(np.float64)
 
-    def _make(self, window: Window, file: Path) -> None:
-        begun = self.clock()
-        scores = self.recipe.scores(self.table, window)
-        draft = file.with_name(f".{os.getpid()}-{file.name}")
-        with draft.open("wb") as opened:
-            np.save(opened, np.concatenate([[self.clock() - begun], scores]))
-        draft.replace(file)
+    def _made(self, window: Window) -> Path:
+        """The file of a fit, which is made if nobody has made it."""
+        file = self.folder / f"{window.start}-{window.stop}-{window.half_life}"
+        if not file.is_file():
+            begun = self.clock()
+            scores = self.recipe.scores(self.table, window)
+            draft = file.with_name(f".{os.getpid()}-{file.name}")
+            draft.write_bytes(np.float64(self.clock() - begun).tobytes() + scores.astype(np.float32).tobytes())
+            draft.replace(file)
+        return file

@@ -41,7 +41,7 @@ def backtest(
     data: Annotated[Path | None, typer.Option(help="Table to replay; that of the configuration if absent.")] = None,
     batch: Annotated[str, typer.Option(help="How often is decided: 1w, 1d, or so many rows: 500.")] = "1w",
     warmup: Annotated[int, typer.Option(help="Batches that the first model learns from.", min=1)] = 8,
-    window: Annotated[str, typer.Option(help="How far back retrainings look: auto, all, 8w ...")] = "auto",
+    window: Annotated[str, typer.Option(help="How far back retrainings look: auto, config, all, 8w ...")] = "auto",
     metric: Annotated[
         str | None, typer.Option(help="What is compared; that of the promotion policy if absent.", show_default=False)
     ] = None,
@@ -183,7 +183,8 @@ def _bar() -> "Iterator[Done]":
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Replaying", total=None)
 
         def done(said: str, of: int) -> None:

@@ -59,7 +59,7 @@ def test_what_is_no_batch_is_refused(said):
 
 
 def test_what_is_no_window_is_refused():
-    with pytest.raises(BacktestRefused, match="Write auto, all or 8w"):
+    with pytest.raises(BacktestRefused, match="Write auto, config, all or 8w"):
         Memory.of("long")
 
 
