@@ -71,7 +71,7 @@ def look_at(model: str, at: "datetime") -> "Look":
         NotFound: If the model has no champion.
     """
     from flows.client import RouterClient
-    from flows.detection.profile import ReferenceProfile
+    from flows.detection.univariate.profile import ReferenceProfile
     from flows.detection.watch import measure
     from registry.artifacts import ArtifactStore
     from registry.errors import NotFound

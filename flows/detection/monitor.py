@@ -11,7 +11,7 @@ from flows.client import RouterClient
 from flows.client.clock import lives_in_another_time
 from flows.config.load import registered_config
 from flows.detection.markdown import markdown_of, table_of
-from flows.detection.profile import ReferenceProfile
+from flows.detection.univariate.profile import ReferenceProfile
 from flows.detection.watch import Look, watch
 from registry.artifacts import ArtifactStore
 from registry.errors import NotFound, Refusal

@@ -10,8 +10,8 @@ from scipy import special
 
 from flows.config.model import ModelConfig
 from flows.detection.judging.report import DriftReport
-from flows.detection.profile import finite_values, moments
 from flows.detection.streams.recent import rise_p
+from flows.detection.univariate.samples import finite_values, moments
 from registry.records.version import ModelVersion
 
 BACK = 4  # windows before the newest one that it is compared with

@@ -13,8 +13,8 @@ from flows.detection.drift import drift
 from flows.detection.fusion.decision import RetrainDecision, decide
 from flows.detection.fusion.mapping import evidence_of
 from flows.detection.judging.report import DriftReport
-from flows.detection.profile import ReferenceProfile
 from flows.detection.signals import BACK, age_metrics, drift_metrics, error_metrics, kpi_metrics
+from flows.detection.univariate.profile import ReferenceProfile
 from registry.errors import NotFound
 from registry.records.base import Record
 from registry.records.retraining import RetrainingEvent, TriggerType

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from flows.config.model import ModelConfig
 from flows.data import feature_rows, prepare
-from flows.detection.profile import numeric_profile, profile
+from flows.detection.univariate.profile import numeric_profile, profile
 from flows.errors import DataError, NotEnoughData
 from flows.training.candidate import CARD_FILE, REFERENCE_FILE, features_of
 from flows.training.metrics import measure

@@ -6,8 +6,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from flows.config.model import ModelConfig
-from flows.detection.profile import numeric_profile, profile
 from flows.detection.standard import standard_of
+from flows.detection.univariate.profile import numeric_profile, profile
 from flows.training.layout import Span
 from flows.training.rows import Rows
 

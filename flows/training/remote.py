@@ -13,7 +13,7 @@ import polars as pl
 
 from flows.config.model import ModelConfig
 from flows.data.prepare import features_only
-from flows.detection.profile import ReferenceProfile, profile
+from flows.detection.univariate.profile import ReferenceProfile, profile
 from flows.errors import DataError, Unreachable
 from flows.training.candidate import CARD_FILE, REFERENCE_FILE
 from registry.artifacts import ArtifactStore

@@ -16,7 +16,7 @@ from flows.detection.performance.pulls import KINDS, KPI
 from flows.detection.performance.records import Check, Measure, Performance
 from flows.detection.performance.rows import Scored, row_findings, scored
 from flows.detection.performance.spread import Floats
-from flows.detection.profile import numbers
+from flows.detection.univariate.samples import numbers
 from registry.records.version import ModelVersion
 
 ROWS = "holdout_rows"
@@ -65,8 +65,9 @@ def performance(
         champion: Its `metrics` are the baseline.
         config: Of the model; thresholds are in `detection.performance`.
         seed: Of the model of losses, and of the rows drawn for it.
-        holdout: The holdout's own rows with `_score` and `_label`, if they are at hand: then the
-            baseline has an error of its own, and scores are calibrated.
+        holdout: Rows of the holdout with `_score` and `_label`, if they are at hand: then the baseline
+            has an error of its own, and scores are calibrated. With their features, losses are
+            learned from them, too.
         holdout_rows: How many there were, where only that is known; else `metrics["holdout_rows"]`.
 
     Returns:
@@ -152,13 +153,21 @@ def _calibrator(held: Labelled | None) -> Calibrator:
 
 
 def _losses(bench: _Bench) -> tuple[list[Measure], list[Check]]:
-    """The holdout is learned from; without one the older half of the labelled rows, and the newer half checks it."""
-    known = np.flatnonzero(bench.rows.known)
+    """
+    A holdout with its features is learned from.
+
+    Without one it is the older half of the labelled rows, and the newer half checks it; with too few of them
+    a holdout without features, by its predictions alone.
+    """
+    known, names = np.flatnonzero(bench.rows.known), bench.config.features.names
     own, least = Labelled(bench.rows, bench.frame), bench.config.detection.min_labelled
-    if bench.holdout is not None:
-        learned, checks = bench.holdout, known
+    held = bench.holdout
+    if held is not None and all(name in held.frame.columns for name in names):
+        learned, checks = held, known
     elif known.size >= 2 * least:
         learned, checks = own.cut(known[: known.size // 2]), known[known.size // 2 :]
+    elif held is not None:
+        learned, checks = held, known
     elif known.size >= least:
         learned, checks = own.cut(known), known[:0]
     else:

@@ -14,7 +14,7 @@ from flows.detection.performance.estimate import Gap, Options, checked, estimate
 from flows.detection.performance.records import Check, Measure
 from flows.detection.performance.rows import Scored
 from flows.detection.performance.spread import Floats, spread
-from flows.detection.profile import numbers
+from flows.detection.univariate.samples import numbers
 
 _TREES = 60
 _MOST_LEVELS = 255

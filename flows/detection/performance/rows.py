@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from flows.detection.performance.spread import Floats
-from flows.detection.profile import numbers
+from flows.detection.univariate.samples import numbers
 from registry.records.version import Task
 
 _LARGEST = 1e50

@@ -73,13 +73,6 @@ def failed(name: str, kind: Kind, why: str, reference: pl.Series | None = None) 
     return ColumnStatistics(name=name, kind=kind, n=0, reference_n=n, reference_missing=missing, error=why)
 
 
-def measured(name: str, kind: Kind, reference: pl.Series, current: pl.Series, binning: Binning) -> ColumnStatistics:
-    """Measure one column."""
-    if kind == "numeric":
-        return numeric_statistics(name, Numbers.of(reference), Numbers.of(current), binning)
-    return categorical_statistics(name, Levels.of(reference), Levels.of(current))
-
-
 def _chosen(
     was: Columns, now: Columns, numeric: Iterable[str] | None, categorical: Iterable[str] | None
 ) -> list[tuple[str, Kind]]:
@@ -96,10 +89,19 @@ def _column(was: Columns, now: Columns, name: str, kind: Kind, binning: Binning)
     try:
         if fit.error:
             return failed(name, kind, fit.error, was.take(name))
-        found = measured(name, kind, was.take(name), now.take(name), binning)
+        found = _measured(name, kind, (was, now), binning)
     except Exception as error:  # noqa: BLE001 - whatever one column does, the others are still measured
         return failed(name, kind, _unreadable(error))
     return msgspec.structs.replace(found, note=fit.note) if fit.note else found
+
+
+def _measured(name: str, kind: Kind, sides: tuple[Columns, Columns], binning: Binning) -> ColumnStatistics:
+    """Read and sort one side after the other, so that only one is held as it was read."""
+    if kind == "numeric":
+        was, now = (Numbers.of(side.take(name)) for side in sides)
+        return numeric_statistics(name, was, now, binning)
+    ours, theirs = (Levels.of(side.take(name)) for side in sides)
+    return categorical_statistics(name, ours, theirs)
 
 
 def _with_profile(

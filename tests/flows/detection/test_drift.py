@@ -6,7 +6,7 @@ import pytest
 from drift_making import feature, make_config, sample
 
 from flows.detection.drift import drift, drift_between, judged
-from flows.detection.profile import profile
+from flows.detection.univariate.profile import profile
 
 CONFIG = make_config()
 REFERENCE = sample(5000, 1)

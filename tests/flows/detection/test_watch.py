@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from drift_making import NOON, a_version, make_config, sample
 
-from flows.detection.profile import profile
+from flows.detection.univariate.profile import profile
 from flows.detection.watch import LONGEST_RETRAINING, measure, watch
 from registry.errors import NotFound
 from registry.records.plan import Guards

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from training_making import NOW, make_config, make_frame
 
-from flows.detection.profile import ReferenceProfile
+from flows.detection.univariate.profile import ReferenceProfile
 from flows.errors import DataError, NotEnoughData
 from flows.training.boosting import START
 from flows.training.candidate import train_candidate
