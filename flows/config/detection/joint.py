@@ -26,12 +26,16 @@ class Joint(Section):
     min_rows: Annotated[int, Field(ge=100)] = Field(
         default=1000, description="Below this, on either side, it is 'not enough data'"
     )
-    rows: Count = Field(default=50_000, description="Rows per side that correlations and components are taken from")
+    rows: Count = Field(
+        default=50_000,
+        description="Rows per side that correlations and components are taken from; fewer beyond 100 columns",
+    )
     classifier_rows: Annotated[int, Field(ge=0)] = Field(
         default=2000, description="Rows per side that the classifier sees; 0 does without it"
     )
     permutations: Annotated[int, Field(ge=19)] = Field(
-        default=99, description="Refits with permuted labels at most; 1 / (1 + this) must not be above alpha"
+        default=99,
+        description="Refits with permuted labels at most; with fewer than 1 / alpha - 1 the classifier cannot be sure",
     )
     min_auc: Annotated[float, Field(ge=0.5, le=1)] = Field(default=0.55, description="Smallest AUC that matters")
     min_correlation: Annotated[float, Field(ge=0, le=2)] = Field(

@@ -45,6 +45,7 @@ _SETTINGS: dict[str, Any] = {
     "seed": 0,
 }
 _SHOWN = 10
+_WIDEST = 100
 
 
 class Told(Record, frozen=True, kw_only=True):
@@ -58,7 +59,7 @@ class Told(Record, frozen=True, kw_only=True):
             ties assumed, folds taken as fully dependent: never too small). It reaches below
             what a few permutations can show.
         features: Columns and their share of the gain, largest first.
-        rows: Per side: reference, window.
+        rows: Per side: reference, window; columns: That it saw.
     """
 
     auc: float
@@ -67,6 +68,7 @@ class Told(Record, frozen=True, kw_only=True):
     held_out_p: float
     features: tuple[tuple[str, float], ...]
     rows: tuple[int, int]
+    columns: int
 
 
 class Task:
@@ -124,11 +126,12 @@ def tell_apart(
         reference: Rows of the reference.
         current: Rows of the window.
         weights: Of the window's rows, as `raked` makes them.
-        columns: What it may see.
+        columns: What it may see; of more than 100 it sees that many, drawn evenly.
         size: Rows per side, and permutations, at most.
         seed: Of rows drawn, folds, ties and permutations.
     """
     rng = np.random.default_rng([seed, 2])
+    columns = [columns[place] for place in np.sort(rng.permutation(len(columns))[:_WIDEST])]
     ours = np.sort(rng.permutation(reference.rows)[: size[0]])
     possible = np.flatnonzero(weights > 0)
     theirs = np.sort(rng.permutation(possible)[: size[0]])
@@ -150,6 +153,7 @@ def tell_apart(
         held_out_p=float(ndtr(-(auc - 0.5) / task.error(labels))),
         features=_gains(boosters, columns),
         rows=(ours.size, theirs.size),
+        columns=len(columns),
     )
 
 

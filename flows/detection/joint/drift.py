@@ -10,12 +10,13 @@ from flows.config.detection.joint import Joint
 from flows.detection.joint.classifier import Told, tell_apart
 from flows.detection.joint.correlations import LEAST_ROWS, SHOWN, Correlations, PairChange, changes, correlations
 from flows.detection.joint.encoding import Encoded, Floats, JointColumn, encoded, few, unlike
-from flows.detection.joint.profile import JointProfile, Sample, draw, sampled
+from flows.detection.joint.profile import JointProfile, Sample, affordable, draw, sampled
 from flows.detection.joint.reconstruction import Rise, rise
 from flows.detection.joint.scores import Scores, raked, score_names, scores
 from registry.records.base import Record
 
 _TESTS = 3
+_LEAST_EFFECTIVE = 200.0
 
 
 class JointDrift(Record, frozen=True, kw_only=True):
@@ -84,7 +85,8 @@ def joint_drift(
         return _silent(profile, current, f"{short} rows in {which}, {config.min_rows} are needed")
     rng = np.random.default_rng([seed, 3])
     here = [one for one in profile.columns if one.name in current.columns]
-    now = encoded(draw(current.select([one.name for one in here]), config.rows, rng), here)
+    most = affordable(config.rows, len(profile.columns))
+    now = encoded(draw(current.select([one.name for one in here]), most, rng), here)
     left_out = profile.left_out | _left_out(profile, here, now)
     columns = [one for one in here if one.name not in left_out]
     if len(columns) < 2:
@@ -108,6 +110,8 @@ def _judged(look: _Look, rng: np.random.Generator) -> JointDrift:
     profile, config = look.was.profile, look.config
     weights = raked(look.now, look.columns)
     side = scores(look.now, look.columns, weights)
+    if side.effective < _LEAST_EFFECTIVE:
+        return _shifted(look, side)
     kept = _kept(profile, look.columns)
     before = _part(profile.unpacked(), kept)
     names = score_names(look.columns)
@@ -135,6 +139,19 @@ def _judged(look: _Look, rng: np.random.Generator) -> JointDrift:
         left_out=look.left_out,
     )
     return msgspec.structs.replace(found, said=_said(found, sure))
+
+
+def _shifted(look: _Look, side: Scores) -> JointDrift:
+    why = f"with their levels weighted as in the reference, the window's rows say as much as {side.effective:.0f} would"
+    return JointDrift(
+        enough=False,
+        said=f"not enough data: {why}",
+        reference_rows=look.was.profile.rows,
+        rows=look.height,
+        used=(look.was.profile.used, look.now.rows),
+        effective=side.effective,
+        left_out=look.left_out,
+    )
 
 
 def _sample(reference: pl.DataFrame | JointProfile, current: pl.DataFrame, config: Joint, seed: int) -> Sample:

@@ -20,6 +20,7 @@ COMMON = 0.01
 ABSENT = 0.5
 """Share of missing values from which a column is left out."""
 MISSING = -1
+_RARER = 0.1  # of its share in the reference: below, a level is lost
 _SHOWN = 3
 
 
@@ -158,11 +159,12 @@ def _unlike(now: Encoded, column: JointColumn) -> str:
 
 
 def _lost_levels(codes: Ints, column: JointColumn) -> str:
-    """Say so if a level has vanished: no weights can bring it back."""
-    levels = column.levels or ()
-    counts = np.bincount(codes[codes != MISSING], minlength=len(levels) + 1)
-    lost = [level for level, seen in zip(levels, counts, strict=False) if seen == 0]
-    return f"it has lost {few([repr(level) for level in lost])}" if lost else ""
+    """Say so if a level has vanished, or nearly: no weights can bring it back."""
+    levels, known = column.levels or (), codes[codes != MISSING]
+    counts = np.bincount(known, minlength=len(levels) + 1)
+    wanted = np.asarray(column.shares) * known.size
+    lost = [repr(level) for level, seen, was in zip(levels, counts, wanted, strict=False) if seen < _RARER * was]
+    return f"it has all but lost {few(lost)}" if lost else ""
 
 
 def _numbers(column: pl.Series) -> Floats:

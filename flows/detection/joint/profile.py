@@ -13,6 +13,7 @@ from flows.detection.joint.scores import score_names, scores
 from registry.records.base import Record
 
 _FINE, _COARSE = 32_767, 1000
+_CELLS, _LEAST_DRAWN = 5_000_000, 2000
 
 
 class JointProfile(Record, frozen=True, kw_only=True):
@@ -69,10 +70,15 @@ def joint_profile(reference: pl.DataFrame, config: Joint, seed: int = 0) -> Join
 def sampled(reference: pl.DataFrame, config: Joint, seed: int) -> Sample:
     """Draw rows and profile them."""
     rng = np.random.default_rng([seed, 1])
-    drawn = draw(reference, config.rows, rng)
+    drawn = draw(reference, affordable(config.rows, reference.width), rng)
     columns, left_out = chosen(drawn, config.levels)
     rows = encoded(drawn, columns)
     return Sample(rows, _profile(reference.height, rows, columns, left_out, config, rng))
+
+
+def affordable(rows: int, columns: int) -> int:
+    """Rows to draw: time and memory grow with rows times columns, so wide tables get fewer."""
+    return min(rows, max(_LEAST_DRAWN, _CELLS // max(1, columns)))
 
 
 def draw(frame: pl.DataFrame, most: int, rng: np.random.Generator) -> pl.DataFrame:

@@ -142,3 +142,28 @@ def test_its_metrics_are_those_that_rules_may_name():
     assert known["joint_drift"] == 1
     assert all(value is not None for value in known.values())
     assert set(unknown.values()) == {None}
+
+
+def test_wide_tables_are_drawn_from_and_the_classifier_sees_a_hundred_columns():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 1200, 120))
+    y[:, 1] = y[:, 0]
+    tables = [pl.DataFrame({f"x{place}": side[:, place] for place in range(120)}) for side in (x, y)]
+
+    found = joint_drift(tables[0], tables[1], Joint(classifier_rows=100, permutations=19), 1)
+
+    assert found.features == ("x0", "x1")
+    assert found.told is not None
+    assert found.told.columns == 100
+
+
+def test_a_window_whose_levels_have_all_but_gone_says_that_it_is_not_enough():
+    def flags(seed: int, share: float) -> pl.DataFrame:
+        rng = np.random.default_rng(seed)
+        return pl.DataFrame({f"flag {place}": rng.random(1000) < share for place in range(8)})
+
+    found = joint_drift(flags(1, 0.5), flags(2, 0.08), PLAIN, 1)
+
+    assert not found.enough
+    assert "weighted as in the reference" in found.said
+    assert found.metrics()["joint_drift"] is None
