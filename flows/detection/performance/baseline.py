@@ -27,7 +27,8 @@ class Baseline:
     Attributes:
         values: Metrics of its holdout, by name, as stored with the version.
         rows: How many rows the holdout had; None where nobody knows.
-        points: Metrics of the holdout with their errors, where its rows are at hand.
+        points: Metrics with their errors of those rows of the holdout that are at hand; stored values go
+            before theirs, but for the calibration error, which is stored with what noise added to it.
     """
 
     values: Mapping[str, float]
@@ -36,12 +37,10 @@ class Baseline:
 
     def of(self, name: str, scale: Scale, now: Point) -> Point | None:
         """One metric with its error, which is 0 where nothing is known of it."""
-        if self.points is not None and name in self.points:
-            return self.points[name]
-        value = self.values.get(name)
-        if value is None or not math.isfinite(value):
-            return None
-        return presumed(scale, value, self.rows, now)
+        value, kept = self.values.get(name), (self.points or {}).get(name)
+        if value is None or not math.isfinite(value) or (kept is not None and name == "calibration"):
+            return kept
+        return presumed(scale, value, self.rows, now) if kept is None else kept._replace(value=value)
 
 
 def points_of(task: Task, labels: Floats, scores: Floats, *, ordered: bool, least: int) -> dict[str, Point]:

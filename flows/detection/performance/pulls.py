@@ -9,7 +9,6 @@ from scipy import special
 
 from flows.detection.performance.scales import Scale
 from flows.detection.performance.spread import Floats
-from flows.stats.paired.area_rows import area_pulls
 from registry.records.version import Task
 
 BINS = 10
@@ -73,6 +72,8 @@ def auc(labels: Floats, scores: Floats) -> Pulled | None:
     """
     if not 0 < labels.sum() < labels.size:
         return None
+    from flows.stats.paired.area_rows import area_pulls  # brings scipy.stats, which takes long to import
+
     return Pulled(*area_pulls(labels, scores))
 
 

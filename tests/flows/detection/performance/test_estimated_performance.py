@@ -139,6 +139,13 @@ def test_without_a_holdout_older_labels_teach_and_newer_ones_check():
     assert look(values(300, 1, labelled=0.1), None, REGRESSION).measures == ()
 
 
+def test_a_holdout_without_features_is_learned_from_only_where_labels_are_few():
+    bare = NUMBERS.select("_time", "_score", "_label")
+    few, many = (look(values(1000, 1, labelled=share), bare, REGRESSION) for share in (0.15, 0.5))
+
+    assert (few.check("mae").n, many.check("mae").n) == (150, 250)
+
+
 def test_errors_that_grew_are_not_seen_by_the_estimate_but_by_its_check():
     found = look(values(2000, 1, noise=1.5, labelled=0.5), NUMBERS, REGRESSION)
     real = truth(values(2000, 1, noise=1.5), "regression")["mae"]

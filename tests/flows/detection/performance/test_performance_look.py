@@ -101,6 +101,15 @@ def test_the_count_of_the_holdout_may_be_among_the_stored_metrics():
     assert few.change_high - few.change_low > 1.5 * (many.change_high - many.change_low)
 
 
+def test_a_part_of_the_holdout_gives_the_error_of_what_is_stored():
+    found = look(classes(500, 1), holdout=HOLDOUT.tail(1000))
+
+    assert found.measure("brier").baseline == CHAMPION.metrics["brier"]
+    assert found.measure("pr_auc").baseline is not None  # never stored: from the rows
+    assert found.measure("calibration").baseline < CHAMPION.metrics["calibration"] + 0.02
+    assert not any("not known" in one for one in found.findings)
+
+
 def test_a_version_without_metrics_is_measured_all_the_same():
     found = look(classes(500, 1), a_champion(metrics={}))
 
