@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zlib import crc32
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -22,6 +24,8 @@ ABSENT = 0.5
 MISSING = -1
 _RARER = 0.1  # of its share in the reference: below, a level is lost
 _SHOWN = 3
+_GROUPS = 7
+_OWN = 0.5  # levels per row from which a column is taken for an identifier
 
 
 class JointColumn(Record, frozen=True, kw_only=True):
@@ -33,6 +37,7 @@ class JointColumn(Record, frozen=True, kw_only=True):
         present: Share of rows with a value.
         levels: Those looked at one by one, most frequent first; None of a number.
         shares: Of the rows with a value, each level's, and last that of all other levels.
+        grouped: Whether its levels are groups of rare ones.
     """
 
     name: str
@@ -40,6 +45,7 @@ class JointColumn(Record, frozen=True, kw_only=True):
     present: float
     levels: tuple[str, ...] | None = None
     shares: tuple[float, ...] = ()
+    grouped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +117,42 @@ def _column(column: pl.Series, most_levels: int) -> JointColumn | str:
 
 
 def _category(column: pl.Series, *, numeric: bool, most_levels: int) -> JointColumn | str:
-    known = _words(column, numeric=numeric).drop_nulls().alias("level")
+    known = _words(column, numeric=numeric).drop_nulls()
     if len(known) < (1 - ABSENT) * len(column) or not len(known):
         return f"{1 - len(known) / max(1, len(column)):.0%} of its values are missing in the reference"
-    counts = known.value_counts(name="rows").sort(["rows", "level"], descending=[True, False])
-    if counts.height == 1:
+    shares = _shares(known)
+    if len(shares) == 1:
         return "it is constant in the reference"
-    shares = dict(zip(counts["level"].to_list(), (counts["rows"] / len(known)).to_list(), strict=True))
+    if len(shares) > _OWN * len(known):
+        return "nearly every row has a level of its own"
+    grouped = max(shares.values()) < COMMON
+    if grouped:
+        shares = _shares(_grouped(known))
     kept = [level for level, share in shares.items() if COMMON <= share <= 1 - COMMON][:most_levels]
     if not kept:
-        return "no level of it is frequent enough"
+        return "no level but one is frequent enough"
     each = [shares[level] for level in kept]
     return JointColumn(
         name=column.name,
         numeric=numeric,
+        grouped=grouped,
         present=len(known) / len(column),
         levels=tuple(kept),
         shares=(*each, max(0.0, 1 - sum(each))),
     )
+
+
+def _shares(known: pl.Series) -> dict[str, float]:
+    """Share of the rows of every level, the most frequent first."""
+    counts = known.alias("level").value_counts(name="rows").sort(["rows", "level"], descending=[True, False])
+    return dict(zip(counts["level"].to_list(), (counts["rows"] / len(known)).to_list(), strict=True))
+
+
+def _grouped(words: pl.Series) -> pl.Series:
+    """Many rare levels as a few groups of them, by their checksum: the same groups on every machine."""
+    levels = words.drop_nulls().unique().to_list()
+    groups = [f"group {crc32(level.encode()) % _GROUPS}" for level in levels]
+    return words.replace_strict(levels, groups, default=None, return_dtype=pl.String())
 
 
 def _cut(column: JointColumn, most: int) -> JointColumn:
@@ -136,9 +160,7 @@ def _cut(column: JointColumn, most: int) -> JointColumn:
     if column.levels is None or len(column.levels) <= most:
         return column
     shares = (*column.shares[:most], max(0.0, 1 - sum(column.shares[:most])))
-    return JointColumn(
-        name=column.name, numeric=column.numeric, present=column.present, levels=column.levels[:most], shares=shares
-    )
+    return msgspec.structs.replace(column, levels=column.levels[:most], shares=shares)
 
 
 def _unlike(now: Encoded, column: JointColumn) -> str:
@@ -190,5 +212,6 @@ def _words(column: pl.Series, *, numeric: bool) -> pl.Series:
 def _codes(column: pl.Series, like: JointColumn) -> Ints:
     levels = like.levels or ()
     words = _words(column, numeric=like.numeric)
+    words = _grouped(words) if like.grouped else words
     place = words.replace_strict(list(levels), list(range(len(levels))), default=len(levels), return_dtype=pl.Int64())
     return np.asarray(pl.select(pl.when(words.is_null()).then(MISSING).otherwise(place)).to_series().to_numpy())

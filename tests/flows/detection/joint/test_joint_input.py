@@ -121,3 +121,18 @@ def test_whole_numbers_of_another_type_are_the_same_levels():
     assert found.enough
     assert found.left_out == {}
     assert found.pairs[0].was == pytest.approx(found.pairs[0].now, abs=1e-4)
+
+
+def test_many_rare_levels_are_looked_at_in_groups():
+    def towns(seed: int, *, tied: bool) -> pl.DataFrame:
+        rng = np.random.default_rng(seed)
+        town = rng.integers(0, 200, 4000)
+        height = (rng.normal(size=200)[town] if tied else rng.normal(size=4000)) + 0.1 * rng.normal(size=4000)
+        return pl.DataFrame({"town": [f"town {place}" for place in town], "height": height})
+
+    found = joint_drift(towns(1, tied=True), towns(2, tied=False), PLAIN, 1)
+    still = joint_drift(towns(1, tied=True), towns(1, tied=True).sample(fraction=1.0, seed=3), PLAIN, 1)
+
+    assert found.drifted
+    assert set(found.features) == {"town", "height"}
+    assert not still.drifted
