@@ -77,4 +77,6 @@ class Performance(Section):
         default=0.02,
         description="Estimates that are surely off by more, relative to what is realised, are called blind",
     )
-    most_fitted: Count = Field(default=20_000, description="Newest labelled rows that the model of losses learns from")
+    most_fitted: Count = Field(
+        default=20_000, description="Newest labelled rows that the model of losses learns from, and those that check it"
+    )

@@ -173,7 +173,7 @@ def _losses(bench: _Bench) -> tuple[list[Measure], list[Check]]:
     else:
         return [], []
     most = bench.config.detection.performance.most_fitted
-    return estimate_losses(learned.newest(most), own, checks, bench.config.features, bench.options, bench.seed)
+    return estimate_losses(learned.newest(most), own, checks[-most:], bench.config.features, bench.options, bench.seed)
 
 
 def _with_change(bench: _Bench, one: Measure) -> Measure:
