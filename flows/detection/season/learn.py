@@ -52,7 +52,8 @@ def season_profile(frame: pl.DataFrame, config: ModelConfig) -> SeasonProfile:
     possible = _possible(moments, config)
     slots = Slots.of(moments, HOUR if "hour" in possible else DAY)
     sampled = list(_sampled(rows, slots, config))
-    seasons = possible if config.detection.season.seasons != "auto" else _found(slots, sampled, possible, config)
+    found = config.detection.season.seasons == "auto"
+    seasons = possible if not found else _found(slots, sampled, possible, config)
     return _profile(rows.height, days, slots, sampled, seasons, config)
 
 
@@ -63,12 +64,11 @@ def _profile(
     columns = design(slots.moments, seasons, waves)
     by_day, _ = grouped(design(slots.moments, _longer(seasons), waves), slots.rows, slots.day)
     degrees = max(0, days - rank(by_day))
-    names = ", ".join(seasons) or "none"
     return SeasonProfile(
         rows=rows,
         days=days,
         enough=degrees > 0,
-        said=f"seasons: {names}; {days} days" if degrees else f"not enough data: {days} days for the seasons {names}",
+        said=_said(days, degrees, seasons, config),
         seasons=seasons,
         waves=waves,
         slot=HOUR if "hour" in seasons else DAY,
@@ -80,17 +80,17 @@ def _profile(
 
 
 def _possible(moments: Ints, config: ModelConfig) -> tuple[SeasonName, ...]:
+    """Seasons that were asked for, or might be found, as far as there are days enough to tell them."""
     asked = config.detection.season.seasons
-    if asked != "auto":
-        return asked
     span = (int(moments.max()) - int(moments.min())) / DAY
     hours = np.unique(moments % DAY // HOUR).size > 1
+    weeks = _WEEKS if asked == "auto" else LEAST_DAYS
     told: tuple[tuple[bool, SeasonName], ...] = (
         (hours, "hour"),
-        (span >= _WEEKS - 1, "weekday"),
+        (span >= weeks - 1, "weekday"),
         (span >= _YEAR, "year"),
     )
-    return tuple(name for can, name in told if can)
+    return tuple(name for can, name in told if can and (asked == "auto" or name in asked))
 
 
 def _sampled(rows: pl.DataFrame, slots: Slots, config: ModelConfig) -> Iterator[Sampled]:
@@ -119,6 +119,16 @@ def _found(
         return any(shows(whole, part, one.shares, one.there, by, tests) for one in sampled)
 
     return tuple(season for season in possible if needed(season))
+
+
+def _said(days: int, degrees: int, seasons: tuple[SeasonName, ...], config: ModelConfig) -> str:
+    names, asked = ", ".join(seasons) or "none", config.detection.season.seasons
+    if not degrees:
+        return f"not enough data: {days} days for the seasons {names}"
+    untold = [name for name in asked if name not in seasons] if asked != "auto" else []
+    parts = [f"seasons: {names}", f"{days} days"]
+    parts += [f"too few to tell the {name}" for name in untold]
+    return "; ".join([*parts, *(["no year yet: what the year does is drift"] if days < _YEAR else [])])
 
 
 def _longer(seasons: tuple[SeasonName, ...]) -> tuple[SeasonName, ...]:

@@ -22,6 +22,8 @@ from flows.detection.season.expected import Floats, Gap, Window
 from flows.detection.season.profile import Curve, SeasonProfile
 from flows.detection.univariate.statistics import ABSENT
 
+_SURELY = 0.001  # a gap is worth a word if chance would make it less often
+
 
 def season_drift(profile: SeasonProfile, frame: pl.DataFrame, config: ModelConfig) -> DriftReport:
     """
@@ -98,7 +100,7 @@ def _together(p_values: Floats) -> float:
 
 
 def _words(curve: Curve, gap: Gap, worst: int, limits: Detection) -> tuple[str, ...]:
-    if abs(gap.change[worst]) < limits.min_effect:
+    if abs(gap.change[worst]) < limits.min_effect or gap.p_values[worst] >= _SURELY:
         return ()
     where = f"up to {curve.cuts[worst]:.4g}" if curve.kind == "numeric" else f"in level {curve.levels[worst]!r}"
     return (f"{gap.seen[worst]:.1%} of the values lie {where}, {gap.expected[worst]:.1%} at other such times",)
