@@ -16,7 +16,8 @@ from flows.detection.univariate.kolmogorov import two_sided_p
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
-_GRID = 8192  # order statistics of each sample that are looked at first
+_SHORT = 10_000  # values of both samples that are all looked at
+_GRID = 4  # times the root of the size: order statistics of each sample that are looked at first
 _FIRST = 64  # cells between them that are searched before the others
 _QUARTILES = 1.3489795003921634  # between the quartiles of a normal distribution, in standard deviations
 _FENCE = 10.0
@@ -54,14 +55,12 @@ def ks_distance(reference: Floats, current: Floats) -> float:
     """
     Largest gap between two empirical distribution functions, exactly.
 
-    Long samples are compared at some thousand order statistics; the points between two of them are looked at only if
+    Long samples are compared at a few order statistics; the points between two of them are looked at only if
     the gap there could be larger than the largest found.
     """
     n, m = reference.size, current.size
-    if n + m <= 4 * _GRID:
-        points = np.concatenate([reference, current])
-        points.sort()
-        return _widest(reference, current, points)
+    if n + m <= _SHORT:
+        return max(0.0, _ahead(reference, np.arange(n), current), _ahead(current, np.arange(m), reference))
     grid = np.concatenate([_thinned(reference), _thinned(current)])
     grid.sort()
     ours, theirs = reference.searchsorted(grid, "right"), current.searchsorted(grid, "right")
@@ -71,13 +70,8 @@ def ks_distance(reference: Floats, current: Floats) -> float:
     bound = np.maximum(until[0] / n - before[1] / m, until[1] / m - before[0] / n)
     for chosen in _in_turn(bound, best):
         cells = chosen[bound[chosen] > best]
-        points = np.concatenate(
-            [
-                reference[_between(before[0][cells], until[0][cells])],
-                current[_between(before[1][cells], until[1][cells])],
-            ]
-        )
-        best = max(best, _widest(reference, current, points)) if points.size else best
+        inside = [_between(start[cells], stop[cells]) for start, stop in zip(before, until, strict=True)]
+        best = max(best, _ahead(reference, inside[0], current), _ahead(current, inside[1], reference))
     return best
 
 
@@ -162,13 +156,19 @@ def order_statistics(values: Floats, count: int) -> Floats:
     return values[np.maximum(ranks, 0)]
 
 
-def _widest(reference: Floats, current: Floats, points: Floats) -> float:
-    ours = reference.searchsorted(points, "right") / reference.size
-    return float(np.abs(ours - current.searchsorted(points, "right") / current.size).max())
+def _ahead(values: Floats, ranks: Counts, others: Floats) -> float:
+    """
+    Most that the distribution function of *values* is above that of *others* at the values of some ranks, from 0.
+
+    It is so at one of its own steps; of equal values the last counts, and has the largest rank.
+    """
+    if ranks.size == 0:
+        return 0.0
+    return float(((ranks + 1) / values.size - others.searchsorted(values[ranks], "right") / others.size).max())
 
 
 def _thinned(values: Floats) -> Floats:
-    step = max(1, values.size // _GRID)
+    step = max(1, int(values.size**0.5 / _GRID))
     return np.append(values[::step], values[-1])
 
 

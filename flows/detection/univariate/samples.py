@@ -41,8 +41,9 @@ class Numbers:
     def of(cls, column: pl.Series) -> "Numbers":
         """Take a column of any type."""
         cast = numbers(column)
-        real = cast.drop_nulls().drop_nans()
-        values = in_order(real.to_numpy())
+        known = (cast.drop_nulls() if cast.null_count() else cast).to_numpy()
+        nan = np.isnan(known)
+        values = in_order(known[~nan] if nan.any() else known)
         finite = values[values.searchsorted(-math.inf, "right") : values.searchsorted(math.inf, "left")]
         mean, sd = moments(finite)
         return cls(

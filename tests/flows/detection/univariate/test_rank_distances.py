@@ -8,7 +8,7 @@ from flows.detection.univariate.ranks import clipped, fences, held_sd, ks, ks_di
 
 numbers = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40)
 SHAPES = ("normal", "shifted", "rounded", "counts", "half zero", "far")
-SIZES = ((1, 2), (3, 5), (6, 4), (10, 10), (1_000, 700), (30_000, 30_000), (40_000, 25_000))
+SIZES = ((1, 2), (3, 5), (6, 4), (10, 10), (1_000, 700), (5_500, 5_000), (30_000, 30_000), (40_000, 25_000))
 
 
 def two(shape, n, m):
