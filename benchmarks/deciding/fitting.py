@@ -7,70 +7,94 @@ from deciding.windows import Seen
 from flows.detection.fusion.calibration import DIRECTNESS
 
 WORTH = 0.05
+LEVELS = (0.03, 0.05, 0.1, 0.3)  # harms whose probabilities are to be right
 BASES = ("labels", "unlabelled", "silent")
+LEAST = 0.01  # of the baseline loss: what is less is the luck of the refit, and counts as no harm
 
 
-def readings(windows: list[Seen]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """log(1 + seen) and its error, of shape (windows, kinds) with NaN where a kind is silent; and the true one."""
+def true_harm(windows: list[Seen]) -> np.ndarray:
+    harm = np.array([window.harm for window in windows])
+    return np.where(harm < LEAST, 0.0, harm)
+
+
+def readings(windows: list[Seen]) -> tuple[np.ndarray, np.ndarray]:
+    """log(1 + seen) and its error, of shape (windows, kinds) with NaN where a kind is silent."""
     seen, error = (np.full((len(windows), len(DIRECTNESS)), np.nan) for _ in range(2))
     for row, window in enumerate(windows):
         for signal in window.evidence.signals:
             column = DIRECTNESS.index(signal.kind)
             seen[row, column] = np.log1p(max(signal.harm, -0.9))
             error[row, column] = signal.harm_error / (1 + max(signal.harm, 0))
-    return seen, error, np.log1p(np.array([window.harm for window in windows]))
+    return seen, error
 
 
-def posterior(theta: np.ndarray, seen: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+class Posteriors:
     """As `flows.detection.fusion.harm.fused`, for many windows with one signal of each kind at once."""
-    prior, slopes, spreads = _parameters(theta)
-    known = ~np.isnan(seen)
-    precision = np.where(known, 1 / (spreads**2 + (slopes * np.nan_to_num(error)) ** 2), 0.0)
-    total = prior**-2 + np.cumsum(precision, axis=1)
-    mean = np.cumsum(precision * slopes * np.nan_to_num(seen), axis=1) / total
-    mean = np.where(np.maximum.accumulate(known, axis=1), mean, -np.inf)
-    best = mean.argmax(axis=1)
-    rows = np.arange(len(seen))
-    return mean[rows, best], 1 / np.sqrt(total[rows, best])
+
+    def __init__(self, theta: np.ndarray, seen: np.ndarray, error: np.ndarray) -> None:
+        spike, slab, slopes, spreads = parameters(theta)
+        known = ~np.isnan(seen)
+        precision = np.where(known, 1 / (spreads**2 + (slopes * np.nan_to_num(error)) ** 2), 0.0)
+        total = np.cumsum(precision, axis=1) + 1e-12
+        value = np.cumsum(precision * slopes * np.nan_to_num(seen), axis=1) / total
+        self._shrink(value, 1 / np.sqrt(total), spike, slab)
+        left = np.log(np.minimum(0.5 / np.maximum(1 - self.nothing, 1e-300), 1))
+        upper = special.log_ndtr(self.centre / self.spread) + left
+        self.median = np.where(self.nothing < 0.5, self.centre - self.spread * special.ndtri_exp(upper), 0.0)
+        order = np.where(np.maximum.accumulate(known, axis=1), self.median + 1e-9 * self.mean, -1.0)
+        best, rows = order.argmax(axis=1), np.arange(len(seen))
+        self.median, self.nothing = np.maximum(self.median[rows, best], 0), self.nothing[rows, best]
+        self.centre, self.spread = self.centre[rows, best], self.spread[rows, best]
+
+    def _shrink(self, value: np.ndarray, error: np.ndarray, spike: float, slab: float) -> None:
+        total = error**2 + slab**2
+        self.centre, self.spread = value * slab**2 / total, error * slab / np.sqrt(total)
+        z = self.centre / self.spread
+        log_spike = np.log(spike) - (value / error) ** 2 / 2 - np.log(error)
+        log_slab = np.log(2 * (1 - spike)) - value**2 / total / 2 - np.log(total) / 2 + special.log_ndtr(z)
+        self.nothing = special.expit(log_spike - log_slab)
+        tilt = np.exp(-z * z / 2 - np.log(2 * np.pi) / 2 - special.log_ndtr(z))
+        self.mean = (1 - self.nothing) * np.maximum(self.centre + self.spread * tilt, 0)
+
+    def above(self, limit: float) -> np.ndarray:
+        z = self.centre / self.spread
+        beyond = special.log_ndtr(z - limit / self.spread) - special.log_ndtr(z)
+        return (1 - self.nothing) * np.exp(np.minimum(beyond, 0))
 
 
 def fit(windows: list[Seen]) -> np.ndarray:
-    """Largest likelihood of the true harm, with tails of a t distribution with 4 degrees of freedom."""
-    seen, error, true = readings(windows)
-    use = ~np.isnan(seen).all(axis=1)
-    seen, error, true = seen[use], error[use], true[use]
-    cases = [(seen, error)]
-    for hidden in (["concept"], ["concept", "performance"]):  # not every look has every signal
-        fewer = seen.copy()
-        fewer[:, [DIRECTNESS.index(kind) for kind in hidden]] = np.nan
-        cases.append((fewer, error))
+    """Least sum of Brier scores of "the harm is beyond ...", also where the most direct kinds are missing."""
+    (seen, error), true = readings(windows), true_harm(windows)
+    cases = []
+    for hidden in ([], ["concept"], ["concept", "performance"]):
+        what = seen.copy()
+        what[:, [DIRECTNESS.index(kind) for kind in hidden]] = np.nan
+        known = ~np.isnan(what).all(axis=1)
+        cases.append((what[known], error[known], true[known]))
 
     def misfit(theta: np.ndarray) -> float:
-        total = 0.01 * float((theta**2).sum())
-        for weight, (what, how) in zip((1.0, 0.3, 0.3), cases, strict=True):
-            known = ~np.isnan(what).all(axis=1)
-            mean, spread = posterior(theta, what[known], how[known])
-            total += weight * float((np.log(spread) + 2.5 * np.log1p(((true[known] - mean) / spread) ** 2 / 4)).sum())
+        total = 1e-4 * float(((theta - start) ** 2).sum())
+        for weight, (what, how, harm) in zip((1.0, 0.6, 0.3), cases, strict=True):
+            found = Posteriors(theta, what, how)
+            scores = [np.mean((found.above(np.log1p(level)) - (harm >= level)) ** 2) for level in LEVELS]
+            total += weight * float(np.sum(scores))
         return total
 
-    start = np.log([0.3, 1.0, 0.5, 0.1, 0.5, 0.05, 0.2, 0.3, 0.2])
-    return optimize.minimize(misfit, start, method="Nelder-Mead", options={"maxiter": 3000, "maxfev": 3000}).x
+    start = np.r_[0.4, np.log([0.4, 1.0, 0.8, 0.2, 0.5, 0.01, 0.1, 0.2, 0.2])]
+    options = {"maxiter": 4000, "maxfev": 4000}
+    first = optimize.minimize(misfit, start, method="Nelder-Mead", options=options).x
+    return optimize.minimize(misfit, first, method="Nelder-Mead", options=options).x
 
 
-def confidences(theta: np.ndarray, windows: list[Seen]) -> dict[str, tuple[float, float] | float]:
-    """Logistic calibration per basis, and the share of harm in what is silent."""
-    seen, error, true = readings(windows)
-    warranted = true >= np.log1p(WORTH)
-    found: dict[str, tuple[float, float] | float] = {}
-    bases = basis_of(seen)
-    for basis in BASES[:2]:
-        use = bases == basis
-        mean, spread = posterior(theta, seen[use], error[use])
-        found[basis] = _platt(np.clip((mean - np.log1p(WORTH)) / spread, -8, 8), warranted[use])
-    silent = warranted[bases == "silent"]
-    found["silent"] = float((silent.sum() + 1) / (silent.size + 4))
-    found["base"] = float(warranted.mean())
-    return found
+def parameters(theta: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
+    """Spike, slab, slopes and spreads; slopes at most 1.25, spreads at least .003."""
+    values = np.exp(theta[1:])
+    return (
+        float(special.expit(theta[0])),
+        float(values[0]),
+        np.minimum(values[1:5], 1.25),
+        np.maximum(values[5:], 0.003),
+    )
 
 
 def basis_of(seen: np.ndarray) -> np.ndarray:
@@ -78,17 +102,25 @@ def basis_of(seen: np.ndarray) -> np.ndarray:
     return np.where(known[:, :2].any(axis=1), "labels", np.where(known.any(axis=1), "unlabelled", "silent"))
 
 
-def _parameters(theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    values = np.exp(theta)
-    return float(values[0]), values[1:5], values[5:]
+def confidences(theta: np.ndarray, windows: list[Seen]) -> dict[str, tuple[float, float]]:
+    """Intercept and slope per basis; of "silent" and "base", the share of harm that is worth it, and 0."""
+    (seen, error), warranted = readings(windows), true_harm(windows) >= WORTH
+    bases, chance = basis_of(seen), Posteriors(theta, seen, error).above(np.log1p(WORTH))
+    log_odds = special.logit(np.clip(chance, 1e-6, 1 - 1e-6))
+    found = {basis: _platt(log_odds[bases == basis], warranted[bases == basis]) for basis in BASES[:2]}
+    silent = warranted[bases == "silent"]
+    return found | {
+        "silent": (float((silent.sum() + 1) / (silent.size + 4)), 0.0),
+        "base": (float(warranted.mean()), 0.0),
+    }
 
 
-def _platt(far: np.ndarray, warranted: np.ndarray) -> tuple[float, float]:
+def _platt(log_odds: np.ndarray, warranted: np.ndarray) -> tuple[float, float]:
     def misfit(pair: np.ndarray) -> float:
-        log_odds = pair[0] + np.exp(pair[1]) * far
-        return float((np.logaddexp(0, log_odds) - warranted * log_odds).sum() + 0.05 * (pair**2).sum())
+        moved = pair[0] + np.exp(pair[1]) * log_odds
+        return float((np.logaddexp(0, moved) - warranted * moved).sum() + 0.1 * (pair**2).sum())
 
-    found = optimize.minimize(misfit, np.array([0.0, 0.5])).x
+    found = optimize.minimize(misfit, np.array([0.0, 0.0]), method="Nelder-Mead").x
     return float(found[0]), float(np.exp(found[1]))
 
 
@@ -98,7 +130,3 @@ def calibration_error(stated: np.ndarray, right: np.ndarray, bins: int = 10) -> 
     return float(
         sum(abs(stated[which == b].mean() - right[which == b].mean()) * (which == b).mean() for b in np.unique(which))
     )
-
-
-def log_odds(share: float) -> float:
-    return float(special.logit(share))

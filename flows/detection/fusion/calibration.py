@@ -9,8 +9,8 @@ VERSION = 1
 DIRECTNESS = ("concept", "performance", "estimate", "data")
 """Kinds that speak of loss, most direct first: what a refit wins back, the loss, its estimate, the inputs."""
 
-PRIOR = 0.3
-"""Standard deviation of log(1 + harm) before anything was seen; its mean is 0."""
+SPIKE, SLAB = 0.6, 0.3
+"""Share of looks without any harm; standard deviation of log(1 + harm), half normal, in the others."""
 
 METHODS: dict[str, tuple[float, float]] = {
     "concept": (1.0, 0.05),
@@ -20,8 +20,8 @@ METHODS: dict[str, tuple[float, float]] = {
 }
 """Kind: slope from log(1 + what was seen) to log(1 + harm), and standard deviation of the method itself."""
 
-CONFIDENCE: dict[str, tuple[float, float]] = {"labels": (0.0, 1.7), "unlabelled": (0.0, 1.7)}
-"""Basis: intercept and slope of the log odds over the distance from what is worth it, in standard deviations."""
+CONFIDENCE: dict[str, tuple[float, float]] = {"labels": (0.0, 1.0), "unlabelled": (0.0, 1.0)}
+"""Basis: intercept and slope of the log odds of harm that is worth it, over those of the posterior."""
 
 SILENT = 0.2
 """Probability of harm where neither labels nor inputs show anything."""

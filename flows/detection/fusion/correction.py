@@ -28,8 +28,8 @@ def correction(
         seed: Of the trees' sampling.
 
     Returns:
-        By how much to move the margin (the log odds, or the score), shape (m,); and how much each
-        column was used, shape (k,).
+        By how much to move the margin (the log odds, or the score), shape (2, m): in a line, and by
+        trees after that; and how much each column was used, shape (k,).
     """
     values, scores, labels = learned
     unit = 1.0 if task == "binary" else max(float((labels - scores).std()), 1e-12)
@@ -39,7 +39,7 @@ def correction(
     by_trees, used = _trees(
         (values, start, labels / unit), (asked[0], margin_of(asked[1], task) / unit + moved), task, seed
     )
-    return (moved + by_trees) * unit, values.var(axis=0) * step[1:] ** 2 + used
+    return np.stack([moved, by_trees]) * unit, values.var(axis=0) * step[1:] ** 2 + used
 
 
 def cautious(moves: Numbers, margins: Numbers, labels: Numbers, task: str) -> float:

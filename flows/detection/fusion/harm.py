@@ -2,21 +2,24 @@
 How much harm is done, and how sure that is.
 
 Every signal that speaks of loss is a noisy reading of one number: by how many percent of the baseline loss a
-refit would be better now. Readings are added up by their precision; between kinds that disagree, the more
-direct one counts more, because its own error is smaller.
+refit would be better now. Readings are added up by their precision; where kinds disagree, the more direct one
+counts more, because its own error is smaller. Most looks find no harm at all, so the sum is judged against
+that: a reading that noise could give is shrunk to nothing, a clear one hardly at all.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Literal
 
-from flows.detection.fusion.calibration import BASE_RATE, CONFIDENCE, DIRECTNESS, METHODS, PRIOR, SILENT
+from flows.detection.fusion.calibration import BASE_RATE, CONFIDENCE, DIRECTNESS, METHODS, SILENT
+from flows.detection.fusion.shrinkage import Posterior, posterior
 from flows.detection.fusion.signals import Evidence, Signal, usable
 from registry.records.base import Record
 
 Basis = Literal["labels", "unlabelled", "silent", "nothing"]
-_FAR = 8.0  # standard deviations beyond which nothing grows surer
-_INTERVAL = 1.96
+_FAR = 1e-6  # probability beyond which nothing grows surer
+_MOST = 4_000  # choices of readings that are weighed
 _LARGEST = 1e6
 _HALF_SURE = 1.64  # deviations in an estimate whose doubt nobody said
 
@@ -37,8 +40,8 @@ class Assessment(Record, frozen=True, kw_only=True):
         enough: Something was measured; without it nothing is known, which is not the same as no harm.
         basis: labels, unlabelled (inputs and estimates only), silent (inputs were looked at and nothing
             was seen), or nothing (not enough data for any look).
-        harm: Rise of the loss over that of a refit, in shares of the baseline loss; 0 where nothing speaks of harm.
-        low, high: Its central 95 % interval.
+        harm: Rise of the loss over that of a refit, in shares of the baseline loss: the median of what is likely.
+        low, high: Its central 95 % interval, given what was seen; low is 0 where there may be no harm.
         confidence: Probability that the harm is worth a retraining, calibrated.
     """
 
@@ -76,17 +79,15 @@ def assess(evidence: Evidence, *, worth: float, base_rate: float = BASE_RATE, lo
 
     Source:
         Normal readings with known error, combined by precision: Gelman et al. (2013), Bayesian Data
-        Analysis, section 2.5; logistic recalibration: Platt (1999).
+        Analysis, section 2.5; shrinkage: `shrinkage.posterior`; logistic recalibration: Platt (1999).
     """
     readings = [reading for signal in evidence.signals if (reading := reading_of(signal)) is not None]
     if not readings:
         return _silent(looked, base_rate)
-    value, precision = fused(readings)
-    spread = 1 / math.sqrt(precision)
+    found = fused(readings)
     basis: Basis = "labels" if {r.kind for r in readings} & {"concept", "performance"} else "unlabelled"
-    far = (value - math.log1p(worth)) / spread
-    harm, low, high = (_shares(value + shift * _INTERVAL * spread) for shift in (0, -1, 1))
-    confidence = _confidence(basis, far, base_rate)
+    harm, low, high = (_shares(value) for value in (found.median, found.quantile(0.025), found.quantile(0.975)))
+    confidence = _confidence(basis, found.above(math.log1p(worth)), base_rate)
     said = f"estimated harm {harm:.1%} of the loss, between {low:.1%} and {high:.1%} ({basis})"
     return Assessment(
         enough=True, said=said, basis=basis, harm=harm, low=low, high=high, confidence=round(confidence, 4)
@@ -106,38 +107,39 @@ def reading_of(signal: Signal) -> Reading | None:
     return Reading(kind=signal.kind, value=slope * math.log1p(harm), precision=1 / (spread**2 + error_in_logs**2))
 
 
-def fused(readings: Sequence[Reading]) -> tuple[float, float]:
+def fused(readings: Sequence[Reading]) -> Posterior:
     """
-    The largest posterior mean that one reading of each kind gives, kinds taken in by directness.
+    What the readings say together: the most harm that one reading of each kind gives, kinds taken in by directness.
 
-    Taking the largest over "only the most direct kind", "the two most direct", and so on, is what
+    Taking the most over "only the most direct kind", "the two most direct", and so on, is what
     keeps a further signal from ever lowering it.
 
     Returns:
-        Posterior mean of log(1 + harm), and its precision.
+        Of log(1 + harm).
     """
     kinds = [[r for r in readings if r.kind == kind] for kind in DIRECTNESS]
-    present = [kind for kind in kinds if kind]
-    found = [_largest(present[: count + 1]) for count in range(len(present))]
-    return max(found)
+    present = _fewer([kind for kind in kinds if kind])
+    chosen = (one for count in range(1, len(present) + 1) for one in itertools.product(*present[:count]))
+    return max(map(_together, chosen), key=lambda found: (found.median, found.mean))
 
 
-def _largest(kinds: list[list[Reading]]) -> tuple[float, float]:
-    """Choose one reading of each kind so that the mean is largest (Dinkelbach 1967: a ratio of two sums)."""
-    mean, precision = -math.inf, PRIOR**-2
-    chosen = [kind[0] for kind in kinds]
-    while True:
-        precision = PRIOR**-2 + sum(one.precision for one in chosen)
-        better = sum(one.precision * one.value for one in chosen) / precision
-        if better <= mean + 1e-12:
-            return max(mean, better), precision
-        mean = better
-        chosen = [max(kind, key=lambda one: one.precision * (one.value - better)) for kind in kinds]
+def _fewer(kinds: list[list[Reading]]) -> list[list[Reading]]:
+    """So many readings that not all choices can be weighed: the largest of each kind by themselves."""
+    most = int(_MOST ** (1 / len(kinds)))
+    if math.prod(map(len, kinds)) <= _MOST:
+        return kinds
+    return [sorted(kind, key=lambda one: -_together([one]).mean)[:most] for kind in kinds]
 
 
-def _confidence(basis: Basis, far: float, base_rate: float) -> float:
+def _together(readings: Sequence[Reading]) -> Posterior:
+    precision = sum(one.precision for one in readings)
+    return posterior(sum(one.precision * one.value for one in readings) / precision, 1 / math.sqrt(precision))
+
+
+def _confidence(basis: Basis, chance: float, base_rate: float) -> float:
     intercept, slope = CONFIDENCE[basis]
-    return _at_rate(intercept + slope * min(max(far, -_FAR), _FAR), base_rate)
+    inside = min(max(chance, _FAR), 1 - _FAR)
+    return _at_rate(intercept + slope * math.log(inside / (1 - inside)), base_rate)
 
 
 def _silent(looked: bool, base_rate: float) -> Assessment:
