@@ -17,8 +17,9 @@ class FeatureDrift(Record, frozen=True, kw_only=True):
         statistic: Kolmogorov-Smirnov D, or Cramer's V of a categorical.
         effect: The statistic less what chance gives; at least `detection.min_effect` where
             a feature drifted.
-        p_value: Before, adjusted: after correction over all tests of the window; a trifle
-            is no test, and its adjusted p-value is 1.
+        p_value: Before, adjusted: after correction over all tests of the window and for a
+            reference that meets many windows; below `detection.fdr` where a feature drifted.
+            A trifle is no test, and its adjusted p-value is 1.
         missing_change: Share of missing values now minus in the reference, with its own
             missing_p and missing_adjusted.
         outlier_share: Share of values beyond 3 standard deviations of the reference.

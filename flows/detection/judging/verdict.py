@@ -23,8 +23,8 @@ from flows.stats.multiplicity import adjusted
 
 MISSING_STEP = 0.1  # a change of the missing share that matters
 REUSE = 5.0
-"""One reference meets every window, and its luck with it: at a fifth of the level all but few
-references keep the promise for themselves, not just on the average over references."""
+"""One reference meets every window, and its luck with it: with p-values five times as large all but
+few references keep the promise for themselves, not just on the average over references."""
 _NAMED = 5
 _TINY = -700.0  # log of the least p-value that is a float
 
@@ -126,26 +126,25 @@ def decided(measured: Sequence[FeatureDrift], limits: Detection, *, reuse: float
     Args:
         measured: With p-values and effects.
         limits: Thresholds.
-        reuse: By how much the level is lowered since the reference is the same at every look.
+        reuse: By how much p-values are raised since the reference is the same at every look.
     """
-    level = limits.fdr / reuse
     valued = [feature for feature in measured if feature.enough]
     changed = [feature for feature in measured if feature.missing_change and not feature.gone]
     tests = [feature.p_value if feature.effect >= limits.min_effect else 1.0 for feature in valued]
     tests += [feature.missing_p if _matters(feature) else 1.0 for feature in changed]
-    corrected = [math.exp(log_p) for log_p in adjusted([_log(p) for p in tests], method="bh")]
+    corrected = [min(1.0, reuse * math.exp(log_p)) for log_p in adjusted([_log(p) for p in tests], method="bh")]
     values = dict(zip((f.name for f in valued), corrected[: len(valued)], strict=True))
     missing = dict(zip((f.name for f in changed), corrected[len(valued) :], strict=True))
-    return tuple(_verdict(f, values.get(f.name, 1.0), missing.get(f.name, 1.0), level, limits) for f in measured)
+    return tuple(_verdict(f, values.get(f.name, 1.0), missing.get(f.name, 1.0), limits) for f in measured)
 
 
 def _matters(feature: FeatureDrift) -> bool:
     return abs(feature.missing_change) > MISSING_STEP
 
 
-def _verdict(feature: FeatureDrift, q_value: float, missing_q: float, level: float, limits: Detection) -> FeatureDrift:
-    broken = feature.gone or missing_q < level
-    moved = q_value < level
+def _verdict(feature: FeatureDrift, q_value: float, missing_q: float, limits: Detection) -> FeatureDrift:
+    broken = feature.gone or missing_q < limits.fdr
+    moved = q_value < limits.fdr
     return msgspec.structs.replace(
         feature,
         adjusted=q_value,
