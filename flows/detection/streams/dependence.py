@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
-_SURE = 2.5  # standard errors beyond which dependence is believed
+_SURE = 2.0  # standard errors beyond which dependence is believed
 _BLOCKS = 8  # fewest blocks from which a variance is taken
 _CLOSEST = 0.999
 
