@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.backtest.engine import Run, Setting, chosen
+from flows.backtest.errors import BacktestRefused
 from flows.backtest.judging import Bench, report
 from flows.backtest.options import Options
 from flows.backtest.parallel import Crew, crew
@@ -17,7 +18,7 @@ from flows.backtest.policies.schedules import Evenly
 from flows.backtest.results import Backtest
 from flows.backtest.scoring import batch_losses
 from flows.backtest.table import Table
-from flows.backtest.tuning import tune
+from flows.backtest.tuning import tunable, tune
 from flows.backtest.workshop import Workshop
 from flows.comparison.metrics import METRICS
 from flows.config.model import ModelConfig
@@ -43,14 +44,17 @@ def backtest(config: ModelConfig, table: Table, options: Options, done: Done = s
         done: Is told what is done, and how many steps there are in all.
 
     Raises:
-        BacktestRefused: If the table is too short.
+        BacktestRefused: If the table is too short, or a change lies outside of it.
         LookAhead: If a policy wants to learn from labels of the future.
     """
     with TemporaryDirectory(prefix="understudy-backtest-") as folder:
         setting = lay_out(config, table, options, Path(folder))
+        _refuse_changes(setting, options)
+        kinds = tunable(options) if options.trials else []
+        steps = setting.batches + len(_asked(options)) + len(kinds) * options.trials
         with crew(setting, config, options.workers) as workers:
-            bench = _played(setting, options, workers, done)
-        tuned = tune(config, setting, options) if options.trials else ()
+            bench = _played(setting, options, workers, lambda said: done(said, steps))
+        tuned = tune(config, setting, options, watch=lambda said: done(said, steps)) if options.trials else ()
         return report(config, bench, tuned)
 
 
@@ -85,11 +89,9 @@ def hindsight(setting: Setting) -> Floats:
     return losses
 
 
-def _played(setting: Setting, options: Options, workers: Crew, done: Done) -> Bench:
-    asked = [spec for spec in dict.fromkeys((NEVER, ALWAYS, *options.policies)) if spec.kind != ORACLE]
-    steps = setting.batches + len(asked)
-    workers.prepare(lambda said: done(said, steps))
-    runs = workers.run(asked, lambda said: done(said, steps))
+def _played(setting: Setting, options: Options, workers: Crew, done: Callable[[str], None]) -> Bench:
+    workers.prepare(done)
+    runs = workers.run(_asked(options), done)
     losses = hindsight(setting)
     for spec in options.policies:
         if spec.kind == ORACLE:
@@ -100,3 +102,19 @@ def _played(setting: Setting, options: Options, workers: Crew, done: Done) -> Be
     for count in sorted({len(run.retrainings) for run in runs.values()} - {0, setting.batches - 1}):
         bench.schedules[count] = [workers.alone(Evenly(count, phase)) for phase in PHASES]
     return bench
+
+
+def _asked(options: Options) -> list[Spec]:
+    """What is replayed by name; the oracle's dates are found afterwards."""
+    return [spec for spec in dict.fromkeys((NEVER, ALWAYS, *options.policies)) if spec.kind != ORACLE]
+
+
+def _refuse_changes(setting: Setting, options: Options) -> None:
+    wrong = [change for change in options.changes if not 0 <= change < setting.batches - 1]
+    if wrong:
+        said = ", ".join(map(str, wrong))
+        raise BacktestRefused(
+            "Nothing was replayed.",
+            f"Changes after batch {said} are given, and decisions are made after batches 0 to {setting.batches - 2}.",
+            "Count batches from 0, from the end of the warm-up.",
+        )

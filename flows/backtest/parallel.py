@@ -2,10 +2,13 @@
 
 import multiprocessing
 import os
+import pickle
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from flows.backtest.engine import Run, Setting, chosen, replay
@@ -80,15 +83,30 @@ def crew(setting: Setting, config: "ModelConfig", workers: int) -> Iterator[Crew
     if workers <= 1:
         yield Crew(setting, config, None)
         return
+    shared = setting.workshop.folder / "shared.pickle"  # large: through a pipe, each start would wait for the last
+    shared.write_bytes(pickle.dumps((setting, config)))
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(setting, config))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(shared,))
     try:
+        with _unheard():
+            for _ in range(workers):
+                pool.submit(_ready)
         yield Crew(setting, config, pool)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         _end(multiprocessing.active_children())
         raise
     pool.shutdown()
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Processes that begin now never hear an interrupt; it is kept for us, and we end them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(processes: list[BaseProcess]) -> None:
@@ -108,11 +126,12 @@ def _each(futures: "list[Future[Result]]") -> "Iterator[Future[Result]]":
 _SHARED: "list[tuple[Setting, ModelConfig]]" = []
 
 
-def _begin(setting: Setting, config: "ModelConfig") -> None:
-    import signal
+def _begin(shared: Path) -> None:
+    _SHARED.append(pickle.loads(shared.read_bytes()))  # noqa: S301 (we have just written it)
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us ends us
-    _SHARED.append((setting, config))
+
+def _ready() -> None:
+    """Have a process started."""
 
 
 def _prepare(number: int) -> None:

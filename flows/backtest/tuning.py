@@ -1,6 +1,7 @@
 """Find a policy's number on the early part, judge it on the later one, which the search never saw."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,10 +19,13 @@ from flows.backtest.table import Table
 from flows.backtest.workshop import Workshop
 from flows.config.model import ModelConfig
 
+Watch = Callable[[str], None]
 EARLY = 0.5  # of the batches
 
 
-def tune(config: ModelConfig, setting: Setting, options: Options, *, seed: int = 0) -> tuple[Tuned, ...]:
+def tune(
+    config: ModelConfig, setting: Setting, options: Options, *, seed: int = 0, watch: Watch = lambda _said: None
+) -> tuple[Tuned, ...]:
     """
     Search the number of every policy asked for that has one.
 
@@ -33,18 +37,24 @@ def tune(config: ModelConfig, setting: Setting, options: Options, *, seed: int =
         setting: Of the whole table; only its fits of the later part are used.
         options: Names the policies, the prices, and how many numbers are tried for each policy.
         seed: Of the search.
+        watch: Is told of each number that was tried.
 
     Raises:
         BacktestRefused: If no policy has a number, or either part is too short.
     """
-    kinds = [spec for spec in dict.fromkeys(Spec(spec.kind) for spec in options.policies) if KINDS[spec.kind].tuned]
+    kinds = tunable(options)
     cut = int(setting.batches * EARLY)
     _refuse(kinds, options, cut)
     with TemporaryDirectory(prefix="understudy-tuning-") as folder:
         early = early_part(setting, cut, Path(folder))
-        found = {spec.kind: _search(config, early, spec, options, seed) for spec in kinds}
+        found = {spec.kind: _search(config, early, spec, options, seed, watch) for spec in kinds}
         later = replace(setting, edges=setting.edges[cut:], choices={})
         return tuple(_both(config, early, later, found[spec.kind], options.trials) for spec in kinds)
+
+
+def tunable(options: Options) -> list[Spec]:
+    """The policies asked for that have a number to find."""
+    return [spec for spec in dict.fromkeys(Spec(spec.kind) for spec in options.policies) if KINDS[spec.kind].tuned]
 
 
 def early_part(setting: Setting, cut: int, folder: Path) -> Setting:
@@ -78,7 +88,7 @@ def _refuse(kinds: list[Spec], options: Options, cut: int) -> None:
         raise BacktestRefused("Nothing was tuned.", "; ".join(mistakes).capitalize() + ".", f"Name one of {able}.")
 
 
-def _search(config: ModelConfig, early: Setting, spec: Spec, options: Options, seed: int) -> Spec:
+def _search(config: ModelConfig, early: Setting, spec: Spec, options: Options, seed: int, watch: Watch) -> Spec:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -87,6 +97,7 @@ def _search(config: ModelConfig, early: Setting, spec: Spec, options: Options, s
 
     def objective(trial: Any) -> float:
         run = replay(_suggested(trial, spec).make(config), early)
+        watch(f"tuning {spec}")
         return _badness(early, run, plain, options)
 
     study.optimize(objective, n_trials=options.trials)

@@ -37,7 +37,7 @@ def frame(rows=1600, turn=0.5, seed=0):
         {
             "x": x,
             "z": rng.normal(size=rows),
-            "place": rng.choice(["a", "b", None], size=rows),
+            "place": rng.choice(["a", "b", None], size=rows).tolist(),
             "y": (sign * x + 0.3 * rng.normal(size=rows) > 0).astype(int),
         }
     )

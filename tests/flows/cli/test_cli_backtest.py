@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 import yaml
 
@@ -81,6 +82,7 @@ def test_tune_tells_both_parts(understudy):
         (("--batch", "soon"), "'soon' is no batch"),
         (("--batch", "900"), "Choose --batch and --warmup"),
         (("--window", "long"), "'long' is no window"),
+        (("--change", "3", "--change", "11"), "Changes after batch 11 are given"),
         (("--metric", "mae"), "not measured by 'mae'"),
         (("--data", "absent.csv"), "There is no such file"),
         (("--html", "nowhere/out.html"), "There is no folder nowhere"),
@@ -115,20 +117,28 @@ def test_an_interrupt_ends_it_at_once_with_130_and_leaves_no_process():
     run = subprocess.Popen(
         [sys.executable, "-m", "flows.cli.main", *words], stderr=subprocess.PIPE, start_new_session=True, text=True
     )
-    time.sleep(2.5)
-    os.kill(run.pid, signal.SIGINT)
-    _, said = run.communicate(timeout=20)
+    _until(lambda: len(_group(run.pid)) >= 3)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+    _, said = run.communicate(timeout=60)
 
     assert run.returncode == 130
     assert "Traceback" not in said
-    assert _gone(run.pid)
+    _until(lambda: not _group(run.pid))
+    assert _group(run.pid) == []
 
 
-def _gone(group):
-    for _ in range(100):
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
+def _group(leader):
+    return [process for process in psutil.process_iter() if _leader(process) == leader]
+
+
+def _leader(process):
+    try:
+        return None if process.status() == psutil.STATUS_ZOMBIE else os.getpgid(process.pid)
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return None
+
+
+def _until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
         time.sleep(0.1)
-    return False
