@@ -14,7 +14,15 @@ _THURSDAY = 3  # 1 January 1970; Monday is 0
 
 
 def seconds(times: pl.Series) -> Ints:
-    """Seconds since 1970, in UTC, shape (n,); times without a zone are taken as UTC."""
+    """
+    Seconds since 1970, in UTC, shape (n,).
+
+    Args:
+        times: Times, those without a zone taken as UTC; or numbers of seconds; none null.
+    """
+    if times.dtype.is_numeric():
+        numbers: Ints = np.floor(times.to_numpy()).astype(np.int64)
+        return numbers
     whole: Ints = times.cast(pl.Datetime("us")).to_physical().to_numpy() // 1_000_000
     return whole
 

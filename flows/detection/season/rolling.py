@@ -10,7 +10,7 @@ def rows_before(frame: pl.DataFrame, window: pl.DataFrame, period: timedelta) ->
     Take the rows of the period that ends where a window begins.
 
     Args:
-        frame: Rows with `_time`, in any order.
+        frame: Rows with `_time`, times or seconds, in any order.
         window: Rows with `_time` that are compared with them.
         period: How far back.
 
@@ -21,5 +21,6 @@ def rows_before(frame: pl.DataFrame, window: pl.DataFrame, period: timedelta) ->
     start = window["_time"].min() if "_time" in window.columns else None
     if start is None or "_time" not in frame.columns:
         return frame.clear()
+    back = pl.lit(period.total_seconds() if window["_time"].dtype.is_numeric() else period)
     first = pl.lit(start)
-    return frame.filter((pl.col("_time") >= first - pl.lit(period)) & (pl.col("_time") < first))
+    return frame.filter((pl.col("_time") >= first - back) & (pl.col("_time") < first))

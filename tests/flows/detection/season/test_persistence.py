@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import numpy as np
+import polars as pl
 import pytest
 from season_making import days
 
@@ -77,13 +78,15 @@ def test_how_many_last_is_a_metric_that_may_not_be_known_yet(history, number):
     assert lasting_metrics(history, 2) == {"lasting_features": number}
 
 
-def test_a_rolling_reference_ends_where_the_window_begins():
+@pytest.mark.parametrize("numbers", [False, True], ids=["times", "seconds"])
+def test_a_rolling_reference_ends_where_the_window_begins(numbers):
     frame = days(np.random.default_rng(0), 0, 30, rows=50)
+    frame = frame.with_columns(pl.col("_time").dt.epoch("s").cast(pl.Float64)) if numbers else frame
     window = frame.tail(100)
     found = rows_before(frame, window, timedelta(days=7))
 
     assert found["_time"].max() < window["_time"].min()
-    assert found["_time"].min() >= window["_time"].min() - timedelta(days=7)
+    assert found["_time"].min() >= window["_time"].min() - (7 * 86_400 if numbers else timedelta(days=7))
     assert found.height == pytest.approx(350, abs=40)
 
 

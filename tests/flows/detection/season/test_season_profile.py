@@ -110,3 +110,10 @@ def test_a_design_knows_hours_weekdays_and_waves():
     assert rows.shape == (3, 1 + 23 + 6 + 4)
     assert rows[0, 1:30].sum() == 0
     assert (rows[1, 1], rows[2, 24]) == (1.0, 1.0)
+
+
+def test_seconds_are_times_as_well():
+    frame = days(dice(), 0, 21, season=weekly)
+    numbers = frame.with_columns(pl.col("_time").dt.epoch("us") / 1e6)
+
+    assert season_profile(numbers, CONFIG) == season_profile(frame, CONFIG)
