@@ -15,6 +15,7 @@ CASES = [
     (("traffic", "preview", "--share", "2"), ["MODEL is missing", "KEY is missing", "--share: should be less than or"]),
     (("events", "list", "churn", "more", "most"), ["'more', 'most' are too much"]),
     (("history", "churn", "--limit", "few"), ["--limit: should be a valid", "(given: 'few')"]),
+    (("compare", "churn", "--rule", "often", "--challenger", "v1"), ["--rule: 'often' is not one of"]),
     (("status", "now"), ["'now' is too much"]),
     (("replay", "a.yaml", "--first", "2", "--limit", "x"), ["--first: should be less", "--limit: should be a valid"]),
     (("rollback", "churn", "--reason", " "), ["--reason: it is empty, and the audit trail must say something"]),
