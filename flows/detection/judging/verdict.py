@@ -117,22 +117,17 @@ def _valued(found: FeatureDrift, column: ColumnStatistics) -> FeatureDrift:
     )
 
 
-def decided(measured: Sequence[FeatureDrift], limits: Detection, *, reuse: float = REUSE) -> tuple[FeatureDrift, ...]:
+def decided(measured: Sequence[FeatureDrift], limits: Detection) -> tuple[FeatureDrift, ...]:
     """
     Decide which of the measured features drifted, all tests of the window corrected together.
 
     Only what was measured is a test, and missing values only where their share changed.
-
-    Args:
-        measured: With p-values and effects.
-        limits: Thresholds.
-        reuse: By how much p-values are raised since the reference is the same at every look.
     """
     valued = [feature for feature in measured if feature.enough]
     changed = [feature for feature in measured if feature.missing_change and not feature.gone]
     tests = [feature.p_value if feature.effect >= limits.min_effect else 1.0 for feature in valued]
     tests += [feature.missing_p if _matters(feature) else 1.0 for feature in changed]
-    corrected = [min(1.0, reuse * math.exp(log_p)) for log_p in adjusted([_log(p) for p in tests], method="bh")]
+    corrected = [min(1.0, REUSE * math.exp(log_p)) for log_p in adjusted([_log(p) for p in tests], method="bh")]
     values = dict(zip((f.name for f in valued), corrected[: len(valued)], strict=True))
     missing = dict(zip((f.name for f in changed), corrected[len(valued) :], strict=True))
     return tuple(_verdict(f, values.get(f.name, 1.0), missing.get(f.name, 1.0), limits) for f in measured)

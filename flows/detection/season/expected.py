@@ -4,9 +4,11 @@ What the curves let expect of a window, and how sure a gap is.
 Sources:
     A share is as far off as its own drawing, the curve's uncertainty and the usual spread from
     day to day allow; Student's t with the degrees of freedom of that sum (Satterthwaite 1946,
-    Biometrics Bull. 2:110-114).
+    Biometrics Bull. 2:110-114), the spread being counted half a standard error larger there: few
+    days often show less of it than there is.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +95,8 @@ class Window:
         spread = np.maximum(day * self.day, slot * self.slot) + doubt
         usual = variances(np.maximum(expected, (expected + seen) / 2), coefficients @ np.asarray(profile.centre))
         total = 1 / n + spread
-        degrees = profile.degrees * (total / np.maximum(spread, 1e-12)) ** 2
+        unsure = spread + math.sqrt(0.5 / profile.degrees) * (profile.days / profile.rows + day) * self.day
+        degrees = profile.degrees * (total / np.minimum(unsure, total)) ** 2
         t = np.abs(seen - expected) / np.sqrt(usual * total)
         return Gap(seen, expected, 2 * special.stdtr(degrees, -t), float(np.mean(doubt)), n)
 

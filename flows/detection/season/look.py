@@ -15,7 +15,7 @@ from flows.config.model import ModelConfig
 from flows.detection.judging.chance import psi_by_chance
 from flows.detection.judging.findings import LEAST, WORTH_A_WORD
 from flows.detection.judging.report import DriftReport, FeatureDrift
-from flows.detection.judging.verdict import REUSE, decided, report_of
+from flows.detection.judging.verdict import decided, report_of
 from flows.detection.season.bins import cuts_in
 from flows.detection.season.calendar import seconds
 from flows.detection.season.expected import Floats, Gap, Window
@@ -28,9 +28,6 @@ _SURELY = 0.001  # a gap is worth a word if chance would make it less often
 def season_drift(profile: SeasonProfile, frame: pl.DataFrame, config: ModelConfig) -> DriftReport:
     """
     Compare a window with what its season lets expect.
-
-    One look is meant to be confirmed by the next (`detection.season.looks`), and so is less strict
-    than one that stands alone.
 
     Args:
         profile: Of the rows that the champion learned from.
@@ -45,8 +42,7 @@ def season_drift(profile: SeasonProfile, frame: pl.DataFrame, config: ModelConfi
         return DriftReport(reference_rows=profile.rows, rows=rows.height, enough=False, said=said)
     window = Window.of(seconds(rows["_time"]), profile)
     found = [_compared(curve, rows, window, profile, limits) for curve in profile.curves]
-    alone = REUSE if limits.season.looks == 1 else 1.0
-    return report_of(decided(found, limits, reuse=alone), (profile.rows, rows.height))
+    return report_of(decided(found, limits), (profile.rows, rows.height))
 
 
 def season_metrics(report: DriftReport) -> dict[str, float | None]:
