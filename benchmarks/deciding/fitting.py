@@ -87,14 +87,13 @@ def fit(windows: list[Seen]) -> np.ndarray:
 
 
 def parameters(theta: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
-    """Spike, slab, slopes and spreads; slopes at most 1.25, spreads at least .003."""
-    values = np.exp(theta[1:])
-    return (
-        float(special.expit(theta[0])),
-        float(values[0]),
-        np.minimum(values[1:5], 1.25),
-        np.maximum(values[5:], 0.003),
-    )
+    """
+    Spike, slab, slopes and spreads; slopes at most 1.25, spreads at least .003.
+
+    The spike is .6 at least, so that a reading that says nothing means no harm.
+    """
+    spike, values = max(float(special.expit(theta[0])), 0.6), np.exp(theta[1:])
+    return spike, float(values[0]), np.minimum(values[1:5], 1.25), np.maximum(values[5:], 0.003)
 
 
 def basis_of(seen: np.ndarray) -> np.ndarray:
