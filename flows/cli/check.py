@@ -1,4 +1,4 @@
-"""`understudy check | drift`: is the model still fit, and did its data change?"""
+"""`understudy check`: is the model still fit?"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,62 +8,52 @@ import typer
 from flows.cli.office import config_of, opened_registry, settings
 from flows.cli.options import AsOf, Json, Model, example, moment
 from flows.cli.screen import facts, print_json, say, table
-from flows.errors import ConfigError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from flows.detection.judging.report import DriftReport
-    from flows.detection.watch import Look
+    from flows.detection.look import Look
+    from flows.detection.standard import Kept
+    from flows.detection.watch import Watched
+    from registry.home import Settings
+    from registry.records.retraining import Severity
+    from registry.records.version import ModelVersion
 
 FINDING = 1
+BY_SEVERITY: "dict[Severity, int]" = {"LOW": FINDING, "MEDIUM": FINDING, "HIGH": 4, "CRITICAL": 5}
+"""Exit codes of findings; 2 is wrong use, 3 a failure."""
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command(epilog=example("understudy check churn"))(check)
-    app.command(
-        epilog=example("understudy drift churn", "understudy drift churn --reference old.csv --current new.csv")
-    )(drift)
+    """Add the command."""
+    app.command(epilog=example("understudy check churn", "understudy check churn --html churn.html --json"))(check)
 
 
-def check(model: Model, *, as_of: AsOf = None, as_json: Json = False) -> None:
-    """
-    Ask every rule about the newest rows; changes nothing.
-
-    Exit code 1 if a rule would retrain or investigate, or cannot be decided for want of data.
-    """
-    look = look_at(model, moment(as_of))
-    if as_json:
-        print_json(look)
-    else:
-        _show_decision(look)
-    if verdict(look) != "fit":
-        raise typer.Exit(FINDING)
-
-
-def drift(
+def check(
     model: Model,
     *,
-    reference: Annotated[Path | None, typer.Option(help="Table to compare with; the training rows if absent.")] = None,
-    current: Annotated[Path | None, typer.Option(help="Newer table; the newest live rows if absent.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a report with pictures.", dir_okay=False)] = None,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """
-    Compare the newest rows with those that the champion learned from.
+    Measure the newest rows, ask every rule, and say what follows; changes nothing.
 
-    Exit code 1 if a feature drifted, or there is not enough data to say so.
+    Exit code 0 if the model is fit; 1 if a rule would retrain or investigate, or cannot be decided for want of data;
+    4 if what was found is of HIGH severity, 5 if it is CRITICAL.
     """
-    if (reference is None) != (current is None):
-        raise ConfigError("Nothing was compared.", "One table alone was given.", "Give both --reference and --current.")
-    report = _between(model, reference, current) if reference and current else look_at(model, moment(as_of)).drift
-    print_json(report) if as_json else _show_drift(model, report)
-    if report.drifted or not report.enough:
-        raise typer.Exit(FINDING)
+    found = look_at(model, moment(as_of))
+    if html is not None:
+        _write(html, found)
+    if as_json:
+        print_json(found.look)
+    else:
+        _show(found.look)
+    if verdict(found.look) != "fit":
+        raise typer.Exit(BY_SEVERITY[found.look.decision.severity])
 
 
-def look_at(model: str, at: "datetime") -> "Look":
+def look_at(model: str, at: "datetime") -> "Watched":
     """
     Measure and decide; nothing is stored.
 
@@ -71,22 +61,30 @@ def look_at(model: str, at: "datetime") -> "Look":
         NotFound: If the model has no champion.
     """
     from flows.client import RouterClient
-    from flows.detection.univariate.profile import ReferenceProfile
     from flows.detection.watch import measure
+
+    where, champion, kept = kept_by_champion(model)
+    with opened_registry() as registry, RouterClient(where) as client:
+        return measure(config_of(model), registry, client, champion, kept, at)
+
+
+def kept_by_champion(model: str) -> "tuple[Settings, ModelVersion, Kept]":
+    """
+    Find the champion, and what it keeps to be held against.
+
+    Raises:
+        NotFound: If the model has no champion.
+    """
+    from flows.detection.standard import read_kept
     from registry.artifacts import ArtifactStore
     from registry.errors import NotFound
 
-    where, config = settings(), config_of(model)
+    where = settings()
     with opened_registry(model) as registry:
         champion = registry.champion(model)
-        if champion is None:
-            raise NotFound(
-                f"{model} was not looked at.", "It has no champion.", f"Train one: `understudy train {model}`."
-            )
-        store = ArtifactStore(where.models_dir)
-        raw = store.read(model, champion.version, "reference.json", champion.artifact_digest)
-        with RouterClient(where) as client:
-            return measure(config, registry, client, champion, ReferenceProfile.from_json(raw), at)
+    if champion is None:
+        raise NotFound(f"{model} was not looked at.", "It has no champion.", f"Train one: `understudy train {model}`.")
+    return where, champion, read_kept(ArtifactStore(where.models_dir), champion)
 
 
 def verdict(look: "Look") -> str:
@@ -97,33 +95,32 @@ def verdict(look: "Look") -> str:
     return "not enough data" if seen.undecided else "fit"
 
 
-def _between(model: str, reference: Path, current: Path) -> "DriftReport":
-    from flows.data import prepare, read_table
-    from flows.detection.drift import drift_between
+def _write(file: Path, found: "Watched") -> None:
+    from flows.reports.drift.report import drift_report
+    from flows.reports.page import keep
 
-    config = config_of(model)
-    return drift_between(prepare(config, read_table(reference)), prepare(config, read_table(current)), config)
+    keep({file: drift_report(found.content).encode()})
 
 
-def _show_decision(look: "Look") -> None:
+def _show(look: "Look") -> None:
+    from flows.config.durations import text
+
     seen = look.decision
+    harm = None if seen.harm is None else f"{seen.harm:.1%} of the loss ({seen.basis})"
     said = {
         "verdict": verdict(look),
         "champion": look.champion,
         "rule": seen.rule,
         "severity": f"{seen.severity}: {seen.recommendation}",
+        "confidence": f"{seen.confidence:.0%} that a retraining is warranted",
+        "estimated harm": harm,
         "drift": f"{seen.drift_type} ({look.drift.said})",
+        "features first": seen.affected_features[:5] or None,
         "causes": "\n".join(seen.causes) or None,
+        "held back": look.held_back,
+        "performance": look.performance.said if look.performance else None,
         "not enough data for": seen.undecided,
+        "next look": f"in {text(seen.next_check)}; retraining {seen.cadence}",
     }
-    say(facts(look.model, said))
-    say(table("Metrics that rules see", ("metric", "value"), seen.evidence.items()))
-
-
-def _show_drift(model: str, report: "DriftReport") -> None:
-    columns = ("feature", "drifted", "D or V", "adjusted p", "PSI", "missing change", "outliers", "findings")
-    rows = [
-        (f.name, f.drifted, f.statistic, f.adjusted, f.psi, f.missing_change, f.outlier_share, f.findings)
-        for f in report.features
-    ]
-    say(table(f"{model}: {report.said}", columns, rows) if rows else f"{model}: {report.said}")
+    say(facts(look.model, {name: value for name, value in said.items() if value is not None}))
+    say(table("Metrics that rules see", ("metric", "value"), sorted(seen.evidence.items())))

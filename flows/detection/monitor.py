@@ -1,6 +1,7 @@
 """The flow that looks after every model."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger, task
@@ -10,13 +11,15 @@ from prefect.events import emit_event
 from flows.client import RouterClient
 from flows.client.clock import lives_in_another_time
 from flows.config.load import registered_config
-from flows.detection.markdown import markdown_of, table_of
-from flows.detection.univariate.profile import ReferenceProfile
-from flows.detection.watch import Look, watch
+from flows.detection.look import Look
+from flows.detection.showing.markdown import markdown_of, table_of
+from flows.detection.standard import read_kept
+from flows.detection.watch import Watched, watch
+from flows.reports.drift.report import drift_report
+from flows.reports.page import write_report
 from registry.artifacts import ArtifactStore
 from registry.errors import NotFound, Refusal
 from registry.home import Settings
-from registry.records.version import ModelVersion
 from registry.store.registry import Registry
 
 DRIFT_DETECTED = "understudy.drift.detected"
@@ -48,8 +51,9 @@ def look_after(settings: Settings, model: str, now: datetime) -> dict[str, Any]:
     config = registered_config(model, settings)
     artifacts = ArtifactStore(settings.models_dir)
     with Registry.open(settings.registry_url) as registry, RouterClient(settings) as client:
-        look = watch(config, registry, client, lambda version: _reference(artifacts, version), now)
-    _show(look)
+        seen = watch(config, registry, client, lambda version: read_kept(artifacts, version), now)
+    look = seen.look
+    _show(settings, seen)
     if look.event_id is not None:
         _wake(look)
     get_run_logger().info("%s: %s", model, "; ".join(look.decision.causes) or look.drift.said)
@@ -59,11 +63,6 @@ def look_after(settings: Settings, model: str, now: datetime) -> dict[str, Any]:
         "held_back": look.held_back,
         "decision": look.decision.to_dict(),
     }
-
-
-def _reference(artifacts: ArtifactStore, version: ModelVersion) -> ReferenceProfile:
-    raw = artifacts.read(version.model, version.version, "reference.json", version.artifact_digest)
-    return ReferenceProfile.from_json(raw)
 
 
 def _patiently(settings: Settings, model: str, now: datetime) -> dict[str, Any]:
@@ -77,12 +76,25 @@ def _patiently(settings: Settings, model: str, now: datetime) -> dict[str, Any]:
         return {"triggered": False, "event_id": None, "held_back": str(error), "decision": None}
 
 
-def _show(look: Look) -> None:
+def _show(settings: Settings, seen: Watched) -> None:
+    look, file = seen.look, _written(settings, seen)
+    where = f"\n\nThe whole report, with pictures: `{file}`" if file else ""
     create_markdown_artifact(
-        key=f"monitor-{_slug(look.model)}", markdown=markdown_of(look), description=look.drift.said
+        key=f"monitor-{_slug(look.model)}", markdown=markdown_of(look) + where, description=look.drift.said
     )
     if look.drift.features:
         create_table_artifact(key=f"drift-{_slug(look.model)}", table=table_of(look), description=look.drift.said)
+
+
+def _written(settings: Settings, seen: Watched) -> Path | None:
+    """The report as a file; a full disk is no reason not to decide."""
+    try:
+        return write_report(
+            settings, seen.look.model, f"drift-{seen.look.at:%Y-%m-%dT%H-%M}", drift_report(seen.content)
+        )
+    except Exception as error:  # noqa: BLE001  whatever a picture does, the decision stands
+        get_run_logger().warning("The report was not written: %s: %s", type(error).__name__, error)
+        return None
 
 
 def _wake(look: Look) -> None:
@@ -94,6 +106,10 @@ def _wake(look: Look) -> None:
             "event_id": look.event_id,
             "trigger": look.decision.trigger,
             "reason": "; ".join(look.decision.causes)[:500],
+            "severity": look.decision.severity,
+            "confidence": look.decision.confidence,
+            "drift_type": look.decision.drift_type,
+            "affected_features": list(look.decision.affected_features[:20]),
             "as_of": look.at.isoformat(),
         },
     )

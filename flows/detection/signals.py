@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from flows.config.model import ModelConfig
-from flows.detection.judging.report import DriftReport
+from flows.detection.performance.spread import spread
 from flows.detection.streams.recent import rise_p
 from flows.detection.univariate.samples import finite_values, moments
 from registry.records.version import ModelVersion
@@ -46,7 +46,8 @@ def error_metrics(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersi
     Source:
         One-sided Welch test (Welch 1947) of the newest against the earlier losses, rows that depend
         on each other counted as fewer (`rise_p`);
-        one-sided t test against the baseline.
+        one-sided t test against the baseline, where rows in time order that resemble each other
+        count as fewer, too (`flows.detection.performance.spread`).
     """
     losses, limits = row_losses(config, frame), config.detection
     least = min(limits.min_labelled, limits.error_window)
@@ -67,34 +68,13 @@ def error_metrics(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersi
 
 def _against_baseline(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersion) -> dict[str, float | None]:
     baseline, limits = champion.metrics.get("loss"), config.detection
-    ours = row_losses(config, frame.filter(pl.col("_version") == champion.version))[-limits.error_window :]
+    own = frame.filter(pl.col("_version") == champion.version)
+    ours = row_losses(config, own)[-limits.error_window :]
     found: dict[str, float | None] = {"baseline_error": baseline, "baseline_increase": None, "baseline_p": None}
     if baseline is not None and baseline >= _TINY and ours.size >= min(limits.min_labelled, limits.error_window):
         found["baseline_increase"] = float(ours.mean()) / baseline - 1
-        found["baseline_p"] = _above(ours, baseline)
+        found["baseline_p"] = _above(ours, baseline, ordered="_time" in own.columns)
     return found
-
-
-def drift_metrics(report: DriftReport) -> dict[str, float | None]:
-    """
-    Counts and maxima over features; None when there was not enough data.
-
-    Features with too few values have no part in the maxima of what only values can show.
-    """
-    if not report.enough:
-        names = ("drifted_features", "high_drift_features", "max_psi", "max_ks", "outlier_share", "missing_increase")
-        return {"rows": float(report.rows), **dict.fromkeys(names)}
-    features = report.features
-    measured = [feature for feature in features if feature.enough]
-    return {
-        "rows": float(report.rows),
-        "drifted_features": float(len(report.drifted)),
-        "high_drift_features": float(sum(feature.high for feature in features)),
-        "max_psi": max((feature.psi for feature in measured), default=None),
-        "max_ks": max((feature.statistic for feature in measured), default=None),
-        "outlier_share": max((feature.outlier_share for feature in measured), default=None),
-        "missing_increase": max((feature.missing_change for feature in features), default=0.0),
-    }
 
 
 def age_metrics(champion: ModelVersion, new_rows: int, now: datetime) -> dict[str, float | None]:
@@ -118,9 +98,9 @@ def _judgeable(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("_label").is_finite() & pl.col("_score").is_finite())
 
 
-def _above(sample: NDArray[np.float64], level: float) -> float | None:
+def _above(sample: NDArray[np.float64], level: float, *, ordered: bool) -> float | None:
     """One-sided p-value of a mean above *level*; None where the sample is too small for a test."""
     if sample.size < 2:
         return None
-    above, error = float(sample.mean()) - level, float(sample.std(ddof=1)) / math.sqrt(sample.size)
-    return float(special.stdtr(sample.size - 1, -above / error)) if error > 0 else float(above <= 0)
+    above, (error, effective) = float(sample.mean()) - level, spread(sample, ordered=ordered)
+    return float(special.stdtr(max(effective - 1, 1.0), -above / error)) if error > 0 else float(above <= 0)

@@ -1,6 +1,7 @@
 """What a version is held against, beside the profile of its columns; kept with it, without a single row of features."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -10,9 +11,12 @@ from flows.config.model import ModelConfig
 from flows.detection.joint.profile import JointProfile, joint_profile
 from flows.detection.season.learn import season_profile
 from flows.detection.season.profile import SeasonProfile
+from flows.detection.univariate.profile import ReferenceProfile
+from registry.artifacts import ArtifactStore
 from registry.records.base import Record
+from registry.records.version import ModelVersion
 
-STANDARD_FILE = "standard.json"
+REFERENCE_FILE, STANDARD_FILE = "reference.json", "standard.json"
 MOST_SCORED = 5000
 _DIGITS = 6
 
@@ -42,6 +46,28 @@ class Standard(Record, frozen=True, kw_only=True):
             return None
         columns = {"_time": self.times, "_score": self.scores, "_label": self.labels}
         return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64))
+
+
+class Kept(NamedTuple):
+    """All that a version keeps to be held against."""
+
+    reference: ReferenceProfile
+    standard: Standard
+
+
+def read_kept(artifacts: ArtifactStore, version: ModelVersion) -> Kept:
+    """
+    Read it from the version's artifact; one that was published without a standard has an empty one.
+
+    Raises:
+        ArtifactRefused: If the artifact was altered, or has no reference profile.
+    """
+    files = artifacts.load(version.model, version.version, version.artifact_digest)
+    raw = files.get(REFERENCE_FILE) or artifacts.read(
+        version.model, version.version, REFERENCE_FILE, version.artifact_digest
+    )
+    kept = files.get(STANDARD_FILE)
+    return Kept(ReferenceProfile.from_json(raw), Standard.from_json(kept) if kept else Standard())
 
 
 def standard_of(

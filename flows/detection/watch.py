@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
@@ -9,47 +10,43 @@ import polars as pl
 from flows.client import RouterClient
 from flows.config.model import ModelConfig
 from flows.data.live import live_frame
-from flows.detection.drift import drift
-from flows.detection.fusion.decision import RetrainDecision, decide
-from flows.detection.fusion.mapping import evidence_of
-from flows.detection.judging.report import DriftReport
-from flows.detection.signals import BACK, age_metrics, drift_metrics, error_metrics, kpi_metrics
-from flows.detection.univariate.profile import ReferenceProfile
+from flows.detection.fusion.hysteresis import Former, held
+from flows.detection.judging.report import DriftReport, FeatureDrift
+from flows.detection.look import Look
+from flows.detection.measuring import FOLLOWED, Seen, looked
+from flows.detection.showing.look import look_content
+from flows.detection.showing.words import headline
+from flows.detection.signals import BACK
+from flows.detection.standard import Kept
+from flows.reports.drift.content import DriftContent
 from registry.errors import NotFound
-from registry.records.base import Record
+from registry.records.history import PastLook
 from registry.records.retraining import RetrainingEvent, TriggerType
 from registry.records.version import ModelVersion
 from registry.store.registry import Registry
 
 LONGEST_RETRAINING = timedelta(hours=2)
-ReadReference = Callable[[ModelVersion], ReferenceProfile]
+REMEMBERED = 50
+"""Earlier looks that a decision takes into account."""
 
 
-class Look(Record, frozen=True, kw_only=True):
-    """
-    What one look found and did.
+ReadKept = Callable[[ModelVersion], Kept]
 
-    Attributes:
-        event_id: Retraining event that was raised, if any.
-        held_back: Why a triggered decision raised none.
-    """
 
-    model: str
-    at: datetime
-    champion: str
-    decision: RetrainDecision
-    drift: DriftReport
-    event_id: str | None = None
-    held_back: str | None = None
+class Watched(NamedTuple):
+    """A look, and what a report shows of it."""
+
+    look: Look
+    content: DriftContent
 
 
 def watch(
     config: ModelConfig,
     registry: Registry,
     client: RouterClient,
-    read_reference: ReadReference,
+    read_kept: ReadKept,
     now: datetime,
-) -> Look:
+) -> Watched:
     """
     Look at the newest rows; raise a retraining event if a rule says so and nothing speaks against it.
 
@@ -60,16 +57,10 @@ def watch(
     champion = registry.champion(config.model)
     if champion is None:
         raise NotFound(f"{config.model} was not looked at.", "It has no champion.", "Train one: `understudy train`.")
-    look = measure(config, registry, client, champion, read_reference(champion), now)
+    seen = measure(config, registry, client, champion, read_kept(champion), now)
+    look = _acted(config, registry, seen.look, now)
     registry.save_drift_report(config.model, now, _summary(look))
-    if not look.decision.triggered:
-        return look
-    newest = next(iter(registry.retraining_events(config.model, limit=1)), None)
-    obstacle = _obstacle(config, registry, newest, now)
-    if obstacle is not None:
-        return msgspec.structs.replace(look, held_back=obstacle)
-    lost = newest is not None and newest.completed_at is None
-    return msgspec.structs.replace(look, event_id=newest.id if newest and lost else _raise_event(registry, look))
+    return Watched(look, seen.content._replace(headline=headline(look)))
 
 
 def measure(
@@ -77,29 +68,79 @@ def measure(
     registry: Registry,
     client: RouterClient,
     champion: ModelVersion,
-    reference: ReferenceProfile,
+    kept: Kept,
     now: datetime,
-) -> Look:
+) -> Watched:
     """Measure and decide; nothing is stored."""
+    past = registry.drift_history(config.model, limit=REMEMBERED)[::-1]
+    seen = _seen(config, registry, client, champion, past)
+    look = looked(config, seen, champion, kept, now)
+    decision = held(look.decision, _formers(registry, config.model, past), now, config.detection)
+    look = msgspec.structs.replace(look, decision=decision, held_back=decision.held_back)
+    window, baseline = seen.rows.tail(config.detection.window), champion.metrics.get("loss")
+    return Watched(look, look_content(look, kept, window, past, baseline))
+
+
+def _seen(
+    config: ModelConfig, registry: Registry, client: RouterClient, champion: ModelVersion, past: list[PastLook]
+) -> Seen:
     limits = config.detection
     rows = live_frame(client, config, newest=max(limits.window, (BACK + 1) * limits.error_window))
-    labelled = rows.filter(pl.col("_label").is_not_null())
-    if labelled.height < (BACK + 1) * limits.error_window:
-        labelled = live_frame(client, config, labelled=True, newest=(BACK + 1) * limits.error_window)
-    report = drift(reference, rows.tail(limits.window), config)
-    metrics = {
-        **drift_metrics(report),
-        **error_metrics(config, labelled, champion),
-        **age_metrics(champion, _new_rows(config, registry, client, champion), now),
-        **kpi_metrics(config, labelled),
-    }
-    return Look(
-        model=config.model,
-        at=now,
-        champion=champion.version,
-        decision=decide(config, evidence_of(metrics, report)),
-        drift=report,
+    return Seen(
+        rows=rows,
+        labelled=live_frame(client, config, labelled=True, newest=FOLLOWED),
+        new_rows=_new_rows(config, registry, client, champion),
+        first_trained=min(
+            (version.created_at for version in registry.versions(config.model)), default=champion.created_at
+        ),
+        before=_before(config, client, rows.tail(limits.window)),
+        history=tuple(map(_reported, past)),
     )
+
+
+def _before(config: ModelConfig, client: RouterClient, window: pl.DataFrame) -> pl.DataFrame | None:
+    """Rows of the rolling reference, if that is what the configuration wants."""
+    if config.detection.season.reference != "rolling" or window.is_empty():
+        return None
+    start = float(window["_time"].min())  # type: ignore[arg-type]  # a float column that is not empty
+    since = start - config.detection.season.rolling.total_seconds()
+    return live_frame(client, config, since=since, until=start)
+
+
+def _reported(past: PastLook) -> DriftReport:
+    """As much of an earlier report as the history keeps."""
+    names = tuple(FeatureDrift(name=name, kind="numeric", n=past.rows, drifted=True) for name in past.drifted)
+    return DriftReport(reference_rows=0, rows=past.rows, enough=past.enough, said="", features=names)
+
+
+def _formers(registry: Registry, model: str, past: list[PastLook]) -> list[Former]:
+    """Earlier looks; a retraining that was refused, or killed, has changed nothing."""
+    events = registry.retraining_events(model, limit=REMEMBERED)
+    done = {event.id for event in events if event.completed_at is not None and event.execution_attempted}
+    return [
+        Former(
+            at=one.at,
+            triggered=one.triggered or one.held_back is not None,
+            confidence=one.confidence or 0.0,
+            harm=one.harm,
+            retrained=one.event_id in done,
+        )
+        for one in past
+    ]
+
+
+def _acted(config: ModelConfig, registry: Registry, look: Look, now: datetime) -> Look:
+    """Raise an event for a triggered decision, or say why not."""
+    if not look.decision.triggered:
+        return look
+    newest = next(iter(registry.retraining_events(config.model, limit=1)), None)
+    if newest is not None and newest.triggered_at == now and not newest.execution_attempted:
+        return msgspec.structs.replace(look, event_id=newest.id)  # this look, repeated: it had no time to wake anybody
+    obstacle = _obstacle(config, registry, newest, now)
+    if obstacle is not None:
+        return msgspec.structs.replace(look, held_back=obstacle)
+    lost = newest is not None and newest.completed_at is None
+    return msgspec.structs.replace(look, event_id=newest.id if newest and lost else _raise_event(registry, look))
 
 
 def _new_rows(config: ModelConfig, registry: Registry, client: RouterClient, champion: ModelVersion) -> int:

@@ -14,7 +14,7 @@ from flows.comparison.policy import configured_policy
 from flows.config.model import ModelConfig
 from flows.data import feature_rows
 from flows.detection.fusion.importance import importance
-from flows.detection.standard import STANDARD_FILE
+from flows.detection.standard import REFERENCE_FILE, STANDARD_FILE
 from flows.errors import DataError
 from flows.training.card import Facts, card
 from flows.training.contest import Contest, Entry, decide, families_of
@@ -27,7 +27,6 @@ from flows.training.reference import reference, standard
 from flows.training.rows import Rows, Sample, fingerprint, refuse_empty, usable
 from registry.records.version import Feature, ModelVersion, Serving, Task, TrainingData
 
-REFERENCE_FILE = "reference.json"
 CARD_FILE = "card.md"
 STUDY_SHARE = 0.7  # of the time budget; the rest is for fitting what won
 

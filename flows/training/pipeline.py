@@ -17,7 +17,8 @@ from flows.config.model import ModelConfig
 from flows.data import feature_rows, prepare
 from flows.detection.univariate.profile import numeric_profile, profile
 from flows.errors import DataError, NotEnoughData
-from flows.training.candidate import CARD_FILE, REFERENCE_FILE, features_of
+from flows.detection.standard import REFERENCE_FILE
+from flows.training.candidate import CARD_FILE, features_of
 from flows.training.metrics import measure
 from flows.training.packing import Packed, pack
 from flows.training.publish import LIBRARIES, installed, number_for

@@ -15,7 +15,8 @@ from flows.config.model import ModelConfig
 from flows.data.prepare import features_only
 from flows.detection.univariate.profile import ReferenceProfile, profile
 from flows.errors import DataError, Unreachable
-from flows.training.candidate import CARD_FILE, REFERENCE_FILE
+from flows.detection.standard import REFERENCE_FILE
+from flows.training.candidate import CARD_FILE
 from registry.artifacts import ArtifactStore
 from registry.records.upstream import UPSTREAM_FILE, Upstream
 from registry.records.version import Feature, ModelVersion, Task, TrainingData, next_version

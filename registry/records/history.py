@@ -32,6 +32,7 @@ class PastLook(Record, frozen=True, kw_only=True):
 
     Attributes:
         at: On the model's clock.
+        confidence: That a retraining was warranted; harm: estimated rise of the loss over that of a refit.
         rows: In the window.
         enough: False means "not enough data", never "no drift".
         error: Mean loss of the newest labelled window then; None if it was not known.
@@ -48,6 +49,8 @@ class PastLook(Record, frozen=True, kw_only=True):
     rule: str | None = None
     event_id: str | None = None
     held_back: str | None = None
+    confidence: float | None = None
+    harm: float | None = None
     rows: int = 0
     enough: bool = False
     error: float | None = None

@@ -132,6 +132,9 @@ class _Decision(msgspec.Struct, frozen=True):
     severity: str | None = None
     drift_type: str | None = None
     rule: str | None = None
+    confidence: float | None = None
+    harm: float | None = None
+    held_back: str | None = None
     evidence: _Evidence = _Evidence()
 
 
@@ -162,7 +165,9 @@ def _look(raw: str, at: datetime, feature: str | None) -> PastLook:
         drift_type=decision.drift_type,
         rule=decision.rule,
         event_id=found.event_id,
-        held_back=found.held_back,
+        held_back=found.held_back or decision.held_back,
+        confidence=decision.confidence,
+        harm=decision.harm,
         rows=drift.rows,
         enough=drift.enough,
         error=decision.evidence.error,

@@ -105,6 +105,7 @@ class DriftContent(NamedTuple):
         undecided: Rules that could not be decided for want of data.
         baseline: The champion's mean loss on its holdout.
         champion: Version, or the name of the reference table.
+        question: The heading, as plain text; whether the champion is still fit if empty.
     """
 
     model: str
@@ -128,3 +129,4 @@ class DriftContent(NamedTuple):
     marks: tuple[Mark, ...] = ()
     baseline: float | None = None
     metrics: tuple[Metric, ...] = ()
+    question: str = ""

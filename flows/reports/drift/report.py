@@ -50,10 +50,8 @@ def drift_report(content: DriftContent) -> str:
 def _head(content: DriftContent) -> str:
     when = f"{content.at:%-d %B %Y, %H:%M} on the model's clock. " if content.at else ""
     said = f"{when}The newest {content.rows:,} rows beside {content.reference_rows:,} of the reference."
-    return (
-        f"<header><h1>{named(content.model)}: is {named(content.champion)} still fit?</h1>"
-        f'<p class="soft">{html(said)}</p></header>'
-    )
+    asked = html(content.question) or f"{named(content.model)}: is {named(content.champion)} still fit?"
+    return f'<header><h1>{asked}</h1><p class="soft">{html(said)}</p></header>'
 
 
 def _verdict(content: DriftContent) -> str:

@@ -30,7 +30,7 @@ WHY = ("--reason", "because")
 def test_a_server_that_does_not_run_is_named_with_the_command_that_starts_it(furnished, monkeypatch, words):
     from registry.artifacts import ArtifactStore
 
-    monkeypatch.setattr(ArtifactStore, "read", lambda *_: b'{"rows": 1}')
+    monkeypatch.setattr(ArtifactStore, "load", lambda *_: {"reference.json": b'{"rows": 1}'})
     said = furnished(*words).refused(3)
 
     assert "does not answer." in said

@@ -69,7 +69,10 @@ def test_a_bare_yes_is_answered_with_what_yaml_made_of_it(registered):
 
 
 def test_one_table_alone_cannot_be_compared(registered):
-    assert "Give both --reference and --current" in registered("drift", "churn", "--current", "churn.csv").refused()
+    assert (
+        "--reference is missing beside the other table"
+        in registered("drift", "churn", "--current", "churn.csv").refused()
+    )
 
 
 def test_too_few_rows_to_compare_are_no_clean_bill(registered):

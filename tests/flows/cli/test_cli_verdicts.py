@@ -7,7 +7,8 @@ from cli_making import NOON
 from flows.cli import check, compare
 from flows.detection.fusion.decision import RetrainDecision
 from flows.detection.judging.report import DriftReport
-from flows.detection.watch import Look
+from flows.detection.look import Look
+from flows.detection.watch import Watched
 from registry.records.policy import PromotionPolicy
 from registry.records.verdict import Decision
 
@@ -39,10 +40,13 @@ def look(**changes):
         ({"triggered": True, "investigate": True}, "retrain", 1),
         ({"undecided": ("error rises",)}, "not enough data", 1),
         ({"undecided": ("error rises",), "triggered": True}, "retrain", 1),
+        ({"triggered": True, "severity": "MEDIUM"}, "retrain", 1),
+        ({"triggered": True, "severity": "HIGH"}, "retrain", 4),
+        ({"triggered": True, "severity": "CRITICAL"}, "retrain", 5),
     ],
 )
 def test_only_a_model_known_to_be_fit_passes_the_check(understudy, monkeypatch, changes, verdict, code):
-    monkeypatch.setattr(check, "look_at", lambda model, at: look(**changes))
+    monkeypatch.setattr(check, "look_at", lambda model, at: Watched(look(**changes), None))
     answer = understudy("check", "churn")
 
     assert answer.code == code

@@ -10,7 +10,7 @@ from flows.config.load import parse_config
 from flows.detection.fusion.decision import decide
 from flows.detection.fusion.mapping import evidence_of
 from flows.detection.judging.report import DriftReport, FeatureDrift
-from flows.detection.watch import Look
+from flows.detection.look import Look
 from registry.records.version import Feature, ModelVersion, TrainingData
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -1,10 +1,15 @@
 """What the flow does around a look; without a Prefect server."""
 
+import polars as pl
 import pytest
 from drift_making import NOON, drifted, look, make_config
 
 from flows.config.load import register_config
 from flows.detection import monitor as room
+from flows.detection.showing.look import look_content
+from flows.detection.standard import Kept, Standard
+from flows.detection.univariate.profile import ReferenceProfile
+from flows.detection.watch import Watched
 from flows.errors import Unreachable
 from registry.errors import NotFound
 from registry.home import Settings
@@ -74,6 +79,9 @@ def test_artifacts_are_named_as_prefect_allows(monkeypatch):
     monkeypatch.setattr(room, "create_markdown_artifact", lambda **made: keys.append(made["key"]))
     monkeypatch.setattr(room, "create_table_artifact", lambda **made: keys.append(made["key"]))
 
-    room._show(look(drifted(), model="my_model"))
+    seen = look(drifted(), model="my_model")
+    page = look_content(seen, Kept(ReferenceProfile(rows=0), Standard()), pl.DataFrame({"x": [1.0, 2.0]}))
+
+    room._show(Settings().prepare(), Watched(seen, page))
 
     assert keys == ["monitor-my-model", "drift-my-model"]

@@ -3,12 +3,12 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 import pytest
-from drift_making import NOON, a_version, drifted, feature, make_config, report
+from drift_making import NOON, a_version, make_config
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from flows.detection.signals import BACK, age_metrics, drift_metrics, error_metrics, kpi_metrics, row_losses
+from flows.detection.signals import BACK, age_metrics, error_metrics, kpi_metrics, row_losses
 
 CHAMPION = a_version(metrics={"loss": 0.2})
 SMALL = {"min_labelled": 50, "error_window": 100}
@@ -157,42 +157,6 @@ def test_accuracy_is_that_of_the_newest_window():
     )
 
     assert error_metrics(make_config(detection=SMALL), frame, CHAMPION)["accuracy"] == 0.75
-
-
-def test_drift_becomes_counts_and_maxima():
-    found = drift_metrics(
-        report(
-            drifted("x", high=True, outlier_share=0.2),
-            drifted("c", missing_change=0.3, statistic=0.4, psi=0.1),
-            feature("y", psi=0.05),
-        )
-    )
-
-    assert found == {
-        "rows": 1000.0,
-        "drifted_features": 2.0,
-        "high_drift_features": 1.0,
-        "max_psi": 0.4,
-        "max_ks": 0.4,
-        "outlier_share": 0.2,
-        "missing_increase": 0.3,
-    }
-
-
-def test_drift_that_could_not_be_judged_is_unknown():
-    found = drift_metrics(report(enough=False, rows=5))
-
-    assert found.pop("rows") == 5.0
-    assert set(found.values()) == {None}
-
-
-def test_maxima_come_from_features_with_enough_values_alone():
-    few = drifted("x", enough=False, missing_change=0.9, outlier_share=1.0, statistic=0.0, psi=0.0)
-    alone, beside = (drift_metrics(report(*features)) for features in ((few,), (few, feature("y", outlier_share=0.01))))
-
-    assert [alone[name] for name in ("max_psi", "max_ks", "outlier_share")] == [None] * 3
-    assert (alone["drifted_features"], alone["missing_increase"]) == (1.0, 0.9)
-    assert (beside["max_psi"], beside["outlier_share"]) == (0.0, 0.01)
 
 
 def test_age_counts_from_training():

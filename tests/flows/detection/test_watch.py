@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from drift_making import NOON, a_version, make_config, sample
 
+from flows.detection.standard import Kept, Standard
 from flows.detection.univariate.profile import profile
 from flows.detection.watch import LONGEST_RETRAINING, measure, watch
 from registry.errors import NotFound
@@ -17,7 +18,7 @@ from registry.records.rollout import Rollout, Step
 from registry.store.registry import Registry
 
 CONFIG = make_config()
-REFERENCE = profile(sample(5000, 1), CONFIG)
+KEPT = Kept(profile(sample(5000, 1), CONFIG), Standard())
 WHO = {"actor": "ann", "reason": "a test", "at": NOON}
 
 
@@ -72,7 +73,7 @@ def log():
 
 
 def seen(registry, log, *, at=NOON, config=CONFIG):
-    return watch(config, registry, log, lambda version: REFERENCE, at)
+    return watch(config, registry, log, lambda version: KEPT, at).look
 
 
 def fail(log):
@@ -219,7 +220,7 @@ def test_rows_count_as_new_until_somebody_tried_to_learn_from_them(registry, cha
 
 def test_measuring_keeps_nothing(registry, champion, log):
     fail(log)
-    look = measure(CONFIG, registry, log, champion, REFERENCE, NOON)
+    look = measure(CONFIG, registry, log, champion, KEPT, NOON).look
 
     assert look.decision.triggered
     assert registry.retraining_events("churn") == []

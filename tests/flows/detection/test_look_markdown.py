@@ -1,6 +1,6 @@
 from drift_making import drifted, feature, look, make_config
 
-from flows.detection.markdown import markdown_of, table_of
+from flows.detection.showing.markdown import markdown_of, table_of
 
 
 def headline(seen):

@@ -3,20 +3,27 @@
 from typing import Any
 
 from flows.config.conditions import METRICS
-from flows.detection.watch import Look
+from flows.config.durations import text
+from flows.detection.look import Look
+from flows.detection.showing.words import headline
 
 
 def markdown_of(look: Look) -> str:
     """Verdict first, then why, then the numbers."""
     decision = look.decision
     lines = [
-        f"# {look.model}: {_headline(look)}",
+        f"# {look.model}: {headline(look)}",
         "",
         f"Severity **{decision.severity}** ({decision.recommendation}), drift type **{decision.drift_type}**, "
         f"champion {look.champion}, {look.at:%Y-%m-%d %H:%M} on the model's clock.",
         "",
+        f"Confidence that a retraining is warranted: **{decision.confidence:.0%}**. "
+        f"Next look in {text(decision.next_check)}; pace of retraining: {decision.cadence}.",
+        "",
         *[f"- {cause}" for cause in decision.causes],
     ]
+    if decision.affected_features:
+        lines += ["", f"Features to look at first: {', '.join(map(_cell, decision.affected_features[:5]))}."]
     if decision.undecided:
         lines += ["", f"Not enough data to decide: {', '.join(decision.undecided)}."]
     lines += ["", "| metric | value | what it is |", "|---|---|---|"]
@@ -41,16 +48,6 @@ def table_of(look: Look) -> list[dict[str, Any]]:
         }
         for feature in look.drift.features[:50]
     ]
-
-
-def _headline(look: Look) -> str:
-    if look.event_id is not None:
-        return f"retraining asked for ({look.event_id})"
-    if look.held_back is not None:
-        return f"retraining held back: {look.held_back}"
-    if look.decision.investigate:
-        return "worth a look"
-    return "nothing to do" if look.drift.enough else look.drift.said
 
 
 def _cell(text: str) -> str:

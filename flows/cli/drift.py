@@ -1,0 +1,133 @@
+"""`understudy drift`: did the data change? For a model, or for any two tables."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.office import config_of
+from flows.cli.options import Json, example
+from flows.cli.screen import plain, print_json, say, table
+from flows.errors import ConfigError
+
+if TYPE_CHECKING:
+    from flows.config.model import ModelConfig
+    from flows.detection.joint.drift import JointDrift
+    from flows.detection.judging.report import DriftReport
+
+FINDING = 1
+_SHOWN = 60
+_PLACE = "CSV, Parquet (file, folder, pattern) or Delta folder; `@12` behind a Delta folder is its version 12."
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=example(
+            "understudy drift --reference may.parquet --current june.parquet --html june.html",
+            "understudy drift --reference sales@12 --current sales --joint",
+            "understudy drift churn",
+            "understudy drift churn --reference old.csv --current new.csv --json",
+        )
+    )(drift)
+
+
+def drift(
+    model: Annotated[
+        str | None,
+        typer.Argument(help="Name of a model; without one, any two tables.", metavar="MODEL", show_default=False),
+    ] = None,
+    *,
+    reference: Annotated[
+        str | None, typer.Option(help=f"Table to compare with; a model's training rows if absent. {_PLACE}")
+    ] = None,
+    current: Annotated[str | None, typer.Option(help="Newer table; a model's newest live rows if absent.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Column to leave out; may be repeated.")] = None,
+    categorical: Annotated[
+        list[str] | None, typer.Option(help="Numeric column whose values are names; may be repeated.")
+    ] = None,
+    min_rows: Annotated[
+        int | None, typer.Option(help="Fewer rows are 'not enough data'; 1,000 if absent.", min=1)
+    ] = None,
+    plain_rules: Annotated[
+        bool, typer.Option("--plain", help="Fixed thresholds (PSI > 0.2, p < 0.05) without regard to chance.")
+    ] = False,
+    joint: Annotated[bool, typer.Option("--joint", help="Also look for drift that no single column shows.")] = False,
+    threads: Annotated[int, typer.Option(help="Columns compared at once.", min=1)] = 1,
+    html: Annotated[Path | None, typer.Option(help="Write a report with pictures.", dir_okay=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """
+    Compare newer rows with older ones, column by column.
+
+    Exit code 1 if something drifted, or there is not enough data to say so.
+    """
+    mistakes = _mistakes(model, reference, current, [*(ignore or ()), *(categorical or ())], min_rows)
+    if mistakes:
+        raise ConfigError("Nothing was compared.", "; ".join(mistakes) + ".", "See `understudy drift --help`.")
+    from flows.cli.drifting import Asked, live, of_model, of_tables
+
+    asked = Asked(
+        reference=reference or "",
+        current=current or "",
+        ignore=tuple(ignore or ()),
+        categorical=tuple(categorical or ()),
+        min_rows=min_rows,
+        plain=plain_rules,
+        joint=joint,
+        threads=threads,
+    )
+    if model is None:
+        found = of_tables(asked)
+    elif reference is None:
+        found = live(_plainly(config_of(model), asked.plain))
+    else:
+        found = of_model(_plainly(config_of(model), asked.plain), asked)
+    if html is not None:
+        found.write(html)
+    if as_json:
+        print_json(plain(found.report) | {"joint": plain(found.joint)})
+    else:
+        _show(found.title, found.report, found.joint)
+    if found.drifted or not found.report.enough:
+        raise typer.Exit(FINDING)
+
+
+def _mistakes(
+    model: str | None, reference: str | None, current: str | None, columns: list[str], min_rows: int | None
+) -> list[str]:
+    mistakes = []
+    if model is None and reference is None and current is None:
+        mistakes.append("neither a model nor two tables were given")
+    elif (reference is None) != (current is None):
+        mistakes.append(f"--{'current' if current is None else 'reference'} is missing beside the other table")
+    if model is not None and columns:
+        mistakes.append("--ignore and --categorical are for tables: a model's configuration names its columns")
+    if model is not None and min_rows is not None:
+        mistakes.append("--min-rows is for tables: a model's configuration says detection.min_rows")
+    return mistakes
+
+
+def _plainly(config: "ModelConfig", plain_rules: bool) -> "ModelConfig":
+    """The same with fixed thresholds, if they are wanted."""
+    if not plain_rules:
+        return config
+    detection = config.detection.model_copy(update={"correction": "none"})
+    return config.model_copy(update={"detection": detection})
+
+
+def _show(title: str, report: "DriftReport", joint: "JointDrift | None") -> None:
+    columns = ("feature", "drifted", "D or V", "adjusted p", "PSI", "missing change", "outliers", "findings")
+    rows = [
+        (f.name, f.drifted, f.statistic, f.adjusted, f.psi, f.missing_change, f.outlier_share, f.findings)
+        for f in report.features[:_SHOWN]
+    ]
+    say(table(f"{title}: {report.said}", columns, rows) if rows else f"{title}: {report.said}")
+    left = len(report.features) - len(rows)
+    if left > 0:
+        say(f"{left} more columns did not move more than these; --json has all.")
+    if joint is not None:
+        say(f"Together: {joint.said}")
+
+
+__all__ = ["add_to", "drift"]

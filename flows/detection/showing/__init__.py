@@ -1,0 +1,1 @@
+"""What was measured, as reports and terminals show it."""
