@@ -12,14 +12,11 @@ from flows.backtest.windows import Trial, choose_window, ladder, mixed, step_of
 Floats = NDArray[np.float64]
 
 SHARE = 0.25
-EARLIEST, LATEST = 0.75, 1.25  # in intervals of an even schedule
-UNUSUAL, USUAL = 0.7, 0.5  # rank of the lean among those seen, before and after the date of an even schedule
-SAVED = 1.5  # retrainings in hand, from which on nothing is put off
+EARLIEST, LATEST = 0.5, 1.5  # in intervals of an even schedule
+STRONG, WEAK = 0.25, 0.15  # lean that brings a date forward; lean under which it is put off
 MOST_SAVED = 4.0
-HISTORY = 52  # batches
 TRIALS = 8  # retrainings
 FEWEST_ROWS = 10
-FEWEST_LEANS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +30,13 @@ class Deployed:
 @dataclass(slots=True)
 class Value:
     """
-    Retrain near the dates of an even schedule: early if the model leans unusually, late if it does not.
+    Retrain near the dates of an even schedule: early if the model leans strongly, late if it hardly does.
 
-    The lean is the mean residual of the newest labelled batch, in standard deviations of the residuals.
-    A model grows stale about linearly with its age, which makes an even schedule hard to beat: so the
-    dates move by no more than a quarter of the interval. Retrainings never exceed the share of the
-    batches so far, at any time.
+    The lean says how far residuals of the newest labelled batch are off zero, on average or along the
+    scores. The rise of the error is not looked at: it rises, too, where the task has become harder, and
+    no retraining mends that. A model grows stale about linearly with its age, which makes an even
+    schedule hard to beat: so a date moves by no more than half the interval. Retrainings never exceed
+    the share of the batches so far, at any time; what a quiet time saves is spent when the model leans.
 
     What is put in force is an average of models of doubling windows. Its shares are found by
     `choose_window` from how the members of earlier models did on the batches that they served: this
@@ -51,7 +49,6 @@ class Value:
     share: float = SHARE
     name: str = "adaptive"
     _hand: float = 0.0
-    _leans: list[float] = field(default_factory=list)
     _deployed: list[Deployed] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -61,28 +58,25 @@ class Value:
     def decide(self, state: State, /) -> Action:
         """Retrain if the budget allows it, labels are new, and the time or the lean asks for it."""
         self._hand = min(MOST_SAVED, self._hand + self.share)
-        lean = newest_lean(state)
-        rank = _rank(self._leans, lean)
-        if lean is not None:
-            self._leans = [*self._leans, lean][-HISTORY:]
-        go, why = self._judged(state, rank)
+        go, why = self._judged(state, newest_lean(state))
         if not go:
             return Action(retrain=False, why=why)
         self._hand -= 1
         return Action(retrain=True, why=why, blend=self._blend(state))
 
-    def _judged(self, state: State, rank: float) -> tuple[bool, str]:
+    def _judged(self, state: State, lean: float | None) -> tuple[bool, str]:
         intervals = state.since * self.share
-        said = f"{intervals:.3g} intervals old, leans more than in {rank:.0%} of the looks"
+        leans = "too few labels to see a lean" if lean is None else f"leans by {lean:.2f} sd"
+        said = f"{intervals:.3g} intervals old, {leans}"
         if state.known <= state.champion.stop:
             return False, "no label has arrived since the last retraining"
         if self._hand < 1 - 1e-9:
             return False, f"{said}; {self._hand:.3g} retrainings in hand"
-        if intervals >= LATEST or self._hand >= SAVED:
-            return True, f"{said}; due"
+        if intervals >= LATEST:
+            return True, f"{said}; overdue"
         if intervals < EARLIEST:
             return False, f"{said}; too early"
-        return rank >= (UNUSUAL if intervals < 1 else USUAL), said
+        return _asked_for(intervals, lean), said
 
     def _blend(self, state: State) -> Blend:
         windows = ladder(state.times[: state.known], step_of(state.times, state.edges))
@@ -103,20 +97,28 @@ def make(share: float = SHARE) -> Value:
 
 def newest_lean(state: State) -> float | None:
     """
-    Mean residual of the newest batch, in standard deviations of the residuals; None without labels.
+    How far the model in force is off on the newest batch; None without labels.
 
-    Only rows that the model in force has scored count.
+    The larger of two effect sizes: the mean residual in standard deviations of the residuals, which
+    shows a level that has moved; and minus the correlation of residuals and scores, which shows scores
+    that are too bold, e.g. as a relation has turned over.
     """
     batch = int(state.edges[-2])
     in_force = int(state.edges[state.retrained[-1] + 1]) if state.retrained else state.first
-    residuals = state.labels[state.first :] - state.scores[: state.known - state.first]
-    rows = residuals[max(batch, in_force) - state.first :]
-    if len(rows) < FEWEST_ROWS:
-        rows = residuals[max(0, in_force - state.first) :][-(state.seen - batch) :]
-    if len(rows) < FEWEST_ROWS:
+    start = max(in_force, batch if state.known - batch >= FEWEST_ROWS else state.known - (state.seen - batch))
+    if state.known - start < FEWEST_ROWS:
         return None
-    spread = float(rows.std())
-    return abs(float(rows.mean())) / spread if spread > 0 else 0.0
+    return _lean(state.labels[start:], state.scores[start - state.first : state.known - state.first])
+
+
+def _lean(labels: Floats, scores: Floats) -> float:
+    residuals = labels - scores
+    spread = float(residuals.std())
+    if spread == 0:
+        return 0.0
+    slope = float(np.mean((residuals - residuals.mean()) * (scores - scores.mean())))
+    along = -slope / (spread * float(scores.std())) if scores.std() > 0 else 0.0
+    return max(abs(float(residuals.mean())) / spread, along)
 
 
 def trials_of(state: State, deployed: Sequence[Deployed]) -> list[Trial]:
@@ -132,8 +134,8 @@ def _trial(state: State, one: Deployed, start: int, stop: int) -> Trial:
     return Trial(labels=state.labels[start:stop], scores=np.column_stack([kept[window] for window in one.windows]))
 
 
-def _rank(earlier: Sequence[float], lean: float | None) -> float:
-    """Share of the *earlier* leans that *lean* exceeds; a half where there is none, 1 where few are known."""
+def _asked_for(intervals: float, lean: float | None) -> bool:
+    """Before the date of an even schedule only a strong lean counts; from then on all but a weak one."""
     if lean is None:
-        return 0.5
-    return float(np.mean(np.asarray(earlier) < lean)) if len(earlier) >= FEWEST_LEANS else 1.0
+        return intervals >= 1
+    return lean >= (STRONG if intervals < 1 else WEAK)
