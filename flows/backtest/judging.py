@@ -12,6 +12,7 @@ from flows.backtest.policies.names import KINDS
 from flows.backtest.results import Backtest, Delay, Event, PolicyResult, Schedule, Tuned
 from flows.backtest.scoring import difference, gain_share, lost_points, series, value
 from flows.config.model import ModelConfig
+from flows.reports.text import words
 from registry.records.policy import direction_of
 
 MIDDLE = 2  # of the phases: what policies are compared with batch by batch
@@ -145,12 +146,13 @@ def _notes(bench: Bench, results: Sequence[PolicyResult]) -> list[str]:
     notes = []
     if table.unlabelled:
         notes.append(f"{table.unlabelled} rows have no label and were left out.")
-    notes.extend(
-        f'"{one.name}" fired after {one.retrainings} of {bench.setting.batches - 1} batches: as a trigger it'
-        ' means "always", and says nothing about harm.'
-        for one in results
-        if one.name.startswith("drift") and one.share >= FIRES_ALWAYS
-    )
+    always = [one.name for one in results if one.name.startswith("drift") and one.share >= FIRES_ALWAYS]
+    if always:
+        least = min(one.retrainings for one in results if one.name in always)
+        notes.append(
+            f"{words(always)} fired after {least} of {bench.setting.batches - 1} batches, or more: as a trigger that"
+            ' means "always", and says nothing about harm.'
+        )
     if bench.runs["always"].retrainings and _gains_nothing(bench):
         notes.append("Retraining after every batch is no better than never: nothing here is worth a trigger.")
     return notes

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flows.backtest.results import Backtest, Difference, PolicyResult
+from flows.backtest.results import POINT, Backtest, Difference, PolicyResult
 from flows.backtest.smoothing import lost_so_far, smooth
 from flows.backtest.words import heading, money, range_text, schedule_text, share, tuned_text, wait
 from flows.reports import svg
@@ -28,7 +28,7 @@ def document(found: Backtest) -> str:
         _trade(found),
         "<h2>Beside never, always and an even schedule</h2>" + _paired(found),
         *(f"<h2>Tuned</h2><p>{html(tuned_text(one, found.metric))}</p>" for one in found.tuned),
-        "<h2>Over time</h2>" + "".join(_curve(found, one) for one in found.policies if one.name != "never"),
+        "<h2>Over time</h2>" + "".join(_curve(found, one) for one in found.policies if _worth_drawing(one)),
         "<h2>Retrainings</h2>" + "".join(_events(one) for one in found.policies if one.events),
     ]
     return page(f"Backtest of {found.model}", "\n".join(parts), strict=True)
@@ -36,8 +36,8 @@ def document(found: Backtest) -> str:
 
 def _policies(found: Backtest) -> str:
     priced = found.policies[0].cost is not None
-    head = ["policy", found.metric, "points lost to always", "share of the gain", "retrainings", "share of batches"]
-    head += ["delay in batches", "changes missed", "fits", "seconds", *(["cost"] if priced else [])]
+    head = ["policy", found.metric, "lost", "of the gain", "retrainings", "share"]
+    head += ["delay", "missed", "fits", "seconds", *(["cost"] if priced else [])]
     rows = [
         [
             html(one.name),
@@ -62,9 +62,10 @@ def _explained(found: Backtest) -> str:
     better = "more" if found.higher else "less"
     changes = ", ".join(str(change) for change in found.changes) or "none"
     return (
-        f'<p class="soft">Of {html(found.metric)}, {better} is better. Delay: batches from a change to the next '
-        f"retraining; changes after batches {changes}. Seconds: of processor time, as if nothing was shared. "
-        f"{said}.</p>"
+        f'<p class="soft">Of {html(found.metric)}, {better} is better. Lost: points to always; a point is '
+        f"{POINT.get(found.metric, 1.0):g}. Of the gain: of always over never. Share: of the batches. Delay: "
+        f"batches from a change to the next retraining; changes after batches {changes}; missed: without one before "
+        f"the next change. Seconds: of processor time, as if nothing was shared. {said}.</p>"
     )
 
 
@@ -112,6 +113,11 @@ def _cell(difference: Difference | None) -> str:
     return f'{html(range_text(difference))} <span class="{kind}">{html(difference.said)}</span>'
 
 
+def _worth_drawing(one: PolicyResult) -> bool:
+    """Those that retrained every time look like always."""
+    return one.name == "always" or 0 < one.share < 1
+
+
 def _curve(found: Backtest, one: PolicyResult) -> str:
     never = found.policy("never")
     ours, frozen = (smooth(part.series, 1 + found.batches // WIDTH) for part in (one, never))
@@ -122,9 +128,10 @@ def _curve(found: Backtest, one: PolicyResult) -> str:
         x, y, found.ends, _gaps(ours), "challenger"
     )
     picture = svg.plot(f"{found.metric} of {one.name} and never, batch by batch", x, y, marks, height=HEIGHT)
-    key = svg.legend([("challenger", html(one.name)), ("champion", "never"), ("phase", "retraining")])
+    key = svg.legend([("challenger", html(one.name)), ("champion", "never")])
     lost = lost_so_far(one, found)
-    said = f"Half of what it lost to always was lost by batch {lost}." if lost is not None and one.lost > 0 else ""
+    said = "Upright lines are retrainings. " if one.share < 1 else ""
+    said += f"Half of what it lost to always was lost by batch {lost}." if lost is not None and one.lost > 0 else ""
     return svg.figure(f"{one.name}: {found.metric} {one.value:.4g}", picture + key, said, wide=True)
 
 
