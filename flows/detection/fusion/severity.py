@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from flows.config.detection.fusion import Fusion
-from flows.detection.fusion.signals import Signal
+from flows.detection.fusion.signals import Signal, usable
 from registry.records.retraining import Severity
 
 LEVELS: tuple[Severity, ...] = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
@@ -13,7 +13,7 @@ RECOMMENDATIONS: dict[Severity, str] = {
     "HIGH": "plan retraining",
     "CRITICAL": "retrain now",
 }
-_STRONG, _SURE = 0.5, 0.01
+_STRONG, _SURE, _EXPOSED = 0.5, 0.01, 0.1
 
 
 def severity_of(harm: float, signals: Iterable[Signal], limits: Fusion) -> Severity:
@@ -21,12 +21,13 @@ def severity_of(harm: float, signals: Iterable[Signal], limits: Fusion) -> Sever
     Grow with the estimated harm, and with strong signals that name no harm.
 
     A strong signal without a price (strength at least .5, doubt at most .01) is worth an
-    investigation; two of them, one from labels, are worth a plan. A person's wish is at least
-    HIGH, an emergency CRITICAL.
+    investigation; two of them, one from labels, are worth a plan. So is drift of a tenth of what
+    the predictions rest on, while no labels tell whether it hurts, worth an investigation. A person's
+    wish is at least HIGH, an emergency CRITICAL.
     """
     seen = tuple(signals)
     level = sum(harm >= limit for limit in (limits.medium, limits.high, limits.critical))
-    return LEVELS[max(level, _unpriced(seen), _asked(seen))]
+    return LEVELS[max(level, _unpriced(seen), _untold(seen), _asked(seen))]
 
 
 def _unpriced(signals: tuple[Signal, ...]) -> int:
@@ -37,6 +38,12 @@ def _unpriced(signals: tuple[Signal, ...]) -> int:
     ]
     several = len({one.name for one in strong}) > 1 and any(one.measured for one in strong)
     return 2 if several else int(bool(strong))
+
+
+def _untold(signals: tuple[Signal, ...]) -> int:
+    told = any(one.measured and usable(one.harm) is not None for one in signals)
+    exposed = max((usable(one.harm) or 0.0 for one in signals if one.kind == "data"), default=0.0)
+    return int(not told and exposed >= _EXPOSED)
 
 
 def _asked(signals: tuple[Signal, ...]) -> int:

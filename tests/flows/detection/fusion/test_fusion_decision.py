@@ -120,6 +120,14 @@ def test_strong_signals_without_a_price_are_worth_a_look_or_a_plan(signals, seve
     assert decided(UNKNOWN, *signals).severity == severity
 
 
+def test_much_drift_is_worth_a_look_until_labels_say_that_it_does_no_harm():
+    unlabelled = decided(UNKNOWN, features=drifted(*"abcdefgh"))
+    told = decided(UNKNOWN, priced(0.0, 0.01, doubt=0.5), features=drifted(*"abcdefgh"))
+
+    assert (unlabelled.severity, unlabelled.basis) == ("MEDIUM", "unlabelled")
+    assert (told.severity, told.basis) == ("LOW", "labels")
+
+
 @pytest.mark.parametrize(
     ("harm", "severity", "cadence"),
     [(0.0, "LOW", "monthly"), (0.06, "MEDIUM", "weekly"), (0.2, "HIGH", "daily"), (0.9, "CRITICAL", "immediate")],
