@@ -64,7 +64,10 @@ def scan_changes(losses: Floats, options: Streams, before: Before | None = None)
     start = 0
     while (at := scanner.first(losses[start:], known, rises=True, falls=risen)) is not None:
         change = _change(losses, start, at, known)
-        scanner.learn(losses[start : change.since])
+        level = losses[start : change.since]
+        falls = () if risen else scan_falls(level, options)
+        for part in np.split(level, [fall.since for fall in falls]):
+            scanner.learn(part)
         found.append(change)
         start, known, risen = change.since, Before(), change.after > change.before
     return tuple(found)

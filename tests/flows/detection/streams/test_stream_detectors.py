@@ -60,3 +60,14 @@ def test_river_is_imported_only_when_it_is_asked_for():
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert said.split() == ["False", "False"]
+
+
+def test_the_scan_marks_falls_of_calm_times_and_those_that_end_a_rise_once_each():
+    levels = np.repeat([0.4, 0.1, 0.6, 0.2], 2_000)
+    found = detector("scan", Streams()).changes(errors(levels, np.random.default_rng(0)))
+
+    assert [(change.after > change.before, round(change.since, -2)) for change in found] == [
+        (False, 2_000),
+        (True, 4_000),
+        (False, 6_000),
+    ]

@@ -191,3 +191,25 @@ def test_wider_windows_need_less_evidence_and_longer_run_lengths_more():
     assert widths[0] == 20
     assert (np.diff(seldom) < 0).all()
     assert (seldom > often).all()
+
+
+def test_only_the_first_fall_after_a_rise_is_a_change():
+    levels = np.repeat([0.1, 0.6, 0.35, 0.1], 2_000)
+    found = scan_changes(errors(levels, np.random.default_rng(0)), OPTIONS)
+
+    assert [change.after > change.before for change in found] == [True, False]
+
+
+def test_a_rise_within_the_warm_up_is_found_when_the_level_is_known():
+    stream = errors(rates(0.1, rows=600, then=0.5, at=100), np.random.default_rng(0))
+
+    assert scan_changes(stream, OPTIONS) == ()
+    assert abs(scan_changes(stream, OPTIONS, Before(mean=0.1, rows=20_000))[0].since - 100) <= 20
+
+
+def test_one_alarm_of_a_season_does_not_bring_others():
+    dice = np.random.default_rng(7)
+    found = [len(scan_changes(errors(wave(period=2_000), dice), OPTIONS)) for _ in range(30)]
+
+    assert max(found) <= 2
+    assert sum(found) <= 4
