@@ -58,16 +58,22 @@ class Performance(Section):
         description="Independent rows that a call needs; labelled rows that resemble their neighbours are fewer",
     )
     accuracy_drop: Change = Field(default=0.05, description="Relative, as all that are not named otherwise")
-    auc_drop: Change = 0.05
-    pr_auc_drop: Change = 0.10
-    f1_drop: Change = 0.10
-    brier_increase: Change = 0.10
-    log_loss_increase: Change = 0.10
+    auc_drop: Change = Field(default=0.05, description="Relative fall of the AUC from which on it is degradation")
+    pr_auc_drop: Change = Field(
+        default=0.10, description="Relative fall of the average precision from which on it is degradation"
+    )
+    f1_drop: Change = Field(default=0.10, description="Relative fall of F1 from which on it is degradation")
+    brier_increase: Change = Field(
+        default=0.10, description="Relative rise of the Brier score from which on it is degradation"
+    )
+    log_loss_increase: Change = Field(
+        default=0.10, description="Relative rise of the log loss from which on it is degradation"
+    )
     calibration_increase: Change = Field(default=0.05, description="In units of the calibration error")
-    mae_increase: Change = 0.10
-    rmse_increase: Change = 0.10
-    r2_drop: Change = 0.05
-    kpi_drop: Change = 0.10
+    mae_increase: Change = Field(default=0.10, description="Relative rise of the MAE from which on it is degradation")
+    rmse_increase: Change = Field(default=0.10, description="Relative rise of the RMSE from which on it is degradation")
+    r2_drop: Change = Field(default=0.05, description="Relative fall of R2 from which on it is degradation")
+    kpi_drop: Change = Field(default=0.10, description="Relative fall of a KPI from which on it is degradation")
     accuracy_floor: Share | None = Field(
         default=0.85, description="Not held against a champion whose own holdout was below it; null for none"
     )
