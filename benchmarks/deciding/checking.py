@@ -60,10 +60,10 @@ def figures(windows: Sequence[Seen]) -> Figures:
         calibration=calibration_error(stated, right),
         calibration_labelled=calibration_error(stated[told], right[told]),
         base_rate=float(right.mean()),
-        named=float(np.mean(shifted)),
+        named=float(np.mean(shifted)) if shifted else float("nan"),
         named_count=len(shifted),
         named_concept=float(np.mean(concept)) if concept else float("nan"),
-        calm=float((level[calm] == 0).mean()),
+        calm=float((level[calm] == 0).mean()) if calm.any() else float("nan"),
         surest=(float(stated[sure].mean()), float(right[sure].mean())) if sure.any() else (0.0, 0.0),
     )
 

@@ -67,6 +67,7 @@ def loss_signal(name: str, kind: Kind, rise: float, error: float, doubt: float |
     """
     if not (math.isfinite(rise) and math.isfinite(error) and error >= 0):
         return None
+    rise, error = float(rise), float(error)
     p = usable(doubt) if doubt is not None else _above(rise, error)
     said = f"{name}: {rise:+.1%}" + (f" (p = {p:.2g})" if p is not None else "")
     strength = float(np.clip(rise, 0, 1))
