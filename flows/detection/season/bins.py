@@ -47,7 +47,7 @@ class Cuts:
         texts = column.cast(pl.String, strict=False)
         marks = [(texts == level).fill_null(value=False).to_numpy() for level in self.levels]
         there = texts.is_not_null().to_numpy().astype(np.float64)
-        return np.array(marks, dtype=np.float64).reshape(len(marks), -1).T, there
+        return np.array(marks, dtype=np.float64).reshape(len(marks), column.len()).T, there
 
 
 def cuts_of(column: pl.Series, *, numeric: bool) -> Cuts:
