@@ -9,7 +9,6 @@ import polars as pl
 
 from flows.client import RouterClient
 from flows.config.model import ModelConfig
-from flows.data.live import live_frame
 from flows.detection.fusion.hysteresis import Former, held
 from flows.detection.judging.report import DriftReport, FeatureDrift
 from flows.detection.look import Look
@@ -17,6 +16,7 @@ from flows.detection.measuring import FOLLOWED, Seen, looked
 from flows.detection.showing.look import look_content
 from flows.detection.showing.words import headline
 from flows.detection.signals import BACK
+from flows.detection.sources import LiveRows, Source
 from flows.detection.standard import Kept
 from flows.reports.drift.content import DriftContent
 from registry.errors import NotFound
@@ -30,7 +30,9 @@ REMEMBERED = 50
 """Earlier looks that a decision takes into account."""
 
 
+ASKED_BY_PEOPLE: frozenset[TriggerType] = frozenset({"manual", "emergency", "initial"})
 ReadKept = Callable[[ModelVersion], Kept]
+Wake = Callable[[Look], None]
 
 
 class Watched(NamedTuple):
@@ -40,15 +42,32 @@ class Watched(NamedTuple):
     content: DriftContent
 
 
+def nobody(_: Look) -> None:
+    """Wake nobody."""
+
+
 def watch(
     config: ModelConfig,
     registry: Registry,
-    client: RouterClient,
+    rows: RouterClient | Source,
     read_kept: ReadKept,
     now: datetime,
+    wake: Wake = nobody,
 ) -> Watched:
     """
     Look at the newest rows; raise a retraining event if a rule says so and nothing speaks against it.
+
+    The report is kept last. A look that is killed before leaves at most an event that no report names; the next
+    look finds it, and wakes whoever waits for it.
+
+    Args:
+        config: Of the model.
+        registry: Keeps event and report.
+        rows: The router, or a table.
+        read_kept: Reads what the champion is held against.
+        now: On the model's clock.
+        wake: Called with a look that raised an event, before the report is kept; twice for one event if the
+            first call was cut off.
 
     Raises:
         NotFound: If the model has no champion.
@@ -57,8 +76,10 @@ def watch(
     champion = registry.champion(config.model)
     if champion is None:
         raise NotFound(f"{config.model} was not looked at.", "It has no champion.", "Train one: `understudy train`.")
-    seen = measure(config, registry, client, champion, read_kept(champion), now)
+    seen = measure(config, registry, rows, champion, read_kept(champion), now)
     look = _acted(config, registry, seen.look, now)
+    if look.event_id is not None:
+        wake(look)
     registry.save_drift_report(config.model, now, _summary(look))
     return Watched(look, seen.content._replace(headline=headline(look)))
 
@@ -66,14 +87,14 @@ def watch(
 def measure(
     config: ModelConfig,
     registry: Registry,
-    client: RouterClient,
+    rows: RouterClient | Source,
     champion: ModelVersion,
     kept: Kept,
     now: datetime,
 ) -> Watched:
     """Measure and decide; nothing is stored."""
-    past = registry.drift_history(config.model, limit=REMEMBERED)[::-1]
-    seen = _seen(config, registry, client, champion, past)
+    past = [one for one in registry.drift_history(config.model, limit=REMEMBERED) if one.at != now][::-1]
+    seen = _seen(config, registry, rows if isinstance(rows, Source) else LiveRows(rows, config), champion, past)
     look = looked(config, seen, champion, kept, now)
     decision = held(look.decision, _formers(registry, config.model, past), now, config.detection)
     look = msgspec.structs.replace(look, decision=decision, held_back=decision.held_back)
@@ -82,29 +103,29 @@ def measure(
 
 
 def _seen(
-    config: ModelConfig, registry: Registry, client: RouterClient, champion: ModelVersion, past: list[PastLook]
+    config: ModelConfig, registry: Registry, source: Source, champion: ModelVersion, past: list[PastLook]
 ) -> Seen:
     limits = config.detection
-    rows = live_frame(client, config, newest=max(limits.window, (BACK + 1) * limits.error_window))
+    rows = source.newest(max(limits.window, (BACK + 1) * limits.error_window))
     return Seen(
         rows=rows,
-        labelled=live_frame(client, config, labelled=True, newest=FOLLOWED),
-        new_rows=_new_rows(config, registry, client, champion),
+        labelled=source.labelled(FOLLOWED),
+        new_rows=_new_rows(config, registry, source, champion),
         first_trained=min(
             (version.created_at for version in registry.versions(config.model)), default=champion.created_at
         ),
-        before=_before(config, client, rows.tail(limits.window)),
+        before=_before(config, source, rows.tail(limits.window)),
         history=tuple(map(_reported, past)),
     )
 
 
-def _before(config: ModelConfig, client: RouterClient, window: pl.DataFrame) -> pl.DataFrame | None:
+def _before(config: ModelConfig, source: Source, window: pl.DataFrame) -> pl.DataFrame | None:
     """Rows of the rolling reference, if that is what the configuration wants."""
     if config.detection.season.reference != "rolling" or window.is_empty():
         return None
     start = float(window["_time"].min())  # type: ignore[arg-type]  # a float column that is not empty
     since = start - config.detection.season.rolling.total_seconds()
-    return live_frame(client, config, since=since, until=start)
+    return source.between(since, start)
 
 
 def _reported(past: PastLook) -> DriftReport:
@@ -134,8 +155,8 @@ def _acted(config: ModelConfig, registry: Registry, look: Look, now: datetime) -
     if not look.decision.triggered:
         return look
     newest = next(iter(registry.retraining_events(config.model, limit=1)), None)
-    if newest is not None and newest.triggered_at == now and not newest.execution_attempted:
-        return msgspec.structs.replace(look, event_id=newest.id)  # this look, repeated: it had no time to wake anybody
+    if newest is not None and _unheard(registry, newest, now):
+        return msgspec.structs.replace(look, event_id=newest.id)
     obstacle = _obstacle(config, registry, newest, now)
     if obstacle is not None:
         return msgspec.structs.replace(look, held_back=obstacle)
@@ -143,12 +164,19 @@ def _acted(config: ModelConfig, registry: Registry, look: Look, now: datetime) -
     return msgspec.structs.replace(look, event_id=newest.id if newest and lost else _raise_event(registry, look))
 
 
-def _new_rows(config: ModelConfig, registry: Registry, client: RouterClient, champion: ModelVersion) -> int:
+def _unheard(registry: Registry, event: RetrainingEvent, now: datetime) -> bool:
+    """Whether the look that raised it was cut off: it is this one, repeated, or it has left no report."""
+    if event.execution_attempted or event.completed_at is not None or event.trigger_type in ASKED_BY_PEOPLE:
+        return False
+    told = registry.drift_history(event.model, since=event.triggered_at)
+    return event.triggered_at == now or event.id not in {one.event_id for one in told}
+
+
+def _new_rows(config: ModelConfig, registry: Registry, source: Source, champion: ModelVersion) -> int:
     """Labelled rows since anybody last tried to learn from them."""
     moments = [champion.data.end or datetime.fromtimestamp(0, UTC)]
     moments += [event.triggered_at for event in registry.retraining_events(config.model, limit=1)]
-    raw = client.rows_raw(config.model, labelled=True, since=max(moments).timestamp())
-    return raw.count(b"\n")
+    return source.labelled_since(max(moments).timestamp())
 
 
 def _obstacle(config: ModelConfig, registry: Registry, newest: RetrainingEvent | None, now: datetime) -> str | None:
