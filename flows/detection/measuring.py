@@ -12,7 +12,7 @@ from flows.detection.drift import drift, drift_between
 from flows.detection.fusion.cadence import overdue
 from flows.detection.fusion.decision import decide
 from flows.detection.fusion.mapping import evidence_of
-from flows.detection.fusion.recoverable import Recoverable, recoverable
+from flows.detection.fusion.recoverable import LEAST_ROWS, Recoverable, recoverable
 from flows.detection.fusion.rooms import estimate_signal, joint_signal, stream_signal
 from flows.detection.fusion.signals import Evidence
 from flows.detection.joint.drift import JointDrift, joint_drift
@@ -70,10 +70,11 @@ def looked(
     own, recent = _own(champion, seen.labelled), _recent(config, seen.labelled)
     errors, error_times = _errors(config, own)
     quality = _performance(config, seen, champion, standard)
-    refit = _refit(config, own, champion)
+    refit = _refit(config, own, errors, champion)
     lasts = _lasting((*seen.history, report), config.detection.season.looks)
+    sure = _confirmed(config, seen, report)
     metrics = {
-        **report.metrics(),
+        **sure.metrics(),
         **(season_metrics(season) if season else {}),
         "lasting_features": None if lasts is None else float(len(lasts)),
         **(joint.metrics() if joint else {}),
@@ -84,7 +85,7 @@ def looked(
         "overdue_days": overdue(champion.created_at, seen.first_trained, now, config.detection.cadence),
         **kpi_metrics(config, recent),
     }
-    evidence = _evidence(metrics, report, standard, (joint, errors, quality, refit))
+    evidence = _evidence(metrics, sure, standard, (joint, errors, quality, refit))
     return Look(
         model=config.model,
         at=now,
@@ -112,6 +113,13 @@ def _report(
         if before.height >= config.detection.min_rows:
             return drift_between(before, window, config)
     return drift(reference, window, config)
+
+
+def _confirmed(config: ModelConfig, seen: Seen, report: DriftReport) -> DriftReport:
+    """What the rules go by: drift from what a season lets expect counts once a second look has seen it, too."""
+    if config.detection.season.reference != "season" or not report.enough:
+        return report
+    return lasting((*seen.history, report), config.detection.season.looks)
 
 
 def _jointly(config: ModelConfig, standard: Standard, window: pl.DataFrame) -> JointDrift | None:
@@ -148,8 +156,20 @@ def _performance(config: ModelConfig, seen: Seen, champion: ModelVersion, standa
     )
 
 
-def _refit(config: ModelConfig, own: pl.DataFrame, champion: ModelVersion) -> Recoverable:
-    newest = _recent(config, own)
+def _refit(config: ModelConfig, own: pl.DataFrame, errors: ErrorTrend, champion: ModelVersion) -> Recoverable:
+    """What a refit would win back; since the errors rose, if they did, as rows before say nothing of what came then."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    usable = own.filter(pl.col("_label").is_finite() & pl.col("_score").is_finite())
+    newest = _recent(config, usable)
+    rises = [mark for mark in errors.marks if mark.kind == "rise"]
+    if errors.alarm and rises:
+        newest = newest.tail(max(LEAST_ROWS, errors.rows - rises[-1].since))
+    with threadpool_limits(limits=1):  # many small products: threads would only wait for each other
+        return _recoverable(config, newest, champion)
+
+
+def _recoverable(config: ModelConfig, newest: pl.DataFrame, champion: ModelVersion) -> Recoverable:
     return recoverable(
         newest.select(config.features.names),
         newest["_score"].cast(pl.Float64).fill_null(np.nan).to_numpy(),

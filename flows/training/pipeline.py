@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from flows.config.model import ModelConfig
 from flows.data import feature_rows, prepare
+from flows.detection.standard import REFERENCE_FILE
 from flows.detection.univariate.profile import numeric_profile, profile
 from flows.errors import DataError, NotEnoughData
-from flows.detection.standard import REFERENCE_FILE
 from flows.training.candidate import CARD_FILE, features_of
 from flows.training.metrics import measure
 from flows.training.packing import Packed, pack

@@ -13,9 +13,9 @@ import polars as pl
 
 from flows.config.model import ModelConfig
 from flows.data.prepare import features_only
+from flows.detection.standard import REFERENCE_FILE
 from flows.detection.univariate.profile import ReferenceProfile, profile
 from flows.errors import DataError, Unreachable
-from flows.detection.standard import REFERENCE_FILE
 from flows.training.candidate import CARD_FILE
 from registry.artifacts import ArtifactStore
 from registry.records.upstream import UPSTREAM_FILE, Upstream

@@ -28,6 +28,10 @@ class Fusion(Section):
     medium: Harm = Field(default=0.03, description="Estimated harm from which on severity is MEDIUM")
     high: Harm = Field(default=0.10, description="Estimated harm from which on severity is HIGH")
     critical: Harm = Field(default=0.30, description="Estimated harm from which on severity is CRITICAL")
+    rise: Harm = Field(
+        default=0.5,
+        description="Sure rise of the measured loss that is MEDIUM at least; twice as much HIGH, four times CRITICAL",
+    )
     worth: Harm = Field(default=0.05, description="Harm that is worth a retraining; confidence is the chance of it")
     base_rate: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None, description="How often such harm is there at a look; null: as in the simulated histories"

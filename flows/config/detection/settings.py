@@ -39,10 +39,12 @@ class Detection(Section):
     error_window: Count = 100
     correction: Literal["bh", "none"] = "bh"
     fdr: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.01, description="False discovery rate over all features, with correction bh"
+        default=0.01,
+        description="False discovery rate over all features, with correction bh; p-values count five times for it",
     )
     min_effect: Annotated[float, Field(ge=0)] = Field(
-        default=0.03, description="Smallest KS statistic or Cramer's V that matters"
+        default=0.03,
+        description="Smallest effect that matters: D of a normal that moved as far as the bulk (0.03: .075 sd), or V",
     )
     season: Season = Season()
     joint: Joint = Joint()
@@ -52,14 +54,23 @@ class Detection(Section):
     cadence: Cadence = Cadence()
     cooldown: Duration = Field(default=timedelta(days=1), description="No second retraining within")
     rules: tuple[Rule, ...] = (
-        Rule(name="error rises", trigger="drift", condition="error_increase > 0.15 and error_p < 0.05"),
+        Rule(name="error rises", trigger="drift", condition="error_increase > 0.15 and error_p < 0.01"),
         Rule(
-            name="worse than when trained",
-            trigger="performance",
-            condition="baseline_increase > 0.15 and baseline_p < 0.01",
+            name="sudden rise",
+            trigger="drift",
+            condition="stream_alarm > 0 and error_change > 0.1 and confidence > 0.5",
         ),
-        Rule(name="many features drift", trigger="drift", condition="drifted_features > 5"),
+        Rule(
+            name="creeping rise",
+            trigger="drift",
+            condition="error_trend_p < 0.01 and error_trend_rise > 0.15 and confidence > 0.5",
+        ),
+        Rule(name="worse than when trained", trigger="performance", condition="degraded > 0 and confidence > 0.5"),
+        Rule(name="a refit would win back", trigger="drift", condition="recoverable > 0.05 and recoverable_p < 0.01"),
+        Rule(name="harm is likely", trigger="performance", condition="confidence > 0.8 and severity >= 2"),
+        Rule(name="many features drift", trigger="drift", condition="high_drift_features > 5"),
         Rule(name="any drift", trigger="drift", condition="drifted_features > 0", action="investigate"),
+        Rule(name="joint drift", trigger="drift", condition="joint_drift > 0", action="investigate"),
         Rule(name="old model", trigger="age", condition="age_days > 7 and new_rows > 1000"),
         Rule(name="new data", trigger="volume", condition="new_rows > 10000"),
     )

@@ -14,6 +14,7 @@ RECOMMENDATIONS: dict[Severity, str] = {
     "CRITICAL": "retrain now",
 }
 _STRONG, _SURE, _EXPOSED = 0.5, 0.01, 0.1
+_BEYOND_DOUBT = 0.001
 
 
 def severity_of(harm: float, signals: Iterable[Signal], limits: Fusion) -> Severity:
@@ -27,7 +28,7 @@ def severity_of(harm: float, signals: Iterable[Signal], limits: Fusion) -> Sever
     """
     seen = tuple(signals)
     level = sum(harm >= limit for limit in (limits.medium, limits.high, limits.critical))
-    return LEVELS[max(level, _unpriced(seen), _untold(seen), _asked(seen))]
+    return LEVELS[max(level, _unpriced(seen), _untold(seen), risen(seen, limits.rise), _asked(seen))]
 
 
 def _unpriced(signals: tuple[Signal, ...]) -> int:
@@ -44,6 +45,15 @@ def _untold(signals: tuple[Signal, ...]) -> int:
     told = any(one.measured and usable(one.harm) is not None for one in signals)
     exposed = max((usable(one.harm) or 0.0 for one in signals if one.kind == "data"), default=0.0)
     return int(not told and exposed >= _EXPOSED)
+
+
+def risen(signals: Iterable[Signal], rise: float) -> int:
+    """How bad the measured loss is by itself, 0 to 3; see `severity_of`."""
+    sure = [
+        one for one in signals if one.kind == "performance" and one.doubt is not None and one.doubt <= _BEYOND_DOUBT
+    ]
+    most = max((usable(one.harm) or 0.0 for one in sure), default=0.0)
+    return sum(most >= times * rise for times in (1, 2, 4))
 
 
 def _asked(signals: tuple[Signal, ...]) -> int:

@@ -31,7 +31,7 @@ def test_metrics_that_are_not_known_say_so():
     text = markdown_of(look(metrics={"error": None, "error_increase": None, "error_p": None}))
 
     assert "| error | not enough data | mean loss of the newest labelled window |" in text
-    assert "Not enough data to decide: error rises." in text
+    assert "Not enough data to decide: error rises," in text
 
 
 def test_a_kpi_with_a_bar_in_its_name_breaks_no_table():

@@ -162,6 +162,9 @@ def test_rules_may_speak_of_kpis():
 
 
 def test_the_default_rules_can_be_read():
-    metrics = dict.fromkeys(METRICS, 1e6)
+    rules = make_config().detection.rules
+    much, sure = dict.fromkeys(METRICS, 1e6), {name: 0.0 for name in METRICS if name.endswith("_p")}
 
-    assert [fires(rule, metrics) for rule in make_config().detection.rules] == [False, False, True, True, True, True]
+    assert all(fires(rule, much | sure) for rule in rules)
+    assert not any(fires(rule, dict.fromkeys(METRICS, 0.0)) for rule in rules)
+    assert {fires(rule, dict.fromkeys(METRICS)) for rule in rules} == {None}
