@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from flows.backtest.policies.protocol import Window
 from flows.backtest.table import Table
 from flows.training.encoding import target_encoder
+from flows.training.windows import fading
 from registry.records.version import Task
 
 Floats = NDArray[np.float64]
+
+USUAL: dict[Task, tuple[int, float]] = {"binary": (4, 0.1), "regression": (6, 0.15)}  # depth and rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,16 +24,17 @@ class Recipe:
 
     Attributes:
         rounds: Trees.
-        rate: Learning rate.
-        depth: Of a tree.
+        rate: Learning rate; None: 0.1 for a probability, 0.15 for a value.
+        depth: Of a tree; None: 4 for a probability, 6 for a value. Labels of 0 and 1 hold little
+            information each, and deep trees learn their noise.
         weight: Least weight of rows in a leaf.
         absolute: Minimise the absolute instead of the squared error (regression).
         seed: The same seed and rows give the same model, byte for byte.
     """
 
     rounds: int = 80
-    rate: float = 0.15
-    depth: int = 6
+    rate: float | None = None
+    depth: int | None = None
     weight: float = 5.0
     absolute: bool = False
     seed: int = 0
@@ -57,10 +61,11 @@ class Recipe:
 
     def _settings(self, task: Task) -> dict[str, Any]:
         plain = "reg:absoluteerror" if self.absolute else "reg:squarederror"
+        depth, rate = USUAL[task]
         return {
             "objective": "binary:logistic" if task == "binary" else plain,
-            "learning_rate": self.rate,
-            "max_depth": self.depth,
+            "learning_rate": rate if self.rate is None else self.rate,
+            "max_depth": depth if self.depth is None else self.depth,
             "min_child_weight": self.weight,
             "tree_method": "hist",
             "max_bin": 64,
@@ -68,11 +73,6 @@ class Recipe:
             "seed": self.seed,
             "verbosity": 0,
         }
-
-
-def fading(times: Floats, half_life: float | None) -> Floats | None:
-    """Weight of each row by its age against the newest one; None where all count alike."""
-    return None if half_life is None else np.exp2((times - times[-1]) / half_life)
 
 
 def _start(task: Task, labels: Floats, weights: Floats | None) -> float:

@@ -50,6 +50,9 @@ class Training(Section):
     candidate_windows: tuple[Period | None, ...] = Field(
         default=(), description="Further windows; the one that is best on time-ordered validation wins"
     )
+    recency: Period | None = Field(
+        default=None, description="Age at which a row counts half in a fit; null: all count alike"
+    )
     min_rows: Count = 10_000
     holdout: Annotated[float, Field(gt=0, lt=0.9)] = 0.2
     families: Annotated[tuple[Literal["xgboost", "linear"], ...], Field(min_length=1)] = ("xgboost", "linear")

@@ -141,7 +141,7 @@ class _Race:
         encoder = family.encoder()
         seen = encoder.fit_transform(fold.past.features, fold.past.labels)
         shared = {"max_bin": 64, "nthread": family.threads}
-        past = QuantileDMatrix(seen, label=fold.past.labels, **shared)
+        past = QuantileDMatrix(seen, label=fold.past.labels, weight=fold.past.weights, **shared)
         new = encoder.transform(fold.future.features)
         return cls(family, past, QuantileDMatrix(new, label=fold.future.labels, ref=past, **shared))
 

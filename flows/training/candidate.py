@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from flows.comparison.policy import configured_policy
+from flows.config.durations import text
 from flows.config.model import ModelConfig
 from flows.data import feature_rows
 from flows.detection.fusion.importance import importance
@@ -280,7 +281,7 @@ def _describe(
         },
         task=config.task,
         algorithm=best.setting.family,
-        params=best.setting.params | {"window": window_text(best.window), "refit": config.training.refit},
+        params=best.setting.params | _memory(config, best),
         features=features_of(config, part),
         data=data,
         metrics=metrics,
@@ -295,6 +296,12 @@ def _describe(
         seed=bench.seed,
         duration_s=duration_s,
     )
+
+
+def _memory(config: ModelConfig, best: Entry) -> dict[str, Any]:
+    recency = config.training.recency
+    faded = {"recency": text(recency)} if recency else {}
+    return {"window": window_text(best.window), "refit": config.training.refit} | faded
 
 
 def _baseline(task: Task, scored: Holdout) -> dict[str, float]:

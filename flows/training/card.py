@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from flows.config.durations import text
 from flows.config.model import ModelConfig
 from flows.training.contest import Entry
 from flows.training.layout import window_text
@@ -44,12 +45,17 @@ def _training(facts: Facts) -> str:
     return (
         f"## Training\n\n"
         f"- Algorithm: {best.setting.family} ({params})\n"
-        f"- Rows: {data.rows}, from {_day(data.start)} to {_day(data.end)} (memory: {window_text(best.window)})\n"
+        f"- Rows: {data.rows}, from {_day(data.start)} to {_day(data.end)} (memory: {_memory(facts)})\n"
         f"- Fingerprint of the rows: `{data.fingerprint}`\n"
         f"- Seed: {facts.seed}\n"
         f"- Largest difference between what is served and what was fitted: {facts.parity:.1e}\n"
         f"- Served by: {_served(facts)}"
     )
+
+
+def _memory(facts: Facts) -> str:
+    recency = facts.config.training.recency
+    return window_text(facts.entries[0].window) + (f"; a row of age {text(recency)} counts half" if recency else "")
 
 
 def _served(facts: Facts) -> str:

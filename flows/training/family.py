@@ -68,7 +68,7 @@ class Family(Protocol):
         ...
 
     def pipeline(self, setting: Setting) -> Any:
-        """Make an unfitted pipeline; encoding is fitted inside."""
+        """Make an unfitted pipeline, its last step named "model"; encoding is fitted inside."""
         ...
 
     def scores(self, fitted: Any, sample: Sample) -> Any:
@@ -86,9 +86,9 @@ def only(params: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
 
 
 def fit(family: Family, setting: Setting, sample: Sample) -> Any:
-    """Fit one pipeline to *sample*."""
+    """Fit one pipeline to *sample*; its encoding counts all rows alike, its last step by their weights."""
     with patiently():
-        return family.pipeline(setting).fit(sample.features, sample.labels)
+        return family.pipeline(setting).fit(sample.features, sample.labels, model__sample_weight=sample.weights)
 
 
 @contextlib.contextmanager

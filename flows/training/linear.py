@@ -37,7 +37,7 @@ class Linear:
         losses: list[float] = []
         with patiently():
             for setting in settings:
-                fitted = self._model(setting).fit(past, fold.past.labels)
+                fitted = self._model(setting).fit(past, fold.past.labels, sample_weight=fold.past.weights)
                 losses.append(measure(self.task, fold.future.labels, self._of(fitted, future))["loss"])
         return [settings[int(np.argmin(losses))]]
 

@@ -11,14 +11,21 @@ from numpy.typing import NDArray
 from flows.config.model import Features, ModelConfig
 from flows.errors import DataError
 from flows.training.layout import Span
+from flows.training.windows import fading
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Features (one column per feature, null where missing) and labels of the same rows."""
+    """
+    Features (one column per feature, null where missing) and labels of the same rows.
+
+    Attributes:
+        weights: How much each row counts in a fit; None: all alike. Nothing is judged by them.
+    """
 
     features: pl.DataFrame
     labels: NDArray[np.float64]
+    weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +37,19 @@ class Rows:
         frame: As prepared; numbers finite or null.
         times: Epoch seconds, ascending.
         labels: 0 or 1 (binary), or the value (regression).
+        recency: Seconds after which a row counts half in a fit; None: all count alike.
     """
 
     frame: pl.DataFrame
     names: tuple[str, ...]
     times: NDArray[np.float64]
     labels: NDArray[np.float64]
+    recency: float | None = None
 
     def sample(self, span: Span) -> Sample:
-        """Cut out what a model sees of *span*."""
-        return Sample(self.cut(span).select(self.names), self.labels[span.start : span.stop])
+        """Cut out what a model sees of *span*; ages count from its newest row."""
+        weights = fading(self.times[span.start : span.stop], self.recency)
+        return Sample(self.cut(span).select(self.names), self.labels[span.start : span.stop], weights)
 
     def cut(self, span: Span) -> pl.DataFrame:
         """Cut out all columns of *span*."""
@@ -70,7 +80,14 @@ def usable(config: ModelConfig, frame: pl.DataFrame, as_of: datetime) -> Rows:
     )
     labels = clean["_label"].cast(pl.Float64).to_numpy()
     _refuse_labels(config, labels)
-    return Rows(frame=clean, names=config.features.names, times=clean["_time"].to_numpy(), labels=labels)
+    recency = config.training.recency
+    return Rows(
+        frame=clean,
+        names=config.features.names,
+        times=clean["_time"].to_numpy(),
+        labels=labels,
+        recency=recency.total_seconds() if recency else None,
+    )
 
 
 def refuse_empty(features: Features, rows: Rows, span: Span) -> None:

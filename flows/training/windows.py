@@ -12,6 +12,7 @@ FADING = 0.9
 CAUTION = 0.1
 FEWEST_ROWS = 30
 _STURDY = 0.02  # a gain below this share of the loss is no reason to change
+_LEAST = 2.0**-20  # of a weight: were all but the newest row 0, there might be one class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,26 @@ class Choice:
     losses: tuple[float, ...] | None
     best: int
     said: str
+
+
+def fading(times: Floats, half_life: float | None) -> Floats | None:
+    """
+    Weigh each row by its age against the newest one.
+
+    Args:
+        times: Shape (n,), epoch seconds, ascending.
+        half_life: Seconds after which a row counts half; None: all count alike.
+
+    Returns:
+        2^(-age / half-life), the newest row 1 and none below 2^-20; None where all count alike.
+
+    Example:
+        >>> fading(np.array([0.0, 60.0, 120.0]), 60.0).tolist()
+        [0.25, 0.5, 1.0]
+    """
+    if half_life is None or not len(times):
+        return None
+    return np.asarray(np.maximum(np.exp2((times - times[-1]) / half_life), _LEAST), dtype=np.float64)
 
 
 def choose_window(

@@ -11,7 +11,7 @@ from flows.backtest.table import read
 from flows.backtest.workshop import Workshop
 from flows.config.load import parse_config
 
-QUICK = Recipe(rounds=5, depth=2)
+QUICK = Recipe(rounds=5, depth=2, rate=0.15)
 HOUR = 3600.0
 MODEL = {
     "model": "turning",
