@@ -213,6 +213,11 @@ def _raise_event(registry: Registry, look: Look) -> str:
 
 
 def _summary(look: Look) -> dict[str, object]:
+    """What the history keeps: all but the moment, which it has anyway, and the statistics behind every verdict."""
     plain = look.to_dict()
     plain.pop("at")
+    for report in filter(None, (plain["drift"], plain["season"])):
+        for feature in (*report["features"], report["score_drift"], report["label_drift"]):
+            if feature is not None:
+                feature.pop("statistics")
     return plain

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from flows.detection.univariate.statistics import ABSENT
+from flows.detection.univariate.statistics import ColumnStatistics
 from registry.records.base import Record
 
 
@@ -30,6 +31,7 @@ class FeatureDrift(Record, frozen=True, kw_only=True):
         high: Drifted, with a PSI beyond the threshold and beyond chance; or by missing
             values; or gone.
         findings: What a person should know, in words.
+        statistics: All that was measured; None where a report was read back, or the season was asked.
     """
 
     name: str
@@ -52,6 +54,7 @@ class FeatureDrift(Record, frozen=True, kw_only=True):
     drifted: bool = False
     high: bool = False
     findings: tuple[str, ...] = ()
+    statistics: ColumnStatistics | None = None
 
     @property
     def gone(self) -> bool:

@@ -100,6 +100,7 @@ def _measured(column: ColumnStatistics, limits: Detection, rows: int) -> Feature
         missing_p=missing_p,
         outlier_share=column.outliers or 0.0,
         findings=findings(column, change, limits),
+        statistics=column,
     )
     return _valued(found, column) if found.enough else found
 
