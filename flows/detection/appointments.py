@@ -87,5 +87,6 @@ def note_pace(registry: Registry, before: LastLook | None, look: Look, limits: C
 
 
 def _whole(length: timedelta) -> timedelta:
-    """Without split seconds."""
-    return timedelta(seconds=round(length.total_seconds()))
+    """As people say it: in minutes, if there are any."""
+    unit = 60 if length >= timedelta(minutes=1) else 1
+    return timedelta(seconds=round(length.total_seconds() / unit) * unit)

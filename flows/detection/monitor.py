@@ -1,61 +1,106 @@
 """The flow that looks after every model."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.events import emit_event
 
 from flows.client import RouterClient
 from flows.client.clock import lives_in_another_time
 from flows.config.load import registered_config
+from flows.config.model import ModelConfig
+from flows.detection.appointments import LastLook, extra, last_look, not_due, note_pace
+from flows.detection.booking import book, tag
 from flows.detection.look import Look
 from flows.detection.showing.markdown import markdown_of, table_of
+from flows.detection.sources import Source, open_table
 from flows.detection.standard import read_kept
 from flows.detection.watch import Watched, watch
+from flows.errors import ConfigError
 from flows.reports.drift.report import drift_report
 from flows.reports.page import write_report
 from registry.artifacts import ArtifactStore
 from registry.errors import NotFound, Refusal
 from registry.home import Settings
+from registry.records.base import utc
 from registry.store.registry import Registry
 
 DRIFT_DETECTED = "understudy.drift.detected"
 
 
+SCHEDULED = "auto-scheduled"
+"""Tag that Prefect's scheduler gives its runs."""
+
+
+class Wanted(NamedTuple):
+    """
+    Which look is asked for.
+
+    Attributes:
+        now: On the model's clock.
+        until: Only rows up to this moment; None by the wall clock.
+        table: In place of the router's log.
+    """
+
+    now: datetime
+    until: datetime | None = None
+    table: str | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether it is of what the router serves, by the wall clock: only such a look sets the pace of the next."""
+        return self.until is None and self.table is None
+
+
 @flow(name="monitor", flow_run_name="monitor-{model}", retries=2, retry_delay_seconds=5)
-def monitor(model: str | None = None, as_of: datetime | None = None) -> dict[str, Any]:
+def monitor(model: str | None = None, as_of: datetime | None = None, table: str | None = None) -> dict[str, Any]:
     """
     Look for drift and degradation, and ask for a retraining where a rule says so.
 
     Args:
         model: Name of the model; every registered one if empty.
         as_of: The model's clock; now if empty. Replays set it.
+        table: Rows to look at in place of the router's log: a CSV or Parquet file, a folder or pattern of them, or
+            a Delta table (`@12` behind it for its version 12), with the columns that the configuration names. Labels
+            may be absent; scores, too: the champion then scores the rows. Needs a model.
 
     Returns:
         By model, or of the one model: triggered, event_id and the decision.
+
+    Raises:
+        ConfigError: If there is a table, but no model.
     """
     settings = Settings().prepare()
-    if model is not None:
-        return look_after(settings, model, as_of or datetime.now(UTC))
+    until = None if as_of is None else utc(as_of)
+    wanted = Wanted(until or datetime.now(UTC), until, table or None)
+    if model:
+        waits = _waits(settings, model, wanted)
+        return _left_out(waits) if waits else look_after(settings, model, wanted)
+    if wanted.table is not None:
+        why = f"{table} was given, and no model that it belongs to."
+        raise ConfigError("Nothing was looked at.", why, "Name the model, too.")
     known = sorted(path.stem for path in settings.configs_dir.glob("*.yaml"))
     names = [name for name in known if as_of is not None or not lives_in_another_time(settings, name)]
-    return {name: _patiently(settings, name, as_of or datetime.now(UTC)) for name in names}
+    return {name: _patiently(settings, name, wanted) for name in names}
 
 
 @task(retries=2, retry_delay_seconds=[1, 5])
-def look_after(settings: Settings, model: str, now: datetime) -> dict[str, Any]:
-    """Look at one model, show what was found, and wake the retraining."""
+def look_after(settings: Settings, model: str, wanted: Wanted) -> dict[str, Any]:
+    """Look at one model, wake the retraining, and show what was found."""
     config = registered_config(model, settings)
     artifacts = ArtifactStore(settings.models_dir)
-    with Registry.open(settings.registry_url) as registry, RouterClient(settings) as client:
-        seen = watch(config, registry, client, lambda version: read_kept(artifacts, version), now)
+    with Registry.open(settings.registry_url) as registry, _opened(config, settings, registry, wanted) as rows:
+        before = last_look(registry, model)
+        seen = watch(config, registry, rows, lambda version: read_kept(artifacts, version), wanted.now, _wake)
+        _attempt("The artifacts were not made", lambda: _show(settings, seen))
+        if wanted.live:
+            _attempt("The pace was not changed", lambda: _set_pace(config, registry, before, seen.look))
     look = seen.look
-    _show(settings, seen)
-    if look.event_id is not None:
-        _wake(look)
     get_run_logger().info("%s: %s", model, "; ".join(look.decision.causes) or look.drift.said)
     return {
         "triggered": look.event_id is not None,
@@ -65,15 +110,67 @@ def look_after(settings: Settings, model: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _patiently(settings: Settings, model: str, now: datetime) -> dict[str, Any]:
+@contextmanager
+def _opened(
+    config: ModelConfig, settings: Settings, registry: Registry, wanted: Wanted
+) -> Iterator[RouterClient | Source]:
+    """The rows that are wanted; the router is left alone where a table is given."""
+    if wanted.table is None:
+        with RouterClient(settings) as client:
+            yield client
+    else:
+        until = None if wanted.live else wanted.now
+        yield open_table(
+            config, wanted.table, registry.champion(config.model), ArtifactStore(settings.models_dir), until
+        )
+
+
+def _patiently(settings: Settings, model: str, wanted: Wanted) -> dict[str, Any]:
     """A model that cannot be looked at must not hide the others."""
     try:
-        return look_after(settings, model, now)
+        waits = _waits(settings, model, wanted)
+        return _left_out(waits) if waits else look_after(settings, model, wanted)
     except NotFound as error:
-        return {"triggered": False, "event_id": None, "held_back": str(error), "decision": None}
+        return _left_out(str(error))
     except Refusal as error:
         get_run_logger().error("%s: %s", model, error)
-        return {"triggered": False, "event_id": None, "held_back": str(error), "decision": None}
+        return _left_out(str(error))
+
+
+def _left_out(why: str) -> dict[str, Any]:
+    return {"triggered": False, "event_id": None, "held_back": why, "decision": None}
+
+
+def _waits(settings: Settings, model: str, wanted: Wanted) -> str | None:
+    """Why a look that nobody asked for by hand is left out."""
+    tags = set(runtime.flow_run.tags)
+    if not wanted.live or not tags & {SCHEDULED, tag(model)}:
+        return None
+    why = "a replay of it is under way" if lives_in_another_time(settings, model) else None
+    if why is None and SCHEDULED in tags:
+        config = registered_config(model, settings)
+        with Registry.open(settings.registry_url) as registry:
+            why = not_due(last_look(registry, model), wanted.now, config.detection.cadence)
+    if why is not None:
+        get_run_logger().info("%s was not looked at: %s", model, why)
+    return why
+
+
+def _set_pace(config: ModelConfig, registry: Registry, before: LastLook | None, look: Look) -> None:
+    """Book an extra look if the schedule is too slow for what was found; note a new pace."""
+    limits = config.detection.cadence
+    sooner = extra(look, limits)
+    if sooner is not None and book(look.model, sooner, f"severity {look.decision.severity}"):
+        get_run_logger().info("%s is looked at again at %s", look.model, f"{sooner:%Y-%m-%d %H:%M} UTC")
+    note_pace(registry, before, look, limits)
+
+
+def _attempt(failed: str, work: Callable[[], None]) -> None:
+    """Do what may fail without taking back a look that is kept already."""
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001  a server that is away, a full disk: the decision stands
+        get_run_logger().warning("%s: %s: %s", failed, type(error).__name__, error)
 
 
 def _show(settings: Settings, seen: Watched) -> None:

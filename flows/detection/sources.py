@@ -3,24 +3,28 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from flows.client import RouterClient
+from flows.comparison.scoring import TableScorer
 from flows.config.model import ModelConfig
 from flows.data.files import read_table
 from flows.data.live import live_frame
 from flows.data.prepare import prepare
 from flows.data.rows import feature_rows
+from registry.artifacts import ArtifactStore
+from registry.errors import NotFound
+from registry.records.version import ModelVersion
 
 SCORES = ("_score", "score")
 """Columns of a table that may hold what the champion said, the first that is there."""
 _SCORE = "_kpi__score"
 
-Score = Callable[[list[dict[str, object]]], NDArray[np.float64]]
+Score = Callable[[list[dict[str, Any]]], NDArray[np.float64]]
 
 
 @runtime_checkable
@@ -84,10 +88,10 @@ class TableRows:
     Args:
         frame: As `table_frame` gives it.
         version: The champion's.
-        score: Of features, one dict per row; asked only for rows that a look needs, if the table has no scores.
+        score: Of features, one dict per row; asked only for rows that a look needs. None if the table has scores.
     """
 
-    def __init__(self, frame: pl.DataFrame, config: ModelConfig, version: str, score: Score) -> None:
+    def __init__(self, frame: pl.DataFrame, config: ModelConfig, version: str, score: Score | None = None) -> None:
         self._frame = frame.with_columns(pl.lit(version).alias("_version"))
         self._config, self._score = config, score
 
@@ -112,7 +116,7 @@ class TableRows:
         return self._frame.filter(pl.col("_label").is_not_null())
 
     def _scored(self, rows: pl.DataFrame) -> pl.DataFrame:
-        if _SCORE in rows:
+        if self._score is None:
             return rows.rename({_SCORE: "_score"})
         given = self._score(feature_rows(self._config, rows)) if rows.height else np.zeros(0)
         return rows.with_columns(pl.Series("_score", given, dtype=pl.Float64))
@@ -141,6 +145,35 @@ def table_frame(config: ModelConfig, path: str | Path, until: datetime | None = 
     frame = frame.with_columns(pl.lit(None).alias(name) for name in unknown)
     rows = prepare(_with_score(config, score), frame)
     return rows if until is None else rows.filter(pl.col("_time") <= until.timestamp())
+
+
+def open_table(
+    config: ModelConfig,
+    path: str | Path,
+    champion: ModelVersion | None,
+    artifacts: ArtifactStore,
+    until: datetime | None = None,
+) -> TableRows:
+    """
+    Open a table to be looked at with the eyes of the champion.
+
+    Args:
+        config: Of the model.
+        path: As for `table_frame`, like *until*.
+        champion: Scores the rows where the table has no scores.
+        artifacts: Where its files are.
+        until: Only rows up to this moment; all if None.
+
+    Raises:
+        NotFound: If there is no champion.
+        DataError: If the table is of no use, or the champion gives no usable scores.
+        ArtifactRefused: If the champion's files are altered, or make no scorer.
+    """
+    if champion is None:
+        raise NotFound(f"{config.model} was not looked at.", "It has no champion.", "Train one: `understudy train`.")
+    frame = table_frame(config, path, until)
+    score = None if _SCORE in frame else TableScorer(champion, artifacts).score
+    return TableRows(frame, config, champion.version, score)
 
 
 def _with_score(config: ModelConfig, score: str | None) -> ModelConfig:

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 from drift_making import NOON, drifted, look, make_config
+from prefect.utilities.callables import parameter_schema
 
 from flows.config.load import register_config
 from flows.detection import monitor as room
@@ -10,7 +11,7 @@ from flows.detection.showing.look import look_content
 from flows.detection.standard import Kept, Standard
 from flows.detection.univariate.profile import ReferenceProfile
 from flows.detection.watch import Watched
-from flows.errors import Unreachable
+from flows.errors import ConfigError, Unreachable
 from registry.errors import NotFound
 from registry.home import Settings
 
@@ -34,7 +35,7 @@ def quiet(monkeypatch):
 def test_one_model_that_cannot_be_looked_at_hides_no_other(quiet, monkeypatch):
     settings = Settings().prepare()
 
-    def look_after(settings, model, now):
+    def look_after(settings, model, wanted):
         if model == "a":
             raise NotFound("a was not looked at.", "It has no champion.", "Train one.")
         if model == "b":
@@ -54,11 +55,23 @@ def test_one_model_that_cannot_be_looked_at_hides_no_other(quiet, monkeypatch):
 
 def test_the_named_model_is_looked_at_by_the_given_clock(monkeypatch):
     asked = []
-    monkeypatch.setattr(room, "look_after", lambda settings, model, now: asked.append((model, now)))
+    monkeypatch.setattr(room, "look_after", lambda settings, model, wanted: asked.append((model, wanted.now, wanted.live)))
 
     room.monitor.fn(model="churn", as_of=NOON)
 
-    assert asked == [("churn", NOON)]
+    assert asked == [("churn", NOON, False)]
+
+
+def test_a_table_without_a_model_is_refused():
+    with pytest.raises(ConfigError, match="no model that it belongs to"):
+        room.monitor.fn(table="rows.csv")
+
+
+def test_every_parameter_is_described_in_the_form_of_the_user_interface():
+    shown = parameter_schema(room.monitor).properties
+
+    assert set(shown) == {"model", "as_of", "table"}
+    assert all(one["description"] for one in shown.values())
 
 
 def test_a_retraining_is_woken_by_an_event_that_names_it(monkeypatch):

@@ -74,7 +74,7 @@ def test_a_flow_survives_the_death_of_its_worker(deployment):
 def test_full_names_are_unique():
     names = [named(deployment) for deployment in DEPLOYMENTS]
 
-    assert len(set(names)) == len(names) == 8
+    assert len(set(names)) == len(names) == 9
 
 
 def test_drift_starts_a_retraining():
