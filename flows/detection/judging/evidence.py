@@ -51,7 +51,7 @@ def effect(column: ColumnStatistics) -> float:
 
 def statistic(column: ColumnStatistics) -> float:
     """Kolmogorov-Smirnov D or Cramer's V."""
-    return (column.ks if column.kind == "numeric" else column.cramers_v) or 0.0
+    return (column.ks if column.kind == "numeric" else column.cramers_v_even) or 0.0
 
 
 def _together(weights: Sequence[float], p_values: Sequence[float | None]) -> float:

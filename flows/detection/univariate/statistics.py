@@ -23,7 +23,7 @@ class ColumnStatistics(Record, frozen=True, kw_only=True):
             standard deviation with 1 % at either end held at its 1st and 99th percentile; None if that is 0.
         psi, jensen_shannon: Index; distance (root of the divergence, base 2, 0 to 1).
         chi2, chi2_p: Of levels, rare ones included: the p-value is good only if 5 rows are expected of each.
-        cramers_v: V as if both samples were equally large; cramers_v_proper: root of chi2 / rows.
+        cramers_v_even: V as if both samples were equally large; cramers_v: root of chi2 / rows.
         pooled_bins, pooled_p, pooled_v, pooled_psi: Of levels, those too rare for chi-square being one bin; here the
             p-value is good at any size. `pooled_v` is as if both samples were equally large.
         outliers, reference_outliers: Share of values beyond 3 standard deviations of the reference.
@@ -53,8 +53,8 @@ class ColumnStatistics(Record, frozen=True, kw_only=True):
     jensen_shannon: float | None = None
     chi2: float | None = None
     chi2_p: float | None = None
+    cramers_v_even: float | None = None
     cramers_v: float | None = None
-    cramers_v_proper: float | None = None
     pooled_bins: int = 0
     pooled_p: float | None = None
     pooled_v: float | None = None

@@ -48,7 +48,7 @@ def test_every_column_is_measured_by_what_its_type_says():
 
     assert [x.kind, count.kind, c.kind] == ["numeric", "numeric", "categorical"]
     assert None not in [getattr(x, name) for name in (*ROBUST, "wasserstein", "mean", "sd", "low", "high", "outside")]
-    assert None not in (c.chi2, c.chi2_p, c.cramers_v, c.cramers_v_proper, c.pooled_p, c.psi, c.jensen_shannon)
+    assert None not in (c.chi2, c.chi2_p, c.cramers_v_even, c.cramers_v, c.pooled_p, c.psi, c.jensen_shannon)
     assert (x.bins, c.bins, c.new_levels, x.error, c.error) == (10, 3, (), "", "")
 
 
