@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from flows.detection.univariate.levels import chi_square, cramers_v_even, even_v, fisher, homogeneity, pooled
+from flows.detection.univariate.levels import chi_square, cramers_v, even_v, fisher, homogeneity, pooled
 
 counts = arrays(np.float64, 7, elements=st.integers(0, 60).map(float))
 FIRST = np.array([1.0, 0, 0, 0, 0, 0, 0])  # no side is empty
@@ -26,14 +26,14 @@ def test_cramers_v_is_that_of_scipy_and_the_even_one_does_not_fall_with_the_size
     chi2, _ = chi_square(ours, theirs)
     proper = stats.contingency.association(np.vstack([ours, theirs]).astype(int), method="cramer")
 
-    assert cramers_v_even(chi2, 1100.0) == pytest.approx(proper, abs=1e-12)
+    assert cramers_v(chi2, 1100.0) == pytest.approx(proper, abs=1e-12)
     assert even_v(ours * 1000, theirs) == pytest.approx(even_v(ours, theirs), abs=1e-12)
 
 
 def test_of_equally_large_samples_both_are_the_same():
     ours, theirs = np.array([50.0, 30.0, 20.0]), np.array([20.0, 50.0, 30.0])
 
-    assert even_v(ours, theirs) == pytest.approx(cramers_v_even(chi_square(ours, theirs)[0], 200.0), abs=1e-12)
+    assert even_v(ours, theirs) == pytest.approx(cramers_v(chi_square(ours, theirs)[0], 200.0), abs=1e-12)
 
 
 @settings(max_examples=50)
