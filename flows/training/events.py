@@ -25,7 +25,8 @@ def open_event(
         NotFound: If there is no such event.
     """
     if event_id is None:
-        return _new(registry, model, trigger, reason or f"asked for by {actor}", at)
+        asked = f"asked for by {actor}"
+        return _new(registry, model, trigger, f"{reason}; {asked}" if reason.strip() else asked, at)
     event = registry.retraining_event(event_id)
     if event.model != model:
         raise RetrainingRefused(

@@ -55,9 +55,10 @@ def retrain(
     Args:
         model: Name of the model; every registered one if absent.
         event_id: Retraining event that asked for it; a new one is written if absent.
-        trigger: Kind of a new event.
-        reason: Why; written into the log.
-        actor: Who asked for it; written into the audit trail.
+        trigger: Kind of a new event. Whoever asks by hand chooses manual, or emergency, which is logged as CRITICAL;
+            neither waits for the cool-down, both wait for the end of a rollout.
+        reason: Why; written into the log, and into the audit trail.
+        actor: Who asked for it; written beside the reason.
         as_of: On the model's clock; now if absent.
         force: Roll an active rollout back first, instead of refusing.
 
