@@ -30,6 +30,8 @@ REMEMBERED = 50
 """Earlier looks that a decision takes into account."""
 
 
+NEAR = 2_000
+"""Newest labelled rows; more are read only if the champion answered some of the oldest quarter of them."""
 ASKED_BY_PEOPLE: frozenset[TriggerType] = frozenset({"manual", "emergency", "initial"})
 ReadKept = Callable[[ModelVersion], Kept]
 Wake = Callable[[Look], None]
@@ -109,7 +111,7 @@ def _seen(
     rows = source.newest(max(limits.window, (BACK + 1) * limits.error_window))
     return Seen(
         rows=rows,
-        labelled=source.labelled(FOLLOWED),
+        labelled=_followed(source, champion, (BACK + 1) * limits.error_window),
         new_rows=_new_rows(config, registry, source, champion),
         first_trained=min(
             (version.created_at for version in registry.versions(config.model)), default=champion.created_at
@@ -117,6 +119,14 @@ def _seen(
         before=_before(config, source, rows.tail(limits.window)),
         history=tuple(map(_reported, past)),
     )
+
+
+def _followed(source: Source, champion: ModelVersion, least: int) -> pl.DataFrame:
+    """Labelled rows, as far back as the champion answered; one that is new in service need not be sought for long."""
+    near = source.labelled(max(NEAR, least))
+    if near.height < max(NEAR, least) or not (near["_version"].head(NEAR // 4) == champion.version).any():
+        return near
+    return source.labelled(max(FOLLOWED, least))
 
 
 def _before(config: ModelConfig, source: Source, window: pl.DataFrame) -> pl.DataFrame | None:

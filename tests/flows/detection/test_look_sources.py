@@ -144,3 +144,26 @@ def test_labelled_rows_that_were_read_are_counted_without_asking_again():
     rows.labelled(10)
     assert (rows.labelled_since(4.0), log.asked) == (6, 2)
     assert (rows.labelled_since(0.0), log.asked) == (10, 3)
+
+
+class Counted(TableRows):
+    """Remembers how many labelled rows were asked for."""
+
+    def __init__(self, frame):
+        super().__init__(frame, CONFIG, "v1.0.0", lambda rows: pl.repeat(0.5, len(rows), eager=True).to_numpy())
+        self.asked = []
+
+    def labelled(self, rows):
+        self.asked.append(rows)
+        return super().labelled(rows)
+
+
+@pytest.mark.parametrize(("version", "asked"), [("v1.0.0", [2000, 20_000]), ("v0.9.0", [2000])])
+def test_rows_of_a_champion_that_is_new_in_service_are_not_sought_far_back(registry, store, champion, version, asked):
+    from flows.data import prepare
+
+    rows = Counted(prepare(CONFIG, table(3000, 6, since=NOON)))
+    rows._frame = rows._frame.with_columns(pl.lit(version).alias("_version"))
+    measure(CONFIG, registry, rows, champion, read_kept(store, champion), NOON)
+
+    assert rows.asked == asked
