@@ -4,19 +4,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from flows.cli.office import config_of
 from flows.cli.options import Json, example
-from flows.cli.screen import plain, print_json, say, table
+from flows.cli.screen import plain, print_json, progress, say, table
 from flows.errors import ConfigError
+from flows.reports.text import clean, short
 
 if TYPE_CHECKING:
+    from flows.cli.drifting import Found
     from flows.config.model import ModelConfig
-    from flows.detection.joint.drift import JointDrift
-    from flows.detection.judging.report import DriftReport
+    from flows.detection.judging.report import FeatureDrift
 
 FINDING = 1
-_SHOWN = 60
+_SHOWN, _LONG = 60, 60
 _PLACE = "CSV, Parquet (file, folder, pattern) or Delta folder; `@12` behind a Delta folder is its version 12."
 
 
@@ -60,11 +62,14 @@ def drift(
     """
     Compare newer rows with older ones, column by column.
 
-    Exit code 1 if something drifted, or there is not enough data to say so.
+    Exit code 0 if nothing drifted, 1 if something did or there is not enough data to say so. Without a model, columns
+    of times and of lists are left out, and named.
     """
     mistakes = _mistakes(model, reference, current, [*(ignore or ()), *(categorical or ())], min_rows)
+    mistakes += _unwritable(html, reference, current)
     if mistakes:
         raise ConfigError("Nothing was compared.", "; ".join(mistakes) + ".", "See `understudy drift --help`.")
+    from flows.cli.bars import columns_bar
     from flows.cli.drifting import Asked, live, of_model, of_tables
 
     asked = Asked(
@@ -78,17 +83,19 @@ def drift(
         threads=threads,
     )
     if model is None:
-        found = of_tables(asked)
+        with columns_bar() as done:
+            found = of_tables(asked, done)
     elif reference is None:
         found = live(_plainly(config_of(model), asked.plain))
     else:
         found = of_model(_plainly(config_of(model), asked.plain), asked)
     if html is not None:
         found.write(html)
+        progress(f"The report is in {html}.")
     if as_json:
-        print_json(plain(found.report) | {"joint": plain(found.joint)})
+        print_json(plain(found.report) | {"joint": plain(found.joint), "left_out": dict(found.left_out)})
     else:
-        _show(found.title, found.report, found.joint)
+        _show(found)
     if found.drifted or not found.report.enough:
         raise typer.Exit(FINDING)
 
@@ -116,18 +123,44 @@ def _plainly(config: "ModelConfig", plain_rules: bool) -> "ModelConfig":
     return config.model_copy(update={"detection": detection})
 
 
-def _show(title: str, report: "DriftReport", joint: "JointDrift | None") -> None:
-    columns = ("feature", "drifted", "D or V", "adjusted p", "PSI", "missing change", "outliers", "findings")
-    rows = [
-        (f.name, f.drifted, f.statistic, f.adjusted, f.psi, f.missing_change, f.outlier_share, f.findings)
-        for f in report.features[:_SHOWN]
-    ]
-    say(table(f"{title}: {report.said}", columns, rows) if rows else f"{title}: {report.said}")
-    left = len(report.features) - len(rows)
+def _unwritable(html: Path | None, reference: str | None, current: str | None) -> list[str]:
+    """Before the comparison, not after it; and never over a table."""
+    if html is None:
+        return []
+    tables = [Path(one).resolve() for one in (reference, current) if one]
+    mistakes = [f"--html {html} is one of the tables"] if html.resolve() in tables else []
+    return mistakes + ([] if html.parent.is_dir() else [f"there is no folder {html.parent} for --html"])
+
+
+def _show(found: "Found") -> None:
+    report = found.report
+    rows = f"{report.rows:,} rows beside {report.reference_rows:,} of {found.reference_name}"
+    say(Text(f"{_label(found.title)}: {clean(report.said)}", style="bold"), Text(clean(rows), style="dim"))
+    columns = ("feature", "drifted", "D or V", "adjusted p", "PSI", "missing", "outliers", "findings")
+    lines = [_line(feature) for feature in report.features[:_SHOWN]]
+    if lines:
+        say(table("Columns, those that moved most first", columns, lines))
+    left = len(report.features) - len(lines)
     if left > 0:
-        say(f"{left} more columns did not move more than these; --json has all.")
-    if joint is not None:
-        say(f"Together: {joint.said}")
+        say(f"{left:,} more columns moved no more than these; --json has all.")
+    for name, why in list(found.left_out.items())[:_SHOWN]:
+        say(Text(f"{_label(name)} was not compared: {why}."))
+    if found.joint is not None:
+        say(Text(f"Together: {clean(found.joint.said)}"))
+
+
+def _line(one: "FeatureDrift") -> tuple[object, ...]:
+    """What was not measured has no number."""
+    numbers = (one.statistic, one.adjusted, one.psi) if one.enough else (None,) * 3
+    outliers = f"{one.outlier_share:.1%}" if one.enough and one.kind == "numeric" else None
+    missing = f"{one.missing_change:+.1%}" if one.missing_change else None
+    verdict = "high" if one.high else "yes" if one.drifted else "no" if one.enough else "unknown"
+    return _label(one.name), verdict, *numbers, missing, outliers, clean("; ".join(one.findings)) or None
+
+
+def _label(name: str) -> str:
+    """A name on one line, whatever is in it."""
+    return short(" ".join(name.split()), _LONG) or repr(name)
 
 
 __all__ = ["add_to", "drift"]

@@ -1,20 +1,20 @@
 """What `understudy drift` compares, for a model or for tables."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import polars as pl
-
+from flows.cli.pairs import Done, Side, Sorted, kinds, measured, opened
 from flows.config.detection.settings import Detection
 from flows.config.model import ModelConfig
-from flows.data.files import columns_of, read_table, scan_table
+from flows.data.files import read_table
 from flows.detection.joint.drift import JointDrift
 from flows.detection.judging.report import DriftReport
 from flows.detection.univariate.profile import ReferenceProfile
-from flows.detection.univariate.tables import Table
+from flows.detection.univariate.tables import Columns, Table, columns
 from flows.errors import ConfigError, DataError
 from flows.reports.drift.content import DriftContent
+from flows.reports.text import clean, short
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,7 @@ class Found:
     What the comparison gave.
 
     Attributes:
+        left_out: Columns that were not compared, with the reason.
         reference, current: Where a report takes its pictures from.
     """
 
@@ -60,8 +61,9 @@ class Found:
     reference_name: str
     report: DriftReport
     joint: JointDrift | None
-    reference: ReferenceProfile | Table = field(repr=False)
-    current: Table = field(repr=False)
+    reference: ReferenceProfile | Table | Side = field(repr=False)
+    current: Table | Side = field(repr=False)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def drifted(self) -> bool:
@@ -70,43 +72,55 @@ class Found:
 
     def write(self, file: Path) -> None:
         """Write the report."""
-        from flows.detection.univariate.tables import columns
         from flows.reports.drift.report import drift_report
         from flows.reports.page import keep
 
-        was = self.reference if isinstance(self.reference, ReferenceProfile) else columns(self.reference)
-        content = self._content(was)
-        keep({file: drift_report(content).encode()})
+        keep({file: drift_report(self._content()).encode()})
 
-    def _content(self, was: Any) -> DriftContent:
+    def _content(self) -> DriftContent:
         from flows.detection.showing.tables import tables_content
-        from flows.detection.univariate.tables import columns
 
-        content = tables_content(self.title, self.reference_name, was, columns(self.current), self.report)
-        return content if self.joint is None else content._replace(summary=(*content.summary, self.joint.said))
+        was = self.reference if isinstance(self.reference, ReferenceProfile) else _columns_of(self.reference)
+        content = tables_content(self.title, self.reference_name, was, _columns_of(self.current), self.report)
+        said = [self.joint.said] if self.joint is not None else []
+        said += [f"{short(name)} was not compared: {why}" for name, why in self.left_out.items()]
+        return content._replace(summary=(*content.summary, *said))
 
 
-def of_tables(asked: Asked) -> Found:
+def _silent(_done: int, _total: int) -> None:
+    """Tell nobody how far it is."""
+
+
+def _columns_of(table: Table | Side) -> Columns:
+    return table if isinstance(table, Side) else columns(table)
+
+
+def of_tables(asked: Asked, done: Done | None = None) -> Found:
     """
-    Compare two tables by the types of their columns; times and dates are left out.
+    Compare two tables by the types of their columns; times and lists are left out, and named.
+
+    Args:
+        asked: What the command was told.
+        done: Told how many of how many columns are measured.
 
     Raises:
         ConfigError: If a column that was named is in neither table.
         DataError: If a table cannot be read, or the two share no column.
     """
     from flows.detection.judging.verdict import judge
-    from flows.detection.univariate.compare import compare
 
-    reference, current = scan_table(asked.reference), scan_table(asked.current)
-    numeric, categorical = _columns(asked, reference, current)
-    statistics = compare(reference, current, numeric=numeric, categorical=categorical, threads=asked.threads)
-    rows = _rows(reference), _rows(current)
-    report = judge(statistics, asked.limits, rows=rows)
+    reference, current = opened(asked.reference), opened(asked.current)
+    chosen = _columns(asked, reference, current)
+    rows = reference.count, current.count
+    report = _too_few(asked, rows) or judge(
+        measured(reference, current, chosen, asked.threads, done or _silent), asked.limits, rows=rows
+    )
     return Found(
         title=_short(asked.current),
         reference_name=_short(asked.reference),
         report=report,
-        joint=_jointly(reference, current, [*numeric, *categorical]) if asked.joint else None,
+        joint=_jointly(reference, current, chosen) if asked.joint else None,
+        left_out=chosen.left_out,
         reference=reference,
         current=current,
     )
@@ -157,38 +171,54 @@ def live(config: ModelConfig) -> Found:
     )
 
 
-def _columns(asked: Asked, reference: pl.LazyFrame, current: pl.LazyFrame) -> tuple[list[str], list[str]]:
-    was, now = columns_of(reference, asked.reference), columns_of(current, asked.current)
+def _too_few(asked: Asked, rows: tuple[int, int]) -> DriftReport | None:
+    """A reference of few rows is as little to go by as a window of few."""
+    least = asked.limits.min_rows
+    if rows[0] >= least:
+        return None
+    said = f"not enough data: {rows[0]} rows in the reference, {least} are needed"
+    return DriftReport(reference_rows=rows[0], rows=rows[1], enough=False, said=said)
+
+
+def _columns(asked: Asked, reference: Side, current: Side) -> Sorted:
+    was, now = reference.schema, current.schema
     names = list({**was, **now})
     unknown = [name for name in (*asked.ignore, *asked.categorical) if name not in names]
     if unknown:
-        raise ConfigError(
-            "Nothing was compared.",
-            f"No table has a column {', '.join(map(repr, unknown))}.",
-            f"Columns are {', '.join(names[:30])}.",
-        )
+        why = f"No table has a column {', '.join(map(repr, unknown))}."
+        raise ConfigError("Nothing was compared.", why, f"Columns are {_listed(names, 30)}.")
     if not set(was) & set(now):
-        raise DataError(
-            "Nothing was compared.",
-            f"The tables share no column: {', '.join(list(was)[:10])}; and {', '.join(list(now)[:10])}.",
-            "Give two tables of the same kind.",
-        )
-    kinds = {name: was.get(name, now.get(name)) for name in names if name not in asked.ignore}
-    kept = {name: kind for name, kind in kinds.items() if kind is not None and not kind.is_temporal()}
-    numeric = [name for name, kind in kept.items() if kind.is_numeric() and name not in asked.categorical]
-    return numeric, [name for name in kept if name not in numeric]
+        why = f"The tables share no column: {_listed(was)} in the reference, {_listed(now)} in the newer one."
+        raise DataError("Nothing was compared.", why, _mend(asked, was, now))
+    chosen = kinds(reference, current, ignore=asked.ignore, categorical=asked.categorical)
+    if not chosen.numeric and not chosen.categorical:
+        reasons = [f"{clean(name)!r}: {why}" for name, why in list(chosen.left_out.items())[:30]]
+        why = "; ".join(reasons) or "All columns are ignored"
+        raise ConfigError("No column is left to compare.", f"{why}.", "Give a column of numbers or of names.")
+    return chosen
 
 
-def _jointly(reference: pl.LazyFrame, current: pl.LazyFrame, names: list[str]) -> JointDrift:
+def _listed(names: Iterable[str], most: int = 10) -> str:
+    found = [short(name, 40) for name in names]
+    return ", ".join(found[:most]) + (f" and {len(found) - most} more" if len(found) > most else "")
+
+
+def _mend(asked: Asked, *sides: Iterable[str]) -> str:
+    """A single column with a separator in its name is a file that is separated by something else."""
+    for path, names in zip((asked.reference, asked.current), map(list, sides), strict=True):
+        sign = next((one for one in ";\t|" if len(names) == 1 and one in names[0]), None)
+        if sign is not None:
+            return f"Separate the values of {path} by commas; now they are by {sign!r}."
+    return "Give two tables of the same kind."
+
+
+def _jointly(reference: Side, current: Side, chosen: Sorted) -> JointDrift:
     from flows.config.detection.joint import Joint
     from flows.detection.joint.drift import joint_drift
 
-    shared = [n for n in names if n in reference.collect_schema() and n in current.collect_schema()]
-    return joint_drift(reference.select(shared).collect(), current.select(shared).collect(), Joint())
-
-
-def _rows(frame: pl.LazyFrame) -> int:
-    return int(frame.select(pl.len()).collect().item())
+    names = (*chosen.numeric, *chosen.categorical)
+    shared = [name for name in names if name in reference.schema and name in current.schema]
+    return joint_drift(reference.some(shared), current.some(shared), Joint())
 
 
 def _short(path: str) -> str:

@@ -2,15 +2,23 @@
 
 import re
 from collections.abc import Callable
+from glob import iglob
 from pathlib import Path
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import ComputeError, PolarsError
 
 from flows.errors import DataError
 
+
+def _scan_csv(path: str, *, rows: int | None = 10_000) -> pl.LazyFrame:
+    """Types are told by the first rows, or by all of them."""
+    return pl.scan_csv(path, infer_schema_length=rows, try_parse_dates=True)
+
+
+_TEXT = ".csv"
 _SCANNERS: dict[str, Callable[[str], pl.LazyFrame]] = {
-    ".csv": lambda path: pl.scan_csv(path, infer_schema_length=10_000, try_parse_dates=True),
+    _TEXT: _scan_csv,
     ".parquet": pl.scan_parquet,
     ".pq": pl.scan_parquet,
 }
@@ -28,10 +36,31 @@ def read_table(path: str | Path) -> pl.DataFrame:
     Raises:
         DataError: If it is absent, corrupt, empty or of another kind.
     """
-    frame = collected(scan_table(path), path)
+    frame = collected(open_table(path), path)
     if frame.is_empty():
         raise _refused(path, "It has no rows.", "Give a table with rows.")
     return frame
+
+
+def open_table(path: str | Path) -> pl.LazyFrame:
+    """
+    Open a table so that columns can be taken one after the other at little cost.
+
+    Text is read at once, as each column would otherwise need all of it; a column that begins
+    with numbers and has words further down is a column of words.
+
+    Raises:
+        DataError: As `scan_table`, and for text that cannot be read.
+    """
+    frame = scan_table(path)
+    if Path(path).suffix.lower() != _TEXT:
+        return frame
+    try:
+        return frame.collect().lazy()
+    except ComputeError:
+        return collected(_scan_csv(str(path), rows=None), path).lazy()
+    except Exception as error:
+        raise _unreadable(path, error) from error
 
 
 def scan_table(path: str | Path) -> pl.LazyFrame:
@@ -47,6 +76,8 @@ def scan_table(path: str | Path) -> pl.LazyFrame:
         DataError: If it is absent, or of another kind.
     """
     said = str(path)
+    if not said.strip():
+        raise DataError("No table was read.", "Its path is empty.", "Give the path of a table.")
     if any(sign in said for sign in "*?[") and not Path(said).exists():
         return _pattern(said)
     table, version = _versioned(said)
@@ -106,22 +137,26 @@ def _folder(folder: Path) -> pl.LazyFrame:
 
 
 def _pattern(pattern: str) -> pl.LazyFrame:
+    if "://" not in pattern and next(iglob(pattern, recursive=True), None) is None:  # noqa: PTH207  absolute ones, too
+        raise _refused(pattern, "No file matches.", "Check the pattern, and where it starts.")
     scanner = _SCANNERS.get(Path(pattern).suffix.lower(), pl.scan_parquet)
     frame = _opened(scanner, pattern, pattern)
     try:
         frame.collect_schema()
     except (PolarsError, OSError) as error:
         raise _refused(
-            pattern, f"No file matches, or the first is no table: {_first_line(error)}.", "Check the pattern."
+            pattern, f"The first file that matches is no table: {_first_line(error)}.", "Check the pattern."
         ) from error
     return frame
 
 
 def _delta(table: str, version: int | None, said: str) -> pl.LazyFrame:
     try:
-        return pl.scan_delta(table, version=version)
+        frame = pl.scan_delta(table, version=version)
+        frame.collect_schema()  # here, where a version that is not there can be told from a broken table
     except Exception as error:
         raise _refused(said, f"{_first_line(error)}.", "Give a version that the Delta table has.") from error
+    return frame
 
 
 def _opened(scanner: Callable[[str], pl.LazyFrame], path: str, said: str | Path) -> pl.LazyFrame:
