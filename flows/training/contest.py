@@ -73,7 +73,7 @@ def families_of(config: ModelConfig, metric: str, seed: int) -> tuple[Family, ..
 
 def decide(contest: Contest, progress: Progress) -> list[Entry]:
     """
-    Tune on the newest fold, then judge on all, because one fold is noisy.
+    Tune on the newest rows, then judge on all folds, because one is noisy.
 
     The best settings are judged with the configured window, the winner also with the others.
 
@@ -85,10 +85,11 @@ def decide(contest: Contest, progress: Progress) -> list[Entry]:
     """
     folds = _usable_folds(contest)
     first = contest.layout.windows[0]
-    settings = _search(contest, contest.fold(folds[0], first), within(progress, 0.0, 0.6))
+    newest = contest.layout.search if _usable(contest, contest.layout.search) else folds[0]
+    settings = _search(contest, contest.fold(newest, first), within(progress, 0.0, 0.6))
     progress(0.6, f"Judge {len(settings)} settings on {len(folds)} folds")
     entries = _judge_all(contest, [(setting, first) for setting in settings], folds)
-    others = [(_adapted(contest, _best(entries).setting, folds[0], w), w) for w in contest.layout.windows[1:]]
+    others = [(_adapted(contest, _best(entries).setting, newest, w), w) for w in contest.layout.windows[1:]]
     progress(0.8, f"Judge {1 + len(others)} windows on {len(folds)} folds")
     entries += _judge_all(contest, others, folds) if contest.budget.left else []
     return sorted(entries, key=lambda entry: entry.loss)
@@ -130,20 +131,20 @@ def _best(entries: Sequence[Entry]) -> Entry:
 
 def _usable_folds(contest: Contest) -> list[Span]:
     """Folds before which every window holds rows of two classes, as no model can learn from one."""
-    times, rows = contest.rows.times, contest.rows
-    folds = [
-        fold
-        for fold in contest.layout.folds
-        if all(_learnable(contest, before(times, fold.start, window)) for window in contest.layout.windows)
-    ]
+    folds = [fold for fold in contest.layout.folds if _usable(contest, fold)]
     if not folds:
-        newest = contest.layout.folds[0]
+        newest, rows = contest.layout.folds[0], len(contest.rows.times)
         raise DataError(
             "Nothing was trained.",
-            f"Before row {newest.start} of {len(rows.times)}, all labels are the same, in one of the windows.",
+            f"Before row {newest.start} of {rows}, all labels are the same, in one of the windows.",
             "Widen training.window, or wait until both classes have occurred for a while.",
         )
     return folds
+
+
+def _usable(contest: Contest, future: Span) -> bool:
+    pasts = [before(contest.rows.times, future.start, window) for window in contest.layout.windows]
+    return all(_learnable(contest, past) for past in pasts)
 
 
 def _learnable(contest: Contest, span: Span) -> bool:

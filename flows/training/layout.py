@@ -11,7 +11,9 @@ from flows.config.model import Training
 from flows.errors import NotEnoughData
 
 FOLDS = 4
-FOLD_SHARE = 8  # one fold is an eighth of the rows before the holdout
+FOLD_SHARE = 16  # one fold is a sixteenth of the rows before the holdout: old ones mislead about the window
+FOLD_ROWS = 250  # where that is fewer rows, so many, but not more than are searched on
+SEARCH_SHARE = 8  # an eighth: hyperparameters, and the number of trees above all, need more rows than a comparison
 FEWEST = 100  # below, a fold would have fewer than ten rows
 
 Window = timedelta | None
@@ -38,11 +40,13 @@ class Layout:
     Attributes:
         windows: Lengths of memory worth trying, the configured one first.
         folds: On which they are tried, the newest first; all before the holdout.
+        search: On which hyperparameters are searched: the newest rows before the holdout.
         holdout: The newest rows; nothing is chosen by looking at them.
     """
 
     windows: tuple[Window, ...]
     folds: tuple[Span, ...]
+    search: Span
     holdout: Span
 
 
@@ -75,7 +79,8 @@ def lay_out(
         raise _too_few(windows, times, needed)
     whole = before(times, len(times), enough[0])
     cut = whole.stop - _holdout_rows(whole.rows, training.holdout, unseen(times, seen_until), least)
-    return Layout(windows=enough, folds=_folds(whole.start, cut), holdout=Span(cut, whole.stop))
+    search = Span(cut - _searched(cut - whole.start), cut)
+    return Layout(windows=enough, folds=_folds(whole.start, cut), search=search, holdout=Span(cut, whole.stop))
 
 
 def before(times: NDArray[np.float64], stop: int, window: Window) -> Span:
@@ -101,8 +106,13 @@ def _holdout_rows(rows: int, share: float, unseen: int, least: int) -> int:
 
 
 def _folds(start: int, stop: int) -> tuple[Span, ...]:
-    size = max(1, (stop - start) // FOLD_SHARE)
+    rows = stop - start
+    size = max(rows // FOLD_SHARE, min(FOLD_ROWS, _searched(rows)))
     return tuple(Span(stop - (n + 1) * size, stop - n * size) for n in range(FOLDS))
+
+
+def _searched(rows: int) -> int:
+    return max(1, rows // SEARCH_SHARE)
 
 
 def _distinct(windows: tuple[Window, ...], times: NDArray[np.float64]) -> tuple[Window, ...]:

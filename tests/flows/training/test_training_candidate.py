@@ -164,6 +164,14 @@ def test_a_class_that_appears_late_is_learned_from_the_folds_after_it():
     assert 1 <= len(entries[0].losses) < 4
 
 
+def test_a_class_that_appears_after_the_rows_of_the_search_began_still_makes_a_model():
+    """Of 6000 rows before the holdout, 750 are for the search, and a fold has 375."""
+    late = (pl.int_range(pl.len()) > 5400).cast(pl.Float64) * (pl.int_range(pl.len()) % 2)
+    entries = train(make_config(training={"trials": 0}), make_frame(7500).with_columns(_label=late)).entries
+
+    assert len(entries[0].losses) == 1
+
+
 def test_too_few_rows_are_refused_with_found_and_needed():
     with pytest.raises(NotEnoughData, match=r"150 in window all \(of 150 in all\); needed: 200"):
         train(make_config(), make_frame(150))

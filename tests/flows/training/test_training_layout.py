@@ -73,3 +73,18 @@ def test_the_holdout_is_not_smaller_than_the_policy_asks_for():
     layout = lay_out(Training(min_rows=100, window=None), times, seen_until=times[4990], least=200)
 
     assert layout.holdout.rows == 200
+
+
+@pytest.mark.parametrize(("rows", "each"), [(800, 100), (1999, 249), (3000, 250), (4000, 250), (40_000, 2500)])
+def test_folds_are_a_sixteenth_of_the_rows_but_a_larger_share_of_few(rows, each):
+    layout = lay_out(Training(min_rows=100, window=None, holdout=0.5), hourly(2 * rows))
+
+    assert [span.rows for span in layout.folds] == [each] * 4
+
+
+@pytest.mark.parametrize("rows", [100, 800, 4000, 40_000])
+def test_hyperparameters_are_searched_on_the_newest_eighth_before_the_holdout(rows):
+    layout = lay_out(Training(min_rows=100, window=None, holdout=0.5), hourly(2 * rows))
+
+    assert layout.search.stop == layout.holdout.start
+    assert layout.search.rows == rows // 8
