@@ -3,7 +3,10 @@
 import os
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("understudy", deadline=None)  # a busy machine is no mistake of ours
+settings.load_profile("understudy")
 for name, value in {
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "0",
