@@ -25,7 +25,7 @@ from flows.errors import ConfigError
 from flows.reports.drift.report import drift_report
 from flows.reports.page import write_report
 from registry.artifacts import ArtifactStore
-from registry.errors import NotFound, Refusal
+from registry.errors import ArtifactRefused, NotFound, Refusal
 from registry.home import Settings
 from registry.records.base import utc
 from registry.store.registry import Registry
@@ -89,7 +89,18 @@ def monitor(model: str | None = None, as_of: datetime | None = None, table: str 
     return {name: _patiently(settings, name, wanted) for name in names}
 
 
-@task(retries=2, retry_delay_seconds=[1, 5])
+def may_pass(_task: object, _run: object, state: Any) -> bool:
+    """Whether it may help to look again: a server may come back; wrong files and tables stay wrong."""
+    try:
+        state.result()
+    except Refusal as refusal:
+        return refusal.exit_code == 3 and not isinstance(refusal, ArtifactRefused)
+    except Exception:  # noqa: BLE001  whatever a look may raise
+        return True
+    return False
+
+
+@task(retries=2, retry_delay_seconds=[1, 5], retry_condition_fn=may_pass)
 def look_after(settings: Settings, model: str, wanted: Wanted) -> dict[str, Any]:
     """Look at one model, wake the retraining, and show what was found."""
     config = registered_config(model, settings)

@@ -23,6 +23,7 @@ from registry.records.version import ModelVersion
 SCORES = ("_score", "score")
 """Columns of a table that may hold what the champion said, the first that is there."""
 _SCORE = "_kpi__score"
+_AT_ONCE = 20_000  # rows that are scored as dictionaries, which take much memory
 
 Score = Callable[[list[dict[str, Any]]], NDArray[np.float64]]
 
@@ -118,8 +119,8 @@ class TableRows:
     def _scored(self, rows: pl.DataFrame) -> pl.DataFrame:
         if self._score is None:
             return rows.rename({_SCORE: "_score"})
-        given = self._score(feature_rows(self._config, rows)) if rows.height else np.zeros(0)
-        return rows.with_columns(pl.Series("_score", given, dtype=pl.Float64))
+        parts = [self._score(feature_rows(self._config, part)) for part in rows.iter_slices(_AT_ONCE) if part.height]
+        return rows.with_columns(pl.Series("_score", np.concatenate([*parts, np.zeros(0)]), dtype=pl.Float64))
 
 
 def table_frame(config: ModelConfig, path: str | Path, until: datetime | None = None) -> pl.DataFrame:

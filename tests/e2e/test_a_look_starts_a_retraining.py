@@ -10,7 +10,7 @@ import yaml
 from e2e_commands import Place
 
 from flows.client import RouterClient
-from flows.detection.booking import DEPLOYMENT, tag
+from flows.detection.booking import DEPLOYMENT, book, tag
 from registry.home import Settings
 from registry.store.registry import Registry
 
@@ -153,3 +153,14 @@ def test_a_table_is_looked_at_in_place_of_the_log(prefect, settings, failing, tm
         look = registry.drift_reports("churn", limit=1)[0]
     assert look["drift"]["rows"] == 1000
     assert look["decision"]["evidence"]["accuracy"] > 0.75
+
+
+def test_an_earlier_extra_look_calls_off_a_later_one_and_a_later_one_adds_nothing(prefect):
+    now = datetime.now(UTC)
+    added = [book("other", now + timedelta(hours=hours), "a test") for hours in (3, 1, 1, 2)]
+
+    runs = sorted(
+        (run for run in runs_of(prefect, DEPLOYMENT) if tag("other") in run.tags), key=lambda run: run.created
+    )
+    assert added == [True, True, False, False]
+    assert [run.state.type.value for run in runs] == ["CANCELLED", "SCHEDULED"]

@@ -12,7 +12,7 @@ from flows.detection.standard import Kept, Standard
 from flows.detection.univariate.profile import ReferenceProfile
 from flows.detection.watch import Watched
 from flows.errors import ConfigError, Unreachable
-from registry.errors import NotFound
+from registry.errors import ArtifactRefused, NotFound
 from registry.home import Settings
 
 
@@ -55,7 +55,9 @@ def test_one_model_that_cannot_be_looked_at_hides_no_other(quiet, monkeypatch):
 
 def test_the_named_model_is_looked_at_by_the_given_clock(monkeypatch):
     asked = []
-    monkeypatch.setattr(room, "look_after", lambda settings, model, wanted: asked.append((model, wanted.now, wanted.live)))
+    monkeypatch.setattr(
+        room, "look_after", lambda settings, model, wanted: asked.append((model, wanted.now, wanted.live))
+    )
 
     room.monitor.fn(model="churn", as_of=NOON)
 
@@ -98,3 +100,22 @@ def test_artifacts_are_named_as_prefect_allows(monkeypatch):
     room._show(Settings().prepare(), Watched(seen, page))
 
     assert keys == ["monitor-my-model", "drift-my-model"]
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (Unreachable("Nothing.", "Nobody answers.", "Start it."), True),
+        (OSError("a full disk"), True),
+        (NotFound("Nothing.", "It has no champion.", "Train one."), False),
+        (ArtifactRefused("Nothing.", "It was altered.", "Restore it."), False),
+        (None, False),
+    ],
+)
+def test_a_look_is_repeated_only_where_that_may_help(error, again):
+    class State:
+        def result(self):
+            if error is not None:
+                raise error
+
+    assert room.may_pass(None, None, State()) is again
