@@ -9,6 +9,7 @@ import typer
 
 from flows.cli.options import Json, example
 from flows.cli.screen import print_json, progress, say
+from flows.cli.writing import refuse_unwritable
 from flows.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def backtest(
         workers=workers,
         trials=trials if tune else 0,
     )
-    _refuse_unwritable(html)
+    refuse_unwritable(html, "Nothing was replayed.")
     found = _replay(loaded, _table(loaded, data), options)
     if html is not None:
         from flows.backtest.report import document
@@ -145,15 +146,6 @@ def _refuse_metric(config: "ModelConfig", metric: str | None) -> None:
     if metric is not None and metric not in known:
         why = f"A {config.task} model is not measured by {metric!r}."
         raise ConfigError("Nothing was replayed.", why, f"Choose one of {', '.join(known)}.")
-
-
-def _refuse_unwritable(html: Path | None) -> None:
-    """Before the replay, not after it."""
-    if html is None:
-        return
-    why = f"{html} is a folder." if html.is_dir() else f"There is no folder {html.parent}."
-    if html.is_dir() or not html.parent.is_dir():
-        raise ConfigError("Nothing was replayed.", why, "Give --html a file in a folder that exists.")
 
 
 def _table(config: "ModelConfig", data: Path | None) -> Path:

@@ -7,7 +7,9 @@ import typer
 
 from flows.cli.office import config_of, opened_registry, settings
 from flows.cli.options import AsOf, Json, Model, example, moment
-from flows.cli.screen import facts, print_json, say, table
+from flows.cli.screen import facts, print_json, progress, say, table
+from flows.cli.writing import refuse_unwritable
+from flows.reports.text import short
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,9 +41,10 @@ def check(
     """
     Measure the newest rows, ask every rule, and say what follows; changes nothing.
 
-    Exit code 0 if the model is fit; 1 if a rule would retrain or investigate, or cannot be decided for want of data;
-    4 if what was found is of HIGH severity, 5 if it is CRITICAL.
+    Exit code 0 if the model is fit; 1 if a rule would retrain or investigate, or cannot be decided for want of data.
+    A finding of HIGH severity makes it 4, a CRITICAL one 5; 2 is wrong use, 3 a failure.
     """
+    refuse_unwritable(html, "Nothing was measured.")
     found = look_at(model, moment(as_of))
     if html is not None:
         _write(html, found)
@@ -100,6 +103,7 @@ def _write(file: Path, found: "Watched") -> None:
     from flows.reports.page import keep
 
     keep({file: drift_report(found.content).encode()})
+    progress(f"The report is in {file}.")
 
 
 def _show(look: "Look") -> None:
@@ -115,12 +119,16 @@ def _show(look: "Look") -> None:
         "confidence": f"{seen.confidence:.0%} that a retraining is warranted",
         "estimated harm": harm,
         "drift": f"{seen.drift_type} ({look.drift.said})",
-        "features first": seen.affected_features[:5] or None,
+        "features first": [short(name, 40) for name in seen.affected_features[:5]] or None,
         "causes": "\n".join(seen.causes) or None,
         "held back": look.held_back,
-        "performance": look.performance.said if look.performance else None,
-        "not enough data for": seen.undecided,
+        "performance": look.performance.said.replace("; ", "\n") if look.performance else None,
+        "not enough data for": seen.undecided or None,
         "next look": f"in {text(seen.next_check)}; retraining {seen.cadence}",
     }
     say(facts(look.model, {name: value for name, value in said.items() if value is not None}))
-    say(table("Metrics that rules see", ("metric", "value"), sorted(seen.evidence.items())))
+    known = sorted((name, value) for name, value in seen.evidence.items() if value is not None)
+    say(table("Metrics that rules see", ("metric", "value"), known))
+    unknown = sorted(set(seen.evidence) - {name for name, _ in known})
+    if unknown:
+        say(f"Not known at this look: {', '.join(unknown)}.")

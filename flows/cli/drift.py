@@ -144,7 +144,7 @@ def _show(found: "Found") -> None:
     if left > 0:
         say(f"{left:,} more columns moved no more than these; --json has all.")
     for name, why in list(found.left_out.items())[:_SHOWN]:
-        say(Text(f"{_label(name)} was not compared: {why}."))
+        say(Text(f"Column {_label(name)} was not compared: {why}."))
     if found.joint is not None:
         say(Text(f"Together: {clean(found.joint.said)}"))
 

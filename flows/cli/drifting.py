@@ -83,7 +83,7 @@ class Found:
         was = self.reference if isinstance(self.reference, ReferenceProfile) else _columns_of(self.reference)
         content = tables_content(self.title, self.reference_name, was, _columns_of(self.current), self.report)
         said = [self.joint.said] if self.joint is not None else []
-        said += [f"{short(name)} was not compared: {why}" for name, why in self.left_out.items()]
+        said += [f"Column {short(name)} was not compared: {why}" for name, why in self.left_out.items()]
         return content._replace(summary=(*content.summary, *said))
 
 

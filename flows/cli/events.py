@@ -1,7 +1,7 @@
 """`understudy events`: the retraining log, and four questions to it."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -10,6 +10,8 @@ from flows.cli.options import AnyModel, AsOf, Json, Limit, example, moment
 from flows.cli.screen import print_json, say, table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from registry.records.retraining import RetrainingEvent
 
 WEEK = timedelta(days=7)
@@ -40,6 +42,8 @@ def list_events(model: AnyModel = None, *, limit: Limit = 100, as_json: Json = F
         for e in found
     ]
     columns = ("id", "model", "at", "trigger", "severity", "outcome", "version", "reason")
+    if not rows:
+        return say("No retraining was ever asked for.")
     return say(table("Retraining events", columns, rows))
 
 
@@ -63,7 +67,12 @@ def frequency(model: AnyModel = None, *, as_json: Json = False) -> None:
     if as_json:
         return print_json(found)
     columns = ("trigger_type", "count", "attempted", "successful", "success_rate")
-    return say(table("By trigger", columns, [[row[name] for name in columns] for row in found]))
+    return say(table("By trigger", columns, [_counted(row, columns) for row in found]))
+
+
+def _counted(row: "Mapping[str, object]", columns: "Sequence[str]") -> list[object]:
+    share = row["success_rate"]
+    return [*(row[name] for name in columns[:-1]), f"{share:.0%}" if isinstance(share, float) else share]
 
 
 @app.command(epilog=example("understudy events improvements churn"))
@@ -73,9 +82,15 @@ def improvements(model: AnyModel = None, *, as_json: Json = False) -> None:
         found = registry.retraining_improvements(model)
     if as_json:
         return print_json(found)
-    gains = ("improvement_r2", "improvement_rmse", "improvement_accuracy")
-    columns = ("triggered_at", "model", "retrained_version", "trigger_type", *gains)
-    return say(table("Improvements in percent", columns, [[row[name] for name in columns] for row in found]))
+    columns = ("at", "model", "version", "trigger", "R2", "RMSE", "accuracy")
+    return say(table("Improvements in percent", columns, [_gained(row) for row in found]))
+
+
+def _gained(row: "Mapping[str, Any]") -> list[object]:
+    gains = (row[f"improvement_{name}"] for name in ("r2", "rmse", "accuracy"))
+    at = str(row["triggered_at"])[:16].replace("T", " ")
+    named = at, row["model"], row["retrained_version"], row["trigger_type"]
+    return [*named, *("-" if gain is None else f"{gain:+.1f} %" for gain in gains)]
 
 
 def outcome(event: "RetrainingEvent") -> str:

@@ -27,6 +27,7 @@ def lines(features: Iterable[FeatureDrift], importance: Mapping[str, float] | No
             missing_change=one.missing_change,
             importance=known.get(one.name),
             findings=one.findings,
+            measured=one.enough,
         )
         for one in features
     )

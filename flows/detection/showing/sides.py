@@ -8,6 +8,7 @@ from flows.detection.univariate.profile import ReferenceProfile
 from flows.detection.univariate.ranks import Floats
 from flows.detection.univariate.samples import Levels, Numbers
 from flows.detection.univariate.tables import Columns
+from flows.detection.univariate.types import kind_of, together
 from flows.reports.drift.content import Distribution
 
 BINS, LEVELS, PICTURES = 24, 40, 8
@@ -72,10 +73,13 @@ def _side(reference: ReferenceProfile | Columns, current: Columns, name: str) ->
     if not isinstance(reference, ReferenceProfile):
         if name not in reference.schema:
             return None
-        was, now = reference.take(name), current.take(name)
-        if current.schema[name].is_numeric() and reference.schema[name].is_numeric():
-            return numeric_sides(name, Numbers.of(was), Numbers.of(now))
-        return level_sides(name, Levels.of(was), Levels.of(now))
+        types = reference.schema[name], current.schema[name]
+        kind = kind_of(*types)
+        if together(*types, kind).error:
+            return None
+        if kind == "numeric":
+            return numeric_sides(name, Numbers.of(reference.take(name)), Numbers.of(current.take(name)))
+        return level_sides(name, Levels.of(reference.take(name)), Levels.of(current.take(name)))
     if name in reference.numeric:
         return numeric_sides(name, reference.numeric[name].sample(), Numbers.of(current.take(name)))
     if name in reference.categorical:

@@ -16,6 +16,7 @@ class FeatureLine(NamedTuple):
         null_psi: PSI that chance alone would hardly exceed.
         importance: Share of the model's attention, 0 to 1; None if unknown.
         findings: In words.
+        measured: Whether its values were compared; if not, its numbers say nothing.
     """
 
     name: str
@@ -29,6 +30,7 @@ class FeatureLine(NamedTuple):
     missing_change: float
     importance: float | None = None
     findings: tuple[str, ...] = ()
+    measured: bool = True
 
 
 class Distribution(NamedTuple):

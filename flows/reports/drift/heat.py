@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from flows.reports import svg
 from flows.reports.axes import clock
 from flows.reports.drift.content import Past
+from flows.reports.drift.naming import label
 from flows.reports.part import Part
 from flows.reports.text import counted, html, plain_number, short
 
@@ -42,8 +43,8 @@ def _rows(looks: Sequence[Past]) -> list[str]:
 
 def _row(number: int, name: str, looks: Sequence[Past]) -> str:
     top, wide = number * _HIGH, (_RIGHT - _LEFT) / len(looks)
-    label = f'<text x="{_LEFT - 1:g}%" y="{top + 14}" class="end">{html(short(name, 26))}</text>'
-    return label + "".join(
+    said = f'<text x="{_LEFT - 1:g}%" y="{top + 14}" class="end">{label(name)}</text>'
+    return said + "".join(
         _field(name, look, f'x="{_LEFT + n * wide:.2f}%" y="{top + 1}" width="{max(0.2, wide - 0.15):.2f}%"')
         for n, look in enumerate(looks)
         if name in look.psi

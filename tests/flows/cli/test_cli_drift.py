@@ -86,7 +86,7 @@ def test_times_and_lists_are_left_out_with_the_reason_and_are_no_drift(understud
     assert answer.code == 0
     assert "UTC in the reference, Europe/Berlin in the window" in answer.json["left_out"]["at"]
     assert "columns of type List" in answer.json["left_out"]["tags"]
-    assert "at was not compared: time zones differ" in (tables / "zones.html").read_text()
+    assert "Column at was not compared: time zones differ" in (tables / "zones.html").read_text()
 
 
 def test_a_name_is_never_a_pattern_nor_markup_nor_a_control_sequence(understudy, tables):
@@ -158,6 +158,21 @@ def test_two_thousand_columns_of_text_are_read_once(understudy, tables):
 
     assert answer.code == 0
     assert "1,440 more columns" in answer.out
+
+
+def test_what_was_not_measured_has_no_number_and_no_bar(understudy, tables):
+    frame = pl.read_parquet("may.parquet")
+    frame.with_columns(pl.lit("blue").alias("new"), pl.lit(None).alias("plan")).drop("age").write_parquet("now.parquet")
+
+    answer = drift(understudy, "may.parquet", "now.parquet", "--html", "lost.html")
+    page = (tables / "lost.html").read_text()
+
+    assert answer.code == 1
+    assert "the column is absent" in answer.out
+    assert "no values at all" in answer.out
+    assert "the reference has no such column" in answer.out
+    assert "PSI of 1 feature;" in page
+    assert "3 features without values to compare: see the table" in page
 
 
 def test_plain_rules_are_there_and_say_what_they_are(understudy, tables):
