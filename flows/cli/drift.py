@@ -8,7 +8,8 @@ from rich.text import Text
 
 from flows.cli.office import config_of
 from flows.cli.options import Json, example
-from flows.cli.screen import plain, print_json, progress, say, table
+from flows.cli.screen import console, plain, print_json, progress, say, table
+from flows.cli.writing import unwritable
 from flows.errors import ConfigError
 from flows.reports.text import clean, short
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 FINDING = 1
 _SHOWN, _LONG = 60, 60
+_COLUMNS = ("feature", "drifted", "D or V", "adjusted p", "PSI", "missing", "outliers", "findings")
+_FEW, _NARROW = (0, 1, 4, 7), 100  # of these, on a terminal of fewer characters
 _PLACE = "CSV, Parquet (file, folder, pattern) or Delta folder; `@12` behind a Delta folder is its version 12."
 
 
@@ -129,17 +132,19 @@ def _unwritable(html: Path | None, reference: str | None, current: str | None) -
         return []
     tables = [Path(one).resolve() for one in (reference, current) if one]
     mistakes = [f"--html {html} is one of the tables"] if html.resolve() in tables else []
-    return mistakes + ([] if html.parent.is_dir() else [f"there is no folder {html.parent} for --html"])
+    why = unwritable(html)
+    return mistakes + ([] if why is None else [f"--html: {why}"])
 
 
 def _show(found: "Found") -> None:
     report = found.report
     rows = f"{report.rows:,} rows beside {report.reference_rows:,} of {found.reference_name}"
     say(Text(f"{_label(found.title)}: {clean(report.said)}", style="bold"), Text(clean(rows), style="dim"))
-    columns = ("feature", "drifted", "D or V", "adjusted p", "PSI", "missing", "outliers", "findings")
     lines = [_line(feature) for feature in report.features[:_SHOWN]]
     if lines:
-        say(table("Columns, those that moved most first", columns, lines))
+        chosen = _FEW if console().width < _NARROW else range(len(_COLUMNS))
+        columns, cells = [_COLUMNS[i] for i in chosen], [[line[i] for i in chosen] for line in lines]
+        say(table("Columns, those that moved most first", columns, cells))
     left = len(report.features) - len(lines)
     if left > 0:
         say(f"{left:,} more columns moved no more than these; --json has all.")

@@ -121,6 +121,7 @@ def _refuse_muddle(plot: Path | None, keep: str | None, *, prune: bool, dry_run:
         "--dry-run goes with --prune": dry_run and not prune,
         "--plot does not go with --prune": plot is not None and prune,
         f"{plot} is neither .html nor .svg": plot is not None and plot.suffix not in (".html", ".svg"),
+        f"{plot} is no plain file": plot is not None and plot.exists() and not plot.is_file(),
     }
     mistakes = [said for said, is_so in wrong.items() if is_so]
     if mistakes:

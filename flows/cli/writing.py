@@ -5,6 +5,15 @@ from pathlib import Path
 from flows.errors import ConfigError
 
 
+def unwritable(file: Path) -> str | None:
+    """Say why a file cannot be written there; a device or a pipe would be replaced by a file of its name."""
+    if file.is_dir():
+        return f"{file} is a folder"
+    if file.exists() and not file.is_file():
+        return f"{file} is no plain file"
+    return None if file.parent.is_dir() else f"there is no folder {file.parent}"
+
+
 def refuse_unwritable(html: Path | None, what: str) -> None:
     """
     Refuse a place for a report before the work, not after it.
@@ -14,9 +23,8 @@ def refuse_unwritable(html: Path | None, what: str) -> None:
         what: What was not done, e.g. "Nothing was replayed."
 
     Raises:
-        ConfigError: If it is a folder, or in none.
+        ConfigError: If it is a folder, a device, or in no folder.
     """
-    if html is None or (html.parent.is_dir() and not html.is_dir()):
-        return
-    why = f"{html} is a folder." if html.is_dir() else f"There is no folder {html.parent}."
-    raise ConfigError(what, why, "Give --html a file in a folder that exists.")
+    why = None if html is None else unwritable(html)
+    if why is not None:
+        raise ConfigError(what, f"{why[0].upper()}{why[1:]}.", "Give --html a file in a folder that exists.")

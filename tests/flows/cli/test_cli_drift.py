@@ -1,5 +1,7 @@
 """`understudy drift` on any two tables, as a newcomer calls it."""
 
+import os
+
 import numpy as np
 import polars as pl
 import pytest
@@ -158,6 +160,13 @@ def test_two_thousand_columns_of_text_are_read_once(understudy, tables):
 
     assert answer.code == 0
     assert "1,440 more columns" in answer.out
+
+
+def test_a_report_takes_the_place_of_no_pipe(understudy, tables):
+    os.mkfifo(tables / "pipe.html")
+
+    assert "no plain file" in drift(understudy, "may.parquet", "same.csv", "--html", "pipe.html").refused()
+    assert (tables / "pipe.html").is_fifo()
 
 
 def test_what_was_not_measured_has_no_number_and_no_bar(understudy, tables):
