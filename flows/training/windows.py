@@ -98,7 +98,7 @@ def choose_window(
         >>> trial = Trial(labels=labels, scores=np.column_stack([labels + 1, labels - 3]))
         >>> choice = choose_window([trial], 2)
         >>> choice.best, [round(share, 2) for share in choice.shares]
-        (0, [0.73, 0.27])
+        (0, [0.74, 0.26])
     """
     _refuse(trials, candidates, fading, caution)
     grams = [_gram(trial) for trial in trials if len(trial.labels) >= FEWEST_ROWS]
