@@ -8,11 +8,13 @@ import msgspec
 from flows.config.detection.cadence import Cadence
 from flows.config.durations import text
 from flows.detection.look import Look
+from flows.detection.sources import TABLE
 from registry.store.registry import Registry
 
 HALF_A_SCHEDULE = timedelta(hours=3)
 """A look that is due at another time is left to the scheduled one next to it, of those that are 6 hours apart."""
 _NEARLY = 0.9  # of the least distance: a schedule is kept to the second by nobody
+_BACK = 20  # reports, of which most may be of tables
 ACTION, ACTOR = "cadence.changed", "understudy"
 
 
@@ -24,6 +26,7 @@ class _Decision(msgspec.Struct, frozen=True):
 class _Report(msgspec.Struct, frozen=True):
     at: datetime
     decision: _Decision = _Decision()
+    source: str = "log"
 
 
 class LastLook(NamedTuple):
@@ -35,13 +38,14 @@ class LastLook(NamedTuple):
 
 
 def last_look(registry: Registry, model: str) -> LastLook | None:
-    """Read it from the newest report; None if there is none, or none that can be read."""
-    for report in registry.drift_reports(model, limit=1):
+    """Read it from the newest report that is none of a table; None if there is none, or it cannot be read."""
+    for report in registry.drift_reports(model, limit=_BACK):
         try:
             found = msgspec.convert(report, _Report)
         except msgspec.ValidationError:
             return None
-        return LastLook(found.at, found.decision.next_check, found.decision.cadence)
+        if found.source != TABLE:
+            return LastLook(found.at, found.decision.next_check, found.decision.cadence)
     return None
 
 

@@ -20,6 +20,8 @@ from registry.artifacts import ArtifactStore
 from registry.errors import NotFound
 from registry.records.version import ModelVersion
 
+TABLE = "table"
+"""Source of a kept report whose rows were not the router's."""
 SCORES = ("_score", "score")
 """Columns of a table that may hold what the champion said, the first that is there."""
 _SCORE = "_kpi__score"

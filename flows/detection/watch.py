@@ -16,7 +16,7 @@ from flows.detection.measuring import FOLLOWED, Seen, looked
 from flows.detection.showing.look import look_content
 from flows.detection.showing.words import headline
 from flows.detection.signals import BACK
-from flows.detection.sources import LiveRows, Source
+from flows.detection.sources import TABLE, LiveRows, Source, TableRows
 from flows.detection.standard import Kept
 from flows.reports.drift.content import DriftContent
 from registry.errors import NotFound
@@ -82,7 +82,8 @@ def watch(
     look = _acted(config, registry, seen.look, now)
     if look.event_id is not None:
         wake(look)
-    registry.save_drift_report(config.model, now, _summary(look))
+    source = TABLE if isinstance(rows, TableRows) else "log"
+    registry.save_drift_report(config.model, now, {**_summary(look), "source": source})
     return Watched(look, seen.content._replace(headline=headline(look)))
 
 

@@ -84,6 +84,14 @@ def test_the_last_look_is_read_from_its_report(registry):
     assert last_look(registry, "nobody") is None
 
 
+def test_looks_at_tables_do_not_count_as_looks_at_live_traffic(registry):
+    decision = {"next_check": "PT3H", "cadence": "daily"}
+    registry.save_drift_report("churn", NOON, {"decision": decision})
+    registry.save_drift_report("churn", NOON + HOUR, {"decision": decision, "source": "table"})
+
+    assert last_look(registry, "churn") == LastLook(NOON, 3 * HOUR, "daily")
+
+
 def test_a_report_of_another_kind_says_nothing_of_the_pace(registry):
     registry.save_drift_report("churn", NOON, {"decision": {"next_check": "soon"}})
 

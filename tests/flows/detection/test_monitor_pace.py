@@ -92,6 +92,7 @@ def test_a_decision_stands_whatever_becomes_of_its_artifacts(said, settings, mon
     with Registry.open(settings.registry_url) as registry:
         (report,), (event,) = registry.drift_reports("churn"), registry.retraining_events("churn")
         paces = registry.audit("churn", action="cadence.changed")
+    assert report["source"] == "table"
     assert (found["triggered"], found["event_id"]) == (True, report["event_id"]) == (True, event.id)
     assert said[0] == "The artifacts were not made: ConnectionError: nobody answers"
     assert paces == []
