@@ -19,3 +19,14 @@ def columns_bar() -> Iterator[Callable[[int, int], None]]:
             bar.update(task, completed=number, total=total, description="Columns compared")
 
         yield done
+
+
+@contextlib.contextmanager
+def waiting(said: str) -> Iterator[None]:
+    """Show a person that something is going on; a log is left alone."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    with console.status(Text(said)) if console.is_terminal else contextlib.nullcontext():
+        yield

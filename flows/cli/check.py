@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.bars import waiting
 from flows.cli.office import config_of, opened_registry, settings
 from flows.cli.options import AsOf, Json, Model, example, moment
 from flows.cli.screen import facts, print_json, progress, say, table
 from flows.cli.writing import refuse_unwritable
-from flows.reports.text import short
+from flows.reports.text import chance, short
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,7 +46,8 @@ def check(
     A finding of HIGH severity makes it 4, a CRITICAL one 5; 2 is wrong use, 3 a failure.
     """
     refuse_unwritable(html, "Nothing was measured.")
-    found = look_at(model, moment(as_of))
+    with waiting(f"Looking at {model}"):
+        found = look_at(model, moment(as_of))
     if html is not None:
         _write(html, found)
     if as_json:
@@ -116,7 +118,7 @@ def _show(look: "Look") -> None:
         "champion": look.champion,
         "rule": seen.rule,
         "severity": f"{seen.severity}: {seen.recommendation}",
-        "confidence": f"{seen.confidence:.0%} that a retraining is warranted",
+        "confidence": f"{chance(seen.confidence)} that a retraining is warranted",
         "estimated harm": harm,
         "drift": f"{seen.drift_type} ({look.drift.said})",
         "features first": [short(name, 40) for name in seen.affected_features[:5]] or None,

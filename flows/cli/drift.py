@@ -72,7 +72,7 @@ def drift(
     mistakes += _unwritable(html, reference, current)
     if mistakes:
         raise ConfigError("Nothing was compared.", "; ".join(mistakes) + ".", "See `understudy drift --help`.")
-    from flows.cli.bars import columns_bar
+    from flows.cli.bars import columns_bar, waiting
     from flows.cli.drifting import Asked, live, of_model, of_tables
 
     asked = Asked(
@@ -89,9 +89,11 @@ def drift(
         with columns_bar() as done:
             found = of_tables(asked, done)
     elif reference is None:
-        found = live(_plainly(config_of(model), asked.plain))
+        with waiting(f"Looking at {model}"):
+            found = live(_plainly(config_of(model), asked.plain))
     else:
-        found = of_model(_plainly(config_of(model), asked.plain), asked)
+        with waiting(f"Looking at {model}"):
+            found = of_model(_plainly(config_of(model), asked.plain), asked)
     if html is not None:
         found.write(html)
         progress(f"The report is in {html}.")

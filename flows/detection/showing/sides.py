@@ -14,6 +14,7 @@ from flows.reports.drift.content import Distribution
 BINS, LEVELS, PICTURES = 24, 40, 8
 _TAIL = 0.005  # of the values on either end, which go into the outermost bins
 _OTHERS = "all others"
+_WHOLE = 10 * BINS  # a range of whole numbers beyond which they are as good as any
 
 
 def sides(reference: ReferenceProfile | Columns, current: Columns, names: Iterable[str]) -> tuple[Distribution, ...]:
@@ -46,12 +47,25 @@ def numeric_sides(name: str, was: Numbers, now: Numbers) -> Distribution | None:
     low, high = min(ends), max(ends)
     if not high > low:
         low, high = low - 0.5, high + 0.5
-    with np.errstate(over="ignore", invalid="ignore"):
-        edges = np.linspace(low, high, BINS + 1)
+    whole = high - low < _WHOLE and all(np.array_equal(side.values, np.rint(side.values)) for side in (was, now))
+    edges = _whole_edges(low, high) if whole else _even_edges(low, high)
     if not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
         return None
     shares = [_shares(side.values, edges) for side in (was, now)]
     return Distribution(name, tuple(edges.tolist()), (), shares[0], shares[1])
+
+
+def _even_edges(low: float, high: float) -> Floats:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.linspace(low, high, BINS + 1)
+
+
+def _whole_edges(low: float, high: float) -> Floats:
+    """As many whole numbers in each bin as in any other, so that none is empty for want of one."""
+    first, last = np.floor(low), np.ceil(high)
+    wide = np.ceil((last - first + 1) / BINS)
+    count = int(np.ceil((last - first + 1) / wide))
+    return np.asarray(first - 0.5 + wide * np.arange(count + 1), dtype=np.float64)
 
 
 def level_sides(name: str, was: Levels, now: Levels) -> Distribution | None:

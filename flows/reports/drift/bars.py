@@ -11,6 +11,7 @@ from flows.reports.text import DASH, counted, html, named, p_value, percent, pla
 
 _MOST, _ROW, _LEFT, _RIGHT = 25, 24, 30.0, 90.0
 _LISTED = 100
+_ROOM = 12.0  # percent of the picture that a number needs between bar and mark
 _KEY = (
     "Bar: PSI. Red: drifted, and far; amber: drifted; grey: not. "
     "Upright mark: what chance alone exceeds once in a thousand times."
@@ -66,11 +67,13 @@ def _row(number: int, feature: FeatureLine, longest: float) -> str:
     top, wide = number * _ROW, _RIGHT - _LEFT
     width = max(0.3, wide * feature.psi / longest)
     mark = _LEFT + wide * feature.null_psi / longest
+    end = _LEFT + width
+    said_at = end if mark - end > _ROOM else max(end, mark)
     kind = "bad" if feature.high else "wait" if feature.drifted else "calm"
     return (
         f'<text x="{_LEFT - 1:g}%" y="{top + 16}" class="end">{label(feature.name)}</text>'
         f'<rect x="{_LEFT:g}%" y="{top + 5}" width="{width:.2f}%" height="14" class="psi {kind}"/>'
         f'<line x1="{mark:.2f}%" x2="{mark:.2f}%" y1="{top + 2}" y2="{top + 22}" class="chance"/>'
-        f'<text x="{max(_LEFT + width, mark) + 1:.2f}%" y="{top + 16}" class="start soft">'
+        f'<text x="{said_at + 1:.2f}%" y="{top + 16}" class="start soft">'
         f"{html(plain_number(feature.psi))}</text>"
     )

@@ -28,7 +28,7 @@ def heat_map(history: Sequence[Past]) -> Part:
         f'<svg width="100%" height="{height + 24}" role="img" aria-label="{html(alt)}">{fields}{_times(looks, height)}'
         "</svg>"
     )
-    said = f"Darker: a larger PSI, up to {plain_number(_STRONG)}. A frame: called drifted at that look."
+    said = f"Stronger colour: a larger PSI, up to {plain_number(_STRONG)}. A frame: called drifted at that look."
     return Part(title, svg.figure("PSI by feature and look", picture, said, wide=True))
 
 

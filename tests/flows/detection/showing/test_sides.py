@@ -33,10 +33,29 @@ def test_one_absurd_value_hides_nothing():
     assert found.edges[-1] < 1001
 
 
+@pytest.mark.parametrize("most", [1, 7, 25, 30, 100])
+def test_no_bin_of_whole_numbers_is_empty_for_want_of_one(most):
+    values = Numbers.of(pl.Series(np.tile(np.arange(most + 1), 50)))
+    found = numeric_sides("x", values, values)
+
+    assert min(found.reference) > 0
+    assert len(found.edges) > 1
+
+
 @pytest.mark.parametrize("empty", [pl.Series([], dtype=pl.Float64), pl.Series([None, None], dtype=pl.Float64)])
 def test_a_side_without_values_has_no_picture(empty):
     assert numeric_sides("x", Numbers.of(empty), Numbers.of(pl.Series([1.0]))) is None
     assert level_sides("c", Levels.of(pl.Series(["a"])), Levels.of(empty.cast(pl.String))) is None
+
+
+def test_numbers_beside_numbers_in_text_are_drawn_as_numbers_and_beside_lists_not_at_all():
+    was = pl.DataFrame({"x": np.arange(100.0), "tags": ["a"] * 100})
+    now = pl.DataFrame({"x": [f"{n}" for n in range(100)], "tags": [["a"]] * 100})
+
+    (found,) = sides(columns(was), columns(now), ["x", "tags"])
+
+    assert found.name == "x"
+    assert found.levels == ()
 
 
 def test_many_levels_are_cut_and_the_rest_is_one():
