@@ -1,7 +1,9 @@
 """`understudy backtest`: what would each retraining policy have gained and cost on this table? Needs no server."""
 
 import contextlib
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,7 +74,7 @@ def backtest(
     """
     from flows.config.load import load_config
 
-    loaded = load_config(config)
+    loaded = load_config(config, _environ(config, data))
     options = _options(
         loaded,
         policies=policy or [],
@@ -97,6 +99,17 @@ def backtest(
         print_json(found)
     else:
         show(found)
+
+
+def _environ(config: Path, data: Path | None) -> "Mapping[str, str]":
+    """The environment; with a table given, the variables of the configuration's own table need not be set."""
+    from flows.config.reading import read_yaml
+
+    raw = {} if data is None else read_yaml(config)
+    own = raw.get("data")
+    source = own.get("source") if isinstance(own, dict) else None
+    names = re.findall(r"\$\{(\w+)", str(source))
+    return {**dict.fromkeys(names, "."), **os.environ}
 
 
 def show(found: "Backtest") -> None:

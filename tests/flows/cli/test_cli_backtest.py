@@ -40,6 +40,13 @@ def backtest(understudy, *words):
     return understudy("backtest", "model.yaml", *QUICK, *words)
 
 
+def test_with_a_table_given_the_variable_of_the_own_table_need_not_be_set(understudy):
+    Path("model.yaml").write_text(yaml.safe_dump(MODEL | {"data": {"source": "${NOT_SET_AT_ALL}/a.csv"}}))
+
+    assert "NOT_SET_AT_ALL" in backtest(understudy).refused()
+    assert "There is no such file" in backtest(understudy, "--data", "gone.csv").refused()
+
+
 def test_a_newcomer_sees_each_policy_beside_never_always_and_an_even_schedule(understudy):
     answer = backtest(understudy, "--policy", "error,every:3", "--html", "out.html")
 

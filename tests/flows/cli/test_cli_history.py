@@ -1,5 +1,6 @@
 """`understudy history` and `understudy events`: what was seen and done, for people and programs."""
 
+import os
 from datetime import timedelta
 from xml.etree import ElementTree as ET
 
@@ -205,3 +206,14 @@ def test_improvements_are_those_of_successful_retrainings(retrained):
     (found,) = retrained("events", "improvements", "churn", "--json").json
 
     assert (found["retrained_version"], found["improvement_accuracy"]) == ("v1.1.0", 4.0)
+
+
+def test_shares_and_gains_are_said_in_percent(retrained):
+    assert "%" in retrained("events", "frequency").out
+    assert " %" in retrained("events", "improvements").out
+
+
+def test_a_picture_takes_the_place_of_no_pipe(retrained, tmp_path):
+    os.mkfifo(tmp_path / "pipe.svg")
+
+    assert "no plain file" in retrained("history", "churn", "--plot", str(tmp_path / "pipe.svg")).refused()
