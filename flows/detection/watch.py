@@ -100,7 +100,8 @@ def measure(
     seen = _seen(config, registry, rows if isinstance(rows, Source) else LiveRows(rows, config), champion, past)
     look = looked(config, seen, champion, kept, now)
     decision = held(look.decision, _formers(registry, config.model, past), now, config.detection)
-    look = msgspec.structs.replace(look, decision=decision, held_back=decision.held_back)
+    waits = _waits(config, registry, now) if decision.triggered else decision.held_back
+    look = msgspec.structs.replace(look, decision=decision, held_back=waits)
     window, baseline = seen.rows.tail(config.detection.window), champion.metrics.get("loss")
     return Watched(look, look_content(look, kept, window, past, baseline))
 
@@ -162,17 +163,20 @@ def _formers(registry: Registry, model: str, past: list[PastLook]) -> list[Forme
 
 
 def _acted(config: ModelConfig, registry: Registry, look: Look, now: datetime) -> Look:
-    """Raise an event for a triggered decision, or say why not."""
-    if not look.decision.triggered:
+    """Raise an event for a triggered decision that nothing holds back."""
+    if not look.decision.triggered or look.held_back is not None:
         return look
     newest = next(iter(registry.retraining_events(config.model, limit=1)), None)
-    if newest is not None and _unheard(registry, newest, now):
-        return msgspec.structs.replace(look, event_id=newest.id)
-    obstacle = _obstacle(config, registry, newest, now)
-    if obstacle is not None:
-        return msgspec.structs.replace(look, held_back=obstacle)
     lost = newest is not None and newest.completed_at is None
     return msgspec.structs.replace(look, event_id=newest.id if newest and lost else _raise_event(registry, look))
+
+
+def _waits(config: ModelConfig, registry: Registry, now: datetime) -> str | None:
+    """Why a retraining that a rule asks for must wait, or None."""
+    newest = next(iter(registry.retraining_events(config.model, limit=1)), None)
+    if newest is not None and _unheard(registry, newest, now):
+        return None
+    return _obstacle(config, registry, newest, now)
 
 
 def _unheard(registry: Registry, event: RetrainingEvent, now: datetime) -> bool:
