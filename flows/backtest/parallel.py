@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -101,12 +102,24 @@ def crew(setting: Setting, config: "ModelConfig", workers: int) -> Iterator[Crew
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Processes that begin now never hear an interrupt; it is kept for us, and we end them."""
+    """
+    Processes that begin now never hear an interrupt; it is kept for us, and we end them.
+
+    They inherit the mask. It does not keep the interrupt from us where the libraries have threads, so we only
+    note it until all have begun: one that is left half begun would complain.
+    """
+    kept: list[int] = []
+    ours = threading.current_thread() is threading.main_thread()
+    usual = signal.signal(signal.SIGINT, lambda number, _frame: kept.append(number)) if ours else None
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if ours:
+            signal.signal(signal.SIGINT, usual)
+    if kept:
+        raise KeyboardInterrupt
 
 
 def _end(processes: list[BaseProcess]) -> None:

@@ -79,7 +79,7 @@ def watch(
     if champion is None:
         raise NotFound(f"{config.model} was not looked at.", "It has no champion.", "Train one: `understudy train`.")
     seen = measure(config, registry, rows, champion, read_kept(champion), now)
-    look = _acted(config, registry, seen.look, now)
+    look = _acted(config, registry, seen.look)
     if look.event_id is not None:
         wake(look)
     source = TABLE if isinstance(rows, TableRows) else "log"
@@ -162,7 +162,7 @@ def _formers(registry: Registry, model: str, past: list[PastLook]) -> list[Forme
     ]
 
 
-def _acted(config: ModelConfig, registry: Registry, look: Look, now: datetime) -> Look:
+def _acted(config: ModelConfig, registry: Registry, look: Look) -> Look:
     """Raise an event for a triggered decision that nothing holds back."""
     if not look.decision.triggered or look.held_back is not None:
         return look

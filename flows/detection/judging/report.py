@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from flows.detection.univariate.statistics import ABSENT
-from flows.detection.univariate.statistics import ColumnStatistics
+from flows.detection.univariate.statistics import ABSENT, ColumnStatistics
 from registry.records.base import Record
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 import polars as pl
+import polars.selectors as cs
 
 Table = pl.DataFrame | pl.LazyFrame | Path | str
 
@@ -47,7 +48,7 @@ class Lazy:
 
     def take(self, name: str) -> pl.Series:
         """Collect one column."""
-        return self._frame.select(name).collect().to_series()
+        return self._frame.select(cs.by_name(name)).collect().to_series()
 
     def rows(self) -> int:
         """Count the rows; Parquet says it in its footer."""

@@ -71,6 +71,14 @@ def test_a_parquet_file_gives_what_the_table_gives(tmp_path, kind):
     assert compare(opened, table(seed=1)) == compare(table(), table(seed=1))
 
 
+def test_columns_may_be_called_like_patterns(tmp_path):
+    table = pl.DataFrame({"*": [1.0, 2.0, 3.0], "^x.*$": [4.0, 5.0, 6.0], "x1": [7.0, 8.0, 9.0]})
+    table.write_parquet(tmp_path / "t.parquet")
+
+    found = {one.name: one.low for one in compare(tmp_path / "t.parquet", tmp_path / "t.parquet")}
+    assert found == {"*": 1.0, "^x.*$": 4.0, "x1": 7.0}
+
+
 def test_bins_may_be_equally_wide():
     by_width, by_deciles = (one(table()["x"], table(seed=1)["x"], binning=b) for b in ("width", "quantile"))
 
