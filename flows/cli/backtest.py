@@ -90,15 +90,19 @@ def backtest(
     refuse_unwritable(html, "Nothing was replayed.")
     found = _replay(loaded, _table(loaded, data), options)
     if html is not None:
-        from flows.backtest.report import document
-        from flows.reports.page import keep
-
-        keep({html: document(found).encode()})
-        progress(f"The report is in {html}.")
+        _write(html, found)
     if as_json:
         print_json(found)
     else:
         show(found)
+
+
+def _write(file: Path, found: "Backtest") -> None:
+    from flows.backtest.report import document
+    from flows.reports.page import keep
+
+    keep({file: document(found).encode()})
+    progress(f"The report is in {file}.")
 
 
 def _environ(config: Path, data: Path | None) -> "Mapping[str, str]":

@@ -14,7 +14,7 @@ from flows.errors import ConfigError
 from flows.reports.text import clean, short
 
 if TYPE_CHECKING:
-    from flows.cli.drifting import Found
+    from flows.cli.drifting import Asked, Found
     from flows.config.model import ModelConfig
     from flows.detection.judging.report import FeatureDrift
 
@@ -72,8 +72,7 @@ def drift(
     mistakes += _unwritable(html, reference, current)
     if mistakes:
         raise ConfigError("Nothing was compared.", "; ".join(mistakes) + ".", "See `understudy drift --help`.")
-    from flows.cli.bars import columns_bar, waiting
-    from flows.cli.drifting import Asked, live, of_model, of_tables
+    from flows.cli.drifting import Asked
 
     asked = Asked(
         reference=reference or "",
@@ -85,15 +84,7 @@ def drift(
         joint=joint,
         threads=threads,
     )
-    if model is None:
-        with columns_bar() as done:
-            found = of_tables(asked, done)
-    elif reference is None:
-        with waiting(f"Looking at {model}"):
-            found = live(_plainly(config_of(model), asked.plain))
-    else:
-        with waiting(f"Looking at {model}"):
-            found = of_model(_plainly(config_of(model), asked.plain), asked)
+    found = _compared(model, asked)
     if html is not None:
         found.write(html)
         progress(f"The report is in {html}.")
@@ -103,6 +94,18 @@ def drift(
         _show(found)
     if found.drifted or not found.report.enough:
         raise typer.Exit(FINDING)
+
+
+def _compared(model: str | None, asked: "Asked") -> "Found":
+    from flows.cli.bars import columns_bar, waiting
+    from flows.cli.drifting import live, of_model, of_tables
+
+    if model is None:
+        with columns_bar() as done:
+            return of_tables(asked, done)
+    config = _plainly(config_of(model), asked.plain)
+    with waiting(f"Looking at {model}"):
+        return of_model(config, asked) if asked.reference else live(config)
 
 
 def _mistakes(
