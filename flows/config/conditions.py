@@ -21,6 +21,8 @@ _OWN = {
     "max_ks": "largest Kolmogorov-Smirnov D or Cramer's V",
     "outlier_share": "largest share of outliers of a feature",
     "missing_increase": "largest rise of the share of missing values",
+    "prediction_drift": "1 if the champion's scores drifted against those of its holdout, else 0",
+    "label_drift": "1 if the labels drifted, else 0",
     "error": "mean loss of the newest labelled window",
     "error_increase": "relative rise of the error over the windows before",
     "error_p": "one-sided p-value of that rise",

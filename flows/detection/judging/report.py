@@ -97,13 +97,17 @@ class DriftReport(Record, frozen=True, kw_only=True):
         """Features at high drift."""
         return tuple(feature for feature in self.features if feature.high)
 
+    def _beside(self) -> dict[str, float | None]:
+        found = {"prediction_drift": self.score_drift, "label_drift": self.label_drift}
+        return {name: float(one.drifted) if one is not None and one.enough else None for name, one in found.items()}
+
     def metrics(self) -> dict[str, float | None]:
         """
         Counts and maxima over features, by the names that rules use; None for what is not known.
 
         Features with too few values have no part in the maxima of what only values can show.
         """
-        known: dict[str, float | None] = {"rows": float(self.rows)}
+        known: dict[str, float | None] = {"rows": float(self.rows), **self._beside()}
         if not self.enough:
             return known | dict.fromkeys(_METRICS)
         measured = [feature for feature in self.features if feature.enough]

@@ -69,6 +69,7 @@ def _summary(look: Look) -> list[str]:
     if decision.harm is not None and decision.basis in ("labels", "unlabelled"):
         on = "labelled rows" if decision.basis == "labels" else "inputs alone, as labels are missing"
         said.append(f"A refit would be better by about {decision.harm:.1%} of the loss, judged by {on}")
+    said += _beside(look)
     if look.joint is not None and look.joint.drifted:
         said.append(look.joint.said)
     said += [look.errors.said] if look.errors is not None and look.errors.marks else []
@@ -76,6 +77,15 @@ def _summary(look: Look) -> list[str]:
     if look.season is not None and look.season.enough and look.season is not look.drift:
         said.append(f"Against what the season lets expect: {look.season.said}")
     return said
+
+
+def _beside(look: Look) -> list[str]:
+    found = {"The champion's scores": look.drift.score_drift, "The labels": look.drift.label_drift}
+    return [
+        f"{what} drifted: D = {one.statistic:.3f}, PSI = {one.psi:.2f}"
+        for what, one in found.items()
+        if one is not None and one.drifted
+    ]
 
 
 def _quality(found: Performance | None) -> list[str]:

@@ -18,7 +18,15 @@ def test_drift_becomes_counts_and_maxima():
         "max_ks": 0.4,
         "outlier_share": 0.2,
         "missing_increase": 0.3,
+        "prediction_drift": None,
+        "label_drift": None,
     }
+
+
+def test_scores_and_labels_that_drifted_are_told_apart():
+    found = report(score_drift=drifted("score"), label_drift=feature("label")).metrics()
+
+    assert (found["prediction_drift"], found["label_drift"]) == (1.0, 0.0)
 
 
 def test_drift_that_could_not_be_judged_is_unknown():
