@@ -31,6 +31,8 @@ def add_to(app: typer.Typer) -> None:
         epilog=example(
             "understudy drift --reference may.parquet --current june.parquet --html june.html",
             "understudy drift --reference sales@12 --current sales --joint",
+            "understudy drift --reference may.parquet --current june.parquet --save-profile may.json",
+            "understudy drift --reference may.json --current july.parquet",
             "understudy drift churn",
             "understudy drift churn --reference old.csv --current new.csv --json",
         )
@@ -58,7 +60,13 @@ def drift(
         bool, typer.Option("--plain", help="Fixed thresholds (PSI > 0.2, p < 0.05) without regard to chance.")
     ] = False,
     joint: Annotated[bool, typer.Option("--joint", help="Also look for drift that no single column shows.")] = False,
-    threads: Annotated[int, typer.Option(help="Columns compared at once.", min=1)] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Columns compared at once.", min=1, show_default="processors, up to 4")
+    ] = None,
+    save_profile: Annotated[
+        Path | None,
+        typer.Option(help="Keep the reference as FILE.json, without a row of it, for later --reference FILE.json."),
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a report with pictures.", dir_okay=False)] = None,
     as_json: Json = False,
 ) -> None:
@@ -68,11 +76,7 @@ def drift(
     Exit code 0 if nothing drifted, 1 if something did or there is not enough data to say so. Without a model, columns
     of times and of lists are left out, and named.
     """
-    mistakes = _mistakes(model, reference, current, [*(ignore or ()), *(categorical or ())], min_rows)
-    mistakes += _unwritable(html, reference, current)
-    if mistakes:
-        raise ConfigError("Nothing was compared.", "; ".join(mistakes) + ".", "See `understudy drift --help`.")
-    from flows.cli.drifting import Asked
+    from flows.cli.drifting import Asked, usual_threads
 
     asked = Asked(
         reference=reference or "",
@@ -82,8 +86,10 @@ def drift(
         min_rows=min_rows,
         plain=plain_rules,
         joint=joint,
-        threads=threads,
+        threads=threads or usual_threads(),
+        profile=save_profile,
     )
+    _refuse([*_mistakes(model, reference, current, asked), *_unwritable("html", html, asked)], model, asked)
     found = _compared(model, asked)
     if html is not None:
         found.write(html)
@@ -94,6 +100,12 @@ def drift(
         _show(found)
     if found.drifted or not found.report.enough:
         raise typer.Exit(FINDING)
+
+
+def _refuse(mistakes: list[str], model: str | None, asked: "Asked") -> None:
+    mistakes = [*mistakes, *_profile_mistakes(model, asked), *_unwritable("save-profile", asked.profile, asked)]
+    if mistakes:
+        raise ConfigError("Nothing was compared.", "; ".join(mistakes) + ".", "See `understudy drift --help`.")
 
 
 def _compared(model: str | None, asked: "Asked") -> "Found":
@@ -108,17 +120,15 @@ def _compared(model: str | None, asked: "Asked") -> "Found":
         return of_model(config, asked) if asked.reference else live(config)
 
 
-def _mistakes(
-    model: str | None, reference: str | None, current: str | None, columns: list[str], min_rows: int | None
-) -> list[str]:
+def _mistakes(model: str | None, reference: str | None, current: str | None, asked: "Asked") -> list[str]:
     mistakes = []
     if model is None and reference is None and current is None:
         mistakes.append("neither a model nor two tables were given")
     elif (reference is None) != (current is None):
         mistakes.append(f"--{'current' if current is None else 'reference'} is missing beside the other table")
-    if model is not None and columns:
+    if model is not None and (asked.ignore or asked.categorical):
         mistakes.append("--ignore and --categorical are for tables: a model's configuration names its columns")
-    if model is not None and min_rows is not None:
+    if model is not None and asked.min_rows is not None:
         mistakes.append("--min-rows is for tables: a model's configuration says detection.min_rows")
     return mistakes
 
@@ -131,14 +141,30 @@ def _plainly(config: "ModelConfig", plain_rules: bool) -> "ModelConfig":
     return config.model_copy(update={"detection": detection})
 
 
-def _unwritable(html: Path | None, reference: str | None, current: str | None) -> list[str]:
+def _unwritable(option: str, file: Path | None, asked: "Asked") -> list[str]:
     """Before the comparison, not after it; and never over a table."""
-    if html is None:
+    if file is None:
         return []
-    tables = [Path(one).resolve() for one in (reference, current) if one]
-    mistakes = [f"--html {html} is one of the tables"] if html.resolve() in tables else []
-    why = unwritable(html)
-    return mistakes + ([] if why is None else [f"--html: {why}"])
+    tables = [Path(one).resolve() for one in (asked.reference, asked.current) if one]
+    mistakes = [f"--{option} {file} is one of the tables"] if file.resolve() in tables else []
+    why = unwritable(file)
+    return mistakes + ([] if why is None else [f"--{option}: {why}"])
+
+
+def _profile_mistakes(model: str | None, asked: "Asked") -> list[str]:
+    """What a profile cannot do: it has no rows, and knows of what kind its columns are."""
+    from flows.cli.profiles import is_profile
+
+    mistakes, stored = [], is_profile(asked.reference)
+    if model is not None and (stored or asked.profile is not None):
+        mistakes.append("profiles are for tables: a model's version keeps its own")
+    if asked.profile is not None and stored:
+        mistakes.append("--reference is a profile already")
+    elif asked.profile is not None and not is_profile(asked.profile.name):
+        mistakes.append("--save-profile makes a .json of a table")
+    if stored and (asked.joint or asked.categorical):
+        mistakes.append("--joint and --categorical need the rows of the reference, and a profile has none")
+    return mistakes
 
 
 def _show(found: "Found") -> None:

@@ -1,10 +1,12 @@
 """What `understudy drift` compares, for a model or for tables."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.cli.pairs import Done, Side, Sorted, kinds, measured, opened
+from flows.cli.profiles import is_profile, read_profile, save_profile
 from flows.config.detection.settings import Detection
 from flows.config.model import ModelConfig
 from flows.data.files import read_table
@@ -29,6 +31,7 @@ class Asked:
         plain: Fixed thresholds.
         joint: Look at the columns together, too.
         threads: Columns at once.
+        profile: Where to keep the reference's profile.
     """
 
     reference: str = ""
@@ -39,6 +42,7 @@ class Asked:
     plain: bool = False
     joint: bool = False
     threads: int = 1
+    profile: Path | None = None
 
     @property
     def limits(self) -> Detection:
@@ -87,6 +91,11 @@ class Found:
         return content._replace(summary=(*content.summary, *said))
 
 
+def usual_threads() -> int:
+    """As many as this process may use, at most four: more read more columns at once than memory should hold."""
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
 def _silent(_done: int, _total: int) -> None:
     """Tell nobody how far it is."""
 
@@ -109,8 +118,12 @@ def of_tables(asked: Asked, done: Done | None = None) -> Found:
     """
     from flows.detection.judging.verdict import judge
 
+    if is_profile(asked.reference):
+        return _of_profile(asked)
     reference, current = opened(asked.reference), opened(asked.current)
     chosen = _columns(asked, reference, current)
+    if asked.profile is not None:
+        save_profile(asked.profile, reference, chosen, asked.threads)
     rows = reference.count, current.count
     report = _too_few(asked, rows) or judge(
         measured(reference, current, chosen, asked.threads, done or _silent), asked.limits, rows=rows
@@ -122,6 +135,33 @@ def of_tables(asked: Asked, done: Done | None = None) -> Found:
         joint=_jointly(reference, current, chosen) if asked.joint else None,
         left_out=chosen.left_out,
         reference=reference,
+        current=current,
+    )
+
+
+def _of_profile(asked: Asked) -> Found:
+    """Compare a table with what was kept of another; the profile says which columns, and of what kind they are."""
+    from flows.detection.judging.verdict import judge
+    from flows.detection.univariate.compare import compare
+
+    kept, current = read_profile(asked.reference), opened(asked.current)
+    known = [name for name in (*kept.numeric, *kept.categorical) if name not in asked.ignore]
+    if not set(known) & set(current.schema):
+        why = f"The table shares no column with the profile: {_listed(known)}; and {_listed(current.schema)}."
+        raise DataError("Nothing was compared.", why, "Give a table of the same kind.")
+    numeric, categorical = ([name for name in kind if name in known] for kind in (kept.numeric, kept.categorical))
+    rows = kept.rows, current.count
+    found = _too_few(asked, rows) or judge(
+        compare(kept, current.frame, numeric=numeric, categorical=categorical, threads=asked.threads),
+        asked.limits,
+        rows=rows,
+    )
+    return Found(
+        title=_short(asked.current),
+        reference_name=_short(asked.reference),
+        report=found,
+        joint=None,
+        reference=kept,
         current=current,
     )
 

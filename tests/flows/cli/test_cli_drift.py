@@ -189,3 +189,31 @@ def test_plain_rules_are_there_and_say_what_they_are(understudy, tables):
 
     assert answer.json["plain"] is True
     assert "chance" in answer.json["said"] or "nearly every" in answer.json["said"]
+
+
+def test_a_reference_can_be_kept_without_its_rows(understudy, tables):
+    words = ("drift", "--current", "june", "--json")
+    rows = understudy(*words, "--reference", "may.parquet", "--save-profile", "may.json").json
+    kept = understudy(*words, "--reference", "may.json")
+
+    assert kept.code == 1
+    assert [(one["name"], one["drifted"]) for one in kept.json["features"]] == [
+        (one["name"], one["drifted"]) for one in rows["features"]
+    ]
+    assert (tables / "may.json").stat().st_size < 60_000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--reference", "may.json", "--joint"), "a profile has none"),
+        (("--reference", "may.parquet", "--save-profile", "may.txt"), "makes a .json"),
+        (("--reference", "may.parquet", "--save-profile", "may.parquet"), "is one of the tables"),
+        (("--reference", "absent.json"), "absent.json"),
+        (("--reference", "broken.json"), "It is none"),
+    ],
+)
+def test_what_is_no_profile_is_refused(understudy, tables, words, said):
+    (tables / "broken.json").write_text('{"rows": "many"}')
+
+    assert said in understudy("drift", "--current", "same.csv", *words).refused()
