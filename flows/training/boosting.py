@@ -19,6 +19,8 @@ from registry.scoring.spec import NumericColumn, ScorerSpec
 BOOSTER_FILE = "model.ubj"
 ROUNDS = 400
 PATIENCE = 30
+LEAST_ROUNDS = 30
+"""Where the level of the labels moves, early stopping may end at one round, and such a model ranks nothing."""
 REPORT_EVERY = 10
 KEPT = 2  # settings of a study that are judged on more folds
 
@@ -69,7 +71,7 @@ class Boosting:
         """Find the number of rounds by early stopping on *fold*."""
         params = only(setting.params, SEARCHED)
         booster = _Race.of(self, fold).run(params)
-        return Setting(self.name, params | {"n_estimators": booster.best_iteration + 1})
+        return Setting(self.name, params | {"n_estimators": _rounds(booster)})
 
     def pipeline(self, setting: Setting) -> Any:
         """Make encoder and booster; the number of rounds is fixed, so no tree is left unused."""
@@ -193,11 +195,15 @@ def _study(race: _Race, known: list[dict[str, Any]], budget: Budget, seed: int) 
 
         budget.progress(trial.number / budget.trials, f"Trial {trial.number + 1} of {budget.trials}")
         booster = race.run(_suggest(trial), watch)
-        trial.set_user_attr("n_estimators", booster.best_iteration + 1)
+        trial.set_user_attr("n_estimators", _rounds(booster))
         return float(booster.best_score)
 
     study.optimize(objective, n_trials=budget.trials, timeout=budget.left)
     return _best(study.trials)
+
+
+def _rounds(booster: Any) -> int:
+    return max(int(booster.best_iteration) + 1, LEAST_ROUNDS)
 
 
 def _best(trials: list[Any]) -> list[dict[str, Any]]:

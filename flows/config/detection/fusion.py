@@ -29,7 +29,7 @@ class Fusion(Section):
     high: Harm = Field(default=0.10, description="Estimated harm from which on severity is HIGH")
     critical: Harm = Field(default=0.30, description="Estimated harm from which on severity is CRITICAL")
     rise: Harm = Field(
-        default=0.5,
+        default=1.0,
         description="Sure rise of the measured loss that is MEDIUM at least; twice as much HIGH, four times CRITICAL",
     )
     worth: Harm = Field(default=0.05, description="Harm that is worth a retraining; confidence is the chance of it")

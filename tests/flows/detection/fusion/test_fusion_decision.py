@@ -39,7 +39,7 @@ def test_what_a_refit_would_win_back_decides_over_what_the_error_did():
     assert noisy.confidence < 0.2 < 0.9 < hurt.confidence
 
 
-@pytest.mark.parametrize(("rise", "severity"), [(0.4, "LOW"), (0.6, "MEDIUM"), (1.2, "HIGH"), (2.5, "CRITICAL")])
+@pytest.mark.parametrize(("rise", "severity"), [(0.8, "LOW"), (1.2, "MEDIUM"), (2.2, "HIGH"), (4.5, "CRITICAL")])
 def test_a_loss_that_surely_rose_far_is_bad_even_if_no_refit_would_help(rise, severity):
     found = decided({"baseline_increase": rise, "baseline_p": 1e-6}, priced(0.0, 0.01, doubt=0.6))
 
