@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from flows.backtest.results import POINT, Backtest, Difference, PolicyResult
 from flows.backtest.smoothing import lost_so_far, smooth
-from flows.backtest.words import heading, money, range_text, schedule_text, share, tuned_text, wait
+from flows.backtest.words import cells, heading, range_text, schedule_text, share, tuned_text
 from flows.reports import svg
 from flows.reports.axes import clock, linear, spread
 from flows.reports.page import page, table
@@ -38,22 +38,7 @@ def _policies(found: Backtest) -> str:
     priced = found.policies[0].cost is not None
     head = ["policy", found.metric, "lost", "of the gain", "retrainings", "share"]
     head += ["delay", "missed", "fits", "seconds", *(["cost"] if priced else [])]
-    rows = [
-        [
-            html(one.name),
-            f"{one.value:.4g}",
-            f"{one.lost:.2f}",
-            share(one.gain),
-            str(one.retrainings),
-            share(one.share),
-            wait(one),
-            str(one.delay.missed) if one.delay else "-",
-            str(one.fits),
-            f"{one.seconds:.1f}",
-            *([money(one.cost)] if priced else []),
-        ]
-        for one in found.policies
-    ]
+    rows = [[html(cell) for cell in cells(one, priced=priced)] for one in found.policies]
     return table(head, rows, numbers=tuple(range(1, len(head))), headed=True)
 
 

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.backtest.results import Backtest, Difference, PolicyResult
-from flows.backtest.words import heading, money, range_text, schedule_text, share, tuned_text, wait
+from flows.backtest.words import cells, heading, range_text, schedule_text, tuned_text
 
 
 def shown(found: Backtest) -> list[RenderableType]:
@@ -25,19 +25,7 @@ def _policies(found: Backtest) -> Table:
     )
     table.add_column("cost", justify="right") if _priced(found) else None
     for one in found.policies:
-        cells = [
-            one.name,
-            f"{one.value:.4g}",
-            f"{one.lost:.2f}",
-            share(one.gain),
-            str(one.retrainings),
-            share(one.share),
-            wait(one),
-            str(one.delay.missed) if one.delay else "-",
-            str(one.fits),
-            f"{one.seconds:.1f}",
-        ]
-        table.add_row(*cells, *([money(one.cost)] if _priced(found) else []))
+        table.add_row(*cells(one, priced=_priced(found)))
     return table
 
 

@@ -34,6 +34,23 @@ def wait(one: PolicyResult) -> str:
     return "-" if one.delay is None or one.delay.median is None else f"{one.delay.median:g}"
 
 
+def cells(one: PolicyResult, *, priced: bool) -> list[str]:
+    """One row of the table of policies, the name first."""
+    return [
+        one.name,
+        f"{one.value:.4g}",
+        f"{one.lost:.2f}",
+        share(one.gain),
+        str(one.retrainings),
+        share(one.share),
+        wait(one),
+        str(one.delay.missed) if one.delay else "-",
+        str(one.fits),
+        f"{one.seconds:.1f}",
+        *([money(one.cost)] if priced else []),
+    ]
+
+
 def range_text(difference: Difference) -> str:
     """Estimate and interval, signed so that more is better."""
     if difference.low is None or difference.high is None:

@@ -91,6 +91,12 @@ def drift(
     )
     _refuse([*_mistakes(model, reference, current, asked), *_unwritable("html", html, asked)], model, asked)
     found = _compared(model, asked)
+    _tell(found, html, as_json=as_json)
+    if found.drifted or not found.report.enough:
+        raise typer.Exit(FINDING)
+
+
+def _tell(found: "Found", html: Path | None, *, as_json: bool) -> None:
     if html is not None:
         found.write(html)
         progress(f"The report is in {html}.")
@@ -98,8 +104,6 @@ def drift(
         print_json(plain(found.report) | {"joint": plain(found.joint), "left_out": dict(found.left_out)})
     else:
         _show(found)
-    if found.drifted or not found.report.enough:
-        raise typer.Exit(FINDING)
 
 
 def _refuse(mistakes: list[str], model: str | None, asked: "Asked") -> None:

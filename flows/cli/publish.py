@@ -41,7 +41,8 @@ def publish(
     Files hold scikit-learn, XGBoost and LightGBM only: nothing that could run code of others is loaded.
     """
     from flows.data import read_table
-    from flows.training.pipeline import propose, register
+    from flows.training.pipeline import propose
+    from flows.training.publish import register
     from registry.artifacts import ArtifactStore
 
     config = config_of(model)

@@ -91,7 +91,8 @@ def _added(
     *,
     dry_run: bool,
 ) -> "tuple[ModelVersion, Probe]":
-    from flows.training.remote import propose, register
+    from flows.training.publish import register
+    from flows.training.remote import propose
     from registry.artifacts import ArtifactStore
 
     artifacts = ArtifactStore(settings().models_dir)

@@ -54,10 +54,7 @@ def begin_rollout(
             something else.
         StageConflict: If another rollout of the model is active, or the version is out of the game.
     """
-    champion = _champion(registry, model, challenger)
-    if decision is not None:
-        _refuse_a_foreign(decision, champion.version, challenger)
-    refuse_impossible(registry, model, challenger)
+    champion = _opponent(registry, model, challenger, decision)
     if registry.version(model, challenger).stage == "archived":
         registry.set_stage(model, challenger, "staging", actor=actor, reason=reason, at=at)
     chosen = tuple(steps) if steps is not None else configured_steps(config)
@@ -81,6 +78,15 @@ def begin_rollout(
         experiment=configured_experiment(config.experiment),
     )
     return registry.start_rollout(rollout, actor=actor, reason=reason, at=at)
+
+
+def _opponent(registry: Registry, model: str, challenger: str, decision: Decision | None) -> ModelVersion:
+    """The champion, once nothing speaks against a rollout beside it."""
+    champion = _champion(registry, model, challenger)
+    if decision is not None:
+        _refuse_a_foreign(decision, champion.version, challenger)
+    refuse_impossible(registry, model, challenger)
+    return champion
 
 
 def refuse_impossible(registry: Registry, model: str, challenger: str) -> None:

@@ -22,7 +22,6 @@ from flows.training.candidate import CARD_FILE, features_of
 from flows.training.metrics import measure
 from flows.training.packing import Packed, pack
 from flows.training.publish import LIBRARIES, installed, number_for
-from registry.artifacts import ArtifactStore
 from registry.errors import ArtifactRefused
 from registry.originals import loaded
 from registry.records.version import ModelVersion, TrainingData
@@ -87,20 +86,6 @@ def propose(
         CARD_FILE: _card(config, version, frame),
     }
     return Proposal(version=version, packed=packed, files=files, rows=frame.height)
-
-
-def register(proposal: Proposal, registry: Registry, artifacts: ArtifactStore) -> ModelVersion:
-    """
-    Keep the artifact, then register the version in staging.
-
-    Raises:
-        AlreadyExists: If the number was taken meanwhile.
-    """
-    made = proposal.version
-    digest = artifacts.save(made.model, made.version, proposal.files)
-    made = msgspec.structs.replace(made, artifact_digest=digest)
-    registry.register_version(made)
-    return made
 
 
 def _without_extras(config: ModelConfig, table: pl.DataFrame) -> ModelConfig:

@@ -1,8 +1,11 @@
 """Store the files of a candidate and register it in staging."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
+from typing import Protocol
+
+import msgspec
 
 from flows.config.model import ModelConfig
 from flows.training.candidate import Candidate
@@ -11,6 +14,32 @@ from registry.records.version import Feature, ModelVersion, Task, next_version
 from registry.store.registry import Registry
 
 LIBRARIES = ("xgboost", "scikit-learn", "numpy", "numba", "polars", "optuna", "skops")
+
+
+class Proposed(Protocol):
+    """A version that may be registered, with its files."""
+
+    @property
+    def version(self) -> ModelVersion:
+        """As it would be; the digest of its files is filled in."""
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """Of the artifact."""
+
+
+def register(proposal: Proposed, registry: Registry, artifacts: ArtifactStore) -> ModelVersion:
+    """
+    Keep the artifact, then register the version in staging.
+
+    Raises:
+        AlreadyExists: If the number was taken meanwhile.
+    """
+    made = proposal.version
+    digest = artifacts.save(made.model, made.version, proposal.files)
+    made = msgspec.structs.replace(made, artifact_digest=digest)
+    registry.register_version(made)
+    return made
 
 
 def publish(

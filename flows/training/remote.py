@@ -8,7 +8,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-import msgspec
 import polars as pl
 
 from flows.config.model import ModelConfig
@@ -109,20 +108,6 @@ def propose(
         reason=reason,
     )
     return Proposal(version=version, files=files, probe=probe)
-
-
-def register(proposal: Proposal, registry: Registry, artifacts: ArtifactStore) -> ModelVersion:
-    """
-    Keep the artifact, then register the version in staging.
-
-    Raises:
-        AlreadyExists: If the number was taken meanwhile.
-    """
-    made = proposal.version
-    digest = artifacts.save(made.model, made.version, proposal.files)
-    made = msgspec.structs.replace(made, artifact_digest=digest)
-    registry.register_version(made)
-    return made
 
 
 def ask(upstream: Upstream, features: tuple[Feature, ...], task: Task, rows: list[Row]) -> Probe:

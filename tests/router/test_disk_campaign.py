@@ -128,7 +128,7 @@ def test_with_a_full_disk_callers_are_answered_and_what_is_not_logged_is_counted
             fill_up(disk / "ballast")
             return (disk / "ballast").unlink
 
-        campaign(live, fill, capsys, "full")
+        assert campaign(live, fill, capsys, "full") == "healthy again"
 
 
 def test_a_service_that_is_killed_while_the_disk_is_full_comes_back_and_answers(tmp_path: Path):
@@ -162,7 +162,7 @@ def test_with_a_disk_that_became_read_only_callers_are_answered_and_what_is_not_
         def spoil() -> None:
             fault_of(disk).write_text("1")
 
-        campaign(live, spoil, capsys, "read-only")
+        assert campaign(live, spoil, capsys, "read-only") == "degraded"
 
 
 def fault_of(disk: Path) -> Path:
@@ -184,7 +184,8 @@ def fill_up(path: Path) -> None:
 
 def campaign(
     live: Live, harm: Callable[[], Callable[[], None] | None], capsys: pytest.CaptureFixture, name: str
-) -> None:
+) -> str:
+    """What the router is in the end, after everything was checked that holds of both disks."""
     callers = Callers(live.settings.router_url)
     callers.start()
     callers.during("before", 2)
@@ -222,8 +223,10 @@ def campaign(
     assert name in callers.sent_away
     # The killed worker counted something in its last tenth of a second that nobody knows of.
     assert 0 <= len(answered - logged) - unlogged < 20
-    if mend is not None:
-        healthy_again(live, callers, logged)
+    if mend is None:
+        return str(live.http.get("/readyz").json()["status"])
+    healthy_again(live, callers, logged)
+    return "healthy again"
 
 
 def healthy_again(live: Live, callers: Callers, logged: set[str]) -> None:

@@ -1,10 +1,14 @@
 """A real registry in a temporary folder, with a champion and a challenger."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.config.load import parse_config
+from flows.config.load import parse_config, register_config
+from flows.notify import settle
+from flows.rollout.desk import Desk
+from registry.home import Settings
 from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, VariantMetrics
 from registry.records.plan import Guards
 from registry.records.version import Feature, ModelVersion, TrainingData
@@ -137,3 +141,21 @@ class LiveNumbers:
 @pytest.fixture
 def live(registry):
     return LiveNumbers(registry)
+
+
+@pytest.fixture
+def desk(tmp_path, registry, live, config):
+    settings = Settings(home=tmp_path / "state").prepare()
+    register_config(config, settings)
+    return Desk(settings=settings, registry=registry, client=live)
+
+
+@pytest.fixture
+def told(caplog):
+    caplog.set_level(logging.INFO, logger="understudy.notify")
+
+    def lines():
+        settle()
+        return [record.getMessage() for record in caplog.records if record.name == "understudy.notify"]
+
+    return lines

@@ -1,43 +1,21 @@
 """What the flows do, without Prefect: the registry is real, the router's numbers are played."""
 
 import dataclasses
-import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.config.load import register_config
-from flows.notify import settle
 from flows.rollout.announce import announce_foreign_end
 from flows.rollout.describe import markdown
-from flows.rollout.desk import Desk, artifact_key, moment
+from flows.rollout.desk import artifact_key, moment
 from flows.rollout.promote import start
 from flows.rollout.rollback import take_back, tell
 from flows.rollout.rollout import heartbeat
 from registry.errors import NotFound, StoreUnavailable
-from registry.home import Settings
 from registry.store.registry import Registry
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def desk(tmp_path, registry, live, config):
-    settings = Settings(home=tmp_path / "state").prepare()
-    register_config(config, settings)
-    return Desk(settings=settings, registry=registry, client=live)
-
-
-@pytest.fixture
-def told(caplog):
-    caplog.set_level(logging.INFO, logger="understudy.notify")
-
-    def lines():
-        settle()
-        return [record.getMessage() for record in caplog.records if record.name == "understudy.notify"]
-
-    return lines
 
 
 def promoted(desk, at=START):

@@ -1,42 +1,18 @@
 """People hear once of what the router noted by itself, and nothing twice that they hear of otherwise."""
 
 import dataclasses
-import logging
 import threading
 from datetime import UTC, datetime
 
-import pytest
-
 from flows.config.load import register_config
 from flows.errors import Unreachable
-from flows.notify import settle
 from flows.rollout.announce import announce_foreign_end
-from flows.rollout.desk import Desk
 from flows.rollout.notes import tell_notes
 from flows.rollout.promote import start
-from registry.home import Settings
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 FAILING = "epoch 2: 40 of the last 200 requests failed"
 SPLIT = "r-0001.1: callers are not split as planned: champion 900 keys, 950 expected. Nothing can be concluded."
-
-
-@pytest.fixture
-def desk(tmp_path, registry, live, config):
-    settings = Settings(home=tmp_path / "state").prepare()
-    register_config(config, settings)
-    return Desk(settings=settings, registry=registry, client=live)
-
-
-@pytest.fixture
-def told(caplog):
-    caplog.set_level(logging.INFO, logger="understudy.notify")
-
-    def lines():
-        settle()
-        return [record.getMessage() for record in caplog.records if record.name == "understudy.notify"]
-
-    return lines
 
 
 def noted(live, *notes):

@@ -24,7 +24,8 @@ from flows.replay.errors import ReplayRefused
 from flows.replay.source import Table
 from flows.rollout.begin import configured_guards
 from flows.training.packing import pack
-from flows.training.remote import propose, register
+from flows.training.publish import register
+from flows.training.remote import propose
 from flows.training.retraining import run_retraining
 from registry.errors import ArtifactRefused, RegistryError
 from registry.records.upstream import Upstream

@@ -93,11 +93,11 @@ def test_a_million_rows_of_fifty_columns_take_seconds():
     joint_drift(reference.head(2000), same.head(2000), Joint(permutations=19))
     stored = joint_profile(reference, Joint())
     for name, was in (("rows", reference), ("profile", stored)):
-        for now in (same, other):
+        for current in (same, other):
             start, spent = time.perf_counter(), time.process_time()
-            found = joint_drift(was, now, Joint(), 1)
+            found = joint_drift(was, current, Joint(), 1)
             wall, cpu = time.perf_counter() - start, time.process_time() - spent
             print(f"{name}: {wall:.1f} s, {cpu:.1f} s of processor time; {found.said}")
-            assert found.drifted is (now is other)
+            assert found.drifted is (current is other)
             assert cpu < 10
     print(f"profile: {len(stored.to_json())} bytes")
