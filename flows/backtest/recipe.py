@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from flows.backtest.policies.protocol import Window
 from flows.backtest.table import Table
-from flows.training.encoding import target_encoder
+from flows.training.families.encoding import target_encoder
 from flows.training.windows import fading
 from registry.records.version import Task
 

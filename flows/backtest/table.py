@@ -7,7 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from flows.backtest.errors import BacktestRefused
-from flows.config.model import Features, ModelConfig
+from flows.config.data import Features
+from flows.config.model import ModelConfig
 from flows.data import prepare
 from registry.records.version import Task
 

@@ -5,62 +5,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from flows.config.aftercare import Retention, Tracking, Validation
 from flows.config.conditions import METRICS, condition_mistakes
+from flows.config.data import Data, Features
 from flows.config.detection.settings import Detection
 from flows.config.durations import Duration, text
 from flows.config.experiment import ExperimentConfig
 from flows.config.promotion import TAKEN, Promotion, promotion_mistakes
-from flows.config.section import Count, Name, Period, Section, Share
-
-
-class Features(Section):
-    """Columns that the model may see."""
-
-    numeric: tuple[Name, ...] = ()
-    categorical: tuple[Name, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All feature columns, numeric first."""
-        return (*self.numeric, *self.categorical)
-
-
-class Data(Section):
-    """Where the time-ordered table is and what its columns mean."""
-
-    source: Name | None = Field(default=None, description="CSV or Parquet file; ${NAME} reads the environment")
-    time: Name | None = Field(default=None, description="Time column; without one, rows are `row_every` apart")
-    row_every: Period = Field(default=timedelta(minutes=1), description="Distance of rows without a time column")
-    key: Name | None = Field(default=None, description="Column of the caller's stable id; row number if absent")
-    positive: str | int | None = Field(default=None, description="Value of the target that counts as 1")
-    kpis: dict[Name, Name] = Field(default_factory=dict, description="KPI name -> column, e.g. revenue")
-    label_delay: Duration = Field(default=timedelta(days=1), description="How long labels take to arrive")
-
-    @field_validator("positive", mode="before")
-    @classmethod
-    def _truth(cls, value: object) -> object:
-        """YAML reads a bare yes as true."""
-        return str(value).lower() if isinstance(value, bool) else value
-
-
-class Training(Section):
-    """How a challenger is made."""
-
-    window: Period | None = Field(default=timedelta(days=180), description="Newest rows to learn from; null = all")
-    candidate_windows: tuple[Period | None, ...] = Field(
-        default=(), description="Further windows; the one that is best on time-ordered validation wins"
-    )
-    recency: Period | None = Field(
-        default=None, description="Age at which a row counts half in a fit; null: all count alike"
-    )
-    min_rows: Count = 10_000
-    holdout: Annotated[float, Field(gt=0, lt=0.9)] = 0.2
-    families: Annotated[tuple[Literal["xgboost", "linear"], ...], Field(min_length=1)] = ("xgboost", "linear")
-    trials: Annotated[int, Field(ge=0, le=1000)] = 50
-    time_budget: Duration = timedelta(minutes=30)
-    refit: bool = Field(default=True, description="After the comparison, refit on all rows, the holdout included")
-    seed: int = 0
-    threads: Annotated[int, Field(ge=1)] = 1
+from flows.config.section import Name, Section, Share
+from flows.config.training import Training
+from registry.records.version import Task
 
 
 class StepConfig(Section):
@@ -121,11 +75,14 @@ class ModelConfig(Section):
 
     model: Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$")]
     description: str = ""
-    task: Literal["binary", "regression"]
+    task: Task
     target: Name
     features: Features
     data: Data = Data()
     training: Training = Training()
+    validation: Validation = Validation()
+    tracking: Tracking = Tracking()
+    retention: Retention = Retention()
     detection: Detection = Detection()
     promotion: Promotion = Promotion()
     rollout: RolloutConfig = RolloutConfig()
@@ -142,6 +99,8 @@ class ModelConfig(Section):
         for column, role in ((self.target, "target"), (self.data.time, "time")):
             if column in names:
                 mistakes.append(f"{role} {column!r} is also a feature: that is leakage")
+        mistakes += self._task_mistakes()
+        mistakes += [*self.data.sql_mistakes(), *self.training.engine_mistakes()]
         mistakes += self._outcome_mistakes()
         mistakes += self._rule_mistakes()
         mistakes += promotion_mistakes(self.promotion, self.task, self.data.kpis)
@@ -151,6 +110,19 @@ class ModelConfig(Section):
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self
+
+    def _task_mistakes(self) -> list[str]:
+        classes, task = self.data.classes, self.task
+        mistakes = [f"class {c!r} is listed twice" for c in sorted({c for c in classes if classes.count(c) > 1})]
+        if task == "multiclass" and len(classes) < 3:
+            mistakes.append(f"task is multiclass, and data.classes names {len(classes)} of at least 3 classes")
+        if task != "multiclass" and classes:
+            mistakes.append(f"data.classes is for multiclass tasks, and the task is {task}")
+        if self.training.value is not None and task != "binary":
+            mistakes.append(f"training.value is for binary tasks, and the task is {task}")
+        if self.training.calibration != "none" and task == "regression":
+            mistakes.append("training.calibration is for probabilities, and the task is regression")
+        return mistakes
 
     def _outcome_mistakes(self) -> list[str]:
         kpis = self.data.kpis

@@ -19,7 +19,7 @@ from flows.detection.standard import REFERENCE_FILE, STANDARD_FILE
 from flows.errors import DataError
 from flows.training.card import Facts, card
 from flows.training.contest import Contest, Entry, decide, families_of
-from flows.training.family import Budget, Setting, fit
+from flows.training.families.family import Budget, Setting, fit
 from flows.training.layout import Span, before, lay_out, unseen, window_text
 from flows.training.metrics import measure
 from flows.training.packing import Packed, pack

@@ -7,10 +7,10 @@ import numpy as np
 
 from flows.config.model import ModelConfig
 from flows.errors import DataError
-from flows.training.boosting import Boosting
-from flows.training.family import Budget, Family, Fold, Setting, fit
+from flows.training.families.boosting import Boosting
+from flows.training.families.family import Budget, Family, Fold, Setting, fit
+from flows.training.families.linear import Linear
 from flows.training.layout import Layout, Span, Window, before
-from flows.training.linear import Linear
 from flows.training.metrics import badness
 from flows.training.progress import Progress, within
 from flows.training.rows import Rows

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.config.durations import text
-from flows.config.model import Training
+from flows.config.training import Training
 from flows.errors import NotEnoughData
 
 FOLDS = 4

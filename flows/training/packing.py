@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.config.model import Features
+from flows.config.data import Features
 from flows.training.errors import ParityRefused
 from flows.training.folding.errors import CannotFold
 from flows.training.folding.fold import fold

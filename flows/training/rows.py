@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from flows.config.model import Features, ModelConfig
+from flows.config.data import Features
+from flows.config.model import ModelConfig
 from flows.errors import DataError
 from flows.training.layout import Span
 from flows.training.windows import fading

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from registry.errors import InvalidRecord
 from registry.records.base import VERSION, Record, name_mistakes, version_mistakes
 
-Task = Literal["binary", "regression"]
+Task = Literal["binary", "multiclass", "regression"]
 Serving = Literal["compiled", "native", "original"]
 Stage = Literal["staging", "shadow", "canary", "production", "archived", "rejected"]
 
@@ -35,6 +35,8 @@ class TrainingData(Record, frozen=True, kw_only=True):
 
     Attributes:
         fingerprint: Hash of the rows; the same rows give the same one.
+        version: Of the source, as it names it: that of a Delta table, or a hash of a file.
+        new_rows: Rows that the champion had not learned from.
     """
 
     rows: int
@@ -42,6 +44,8 @@ class TrainingData(Record, frozen=True, kw_only=True):
     end: datetime | None
     source: str
     fingerprint: str
+    version: str = ""
+    new_rows: int = 0
 
 
 class ModelVersion(Record, frozen=True, kw_only=True):
@@ -56,6 +60,13 @@ class ModelVersion(Record, frozen=True, kw_only=True):
         serving: How it is scored: by machine code, a native library, or the fitted pipeline itself.
         serving_reason: Why it is not compiled; empty if it is.
         parent: Version in production when this one was trained.
+        classes: Values of the target in the order of their probabilities, if the task is multiclass.
+        threshold: A binary score at or above it predicts 1.
+        calibration: How probabilities were corrected; empty if they were not.
+        environment: Where it was trained, e.g. {"python": "3.11.7", "machine": "x86_64"}.
+        experiment: Id of the run that tracks it; empty if none does.
+        trigger: What asked for it, e.g. the retraining event.
+        validation: What it has shown in a router of its own; empty if it was not asked.
     """
 
     model: str
@@ -73,9 +84,16 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     parity: float
     serving: Serving = "native"
     serving_reason: str = ""
+    classes: tuple[str, ...] = ()
+    threshold: float = 0.5
+    calibration: str = ""
     parent: str | None = None
     code_version: str = ""
     dependencies: dict[str, str] = {}
+    environment: dict[str, str] = {}
+    experiment: str = ""
+    trigger: str = ""
+    validation: dict[str, Any] = {}
     seed: int = 0
     duration_s: float = 0.0
     created_at: datetime

@@ -17,6 +17,7 @@ from flows.config.experiment import LayerConfig
 from flows.config.load import parse_config
 from flows.config.model import ModelConfig, RolloutConfig, StepConfig
 from flows.config.promotion import GUARDED, GuardrailConfig
+from flows.config.training import Value
 from registry.home import Settings
 from router.index.terms import Terms
 from router.operations.settings import ServeSettings
@@ -57,6 +58,7 @@ KEYS = [leaf for leaf in leaves(ModelConfig) if leaf[0] not in ("detection.rules
 
 
 ITEMS = [leaf for item in (StepConfig, Rule, GuardrailConfig, LayerConfig) for leaf in leaves(item)]
+ITEMS += leaves(Value, "training.value.")
 
 
 @pytest.mark.parametrize(("key", "default"), [*KEYS, *ITEMS])

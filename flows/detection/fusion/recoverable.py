@@ -6,8 +6,6 @@ inputs of a harder kind. So a small correction of the champion's scores is fitte
 window and judged on the rest; what it gains there, a refit can gain.
 """
 
-from typing import Literal
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -17,8 +15,8 @@ from flows.detection.fusion.correction import cautious, correction, margin_of, s
 from flows.detection.fusion.matrix import matrix
 from flows.detection.fusion.signals import Signal
 from registry.records.base import Record
+from registry.records.version import Task
 
-Task = Literal["binary", "regression"]
 Numbers = NDArray[np.float64]
 LEAST_ROWS = 100
 MOST_ROWS = 20_000  # newest; more cost seconds and change nothing

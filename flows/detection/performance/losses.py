@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from flows.config.model import Features
+from flows.config.data import Features
 from flows.detection.performance.estimate import Gap, Options, checked, estimated
 from flows.detection.performance.records import Check, Measure
 from flows.detection.performance.rows import Scored

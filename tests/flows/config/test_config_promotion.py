@@ -203,7 +203,7 @@ def test_all_mistakes_of_the_section_come_at_once():
 
 def test_a_key_that_is_wrong_by_itself_is_not_blamed_on_the_others():
     assert mistakes_of(GOOD | {"task": "ternary", "promotion": {"metric": "mae", "goals": ["auc"]}}) == [
-        "task: should be 'binary' or 'regression' (given: 'ternary')"
+        "task: should be 'binary', 'multiclass' or 'regression' (given: 'ternary')"
     ]
     assert len(mistakes_of(GOOD | {"data": {"kpis": 3}, "promotion": {"metric": "revenue", "direction": "lower"}})) == 1
     assert len(mistakes_of(GOOD | {"promotion": {"method": "fixed", "horizon": "soon"}})) == 1

@@ -13,8 +13,8 @@ from training_making import NOW, make_config, make_frame
 
 from flows.detection.univariate.profile import ReferenceProfile
 from flows.errors import DataError, NotEnoughData
-from flows.training.boosting import START
 from flows.training.candidate import train_candidate
+from flows.training.families.boosting import START
 from flows.training.publish import publish
 from registry.scoring.scorer import Scorer
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from training_making import make_config, make_frame
 
-from flows.training.boosting import Boosting
 from flows.training.errors import ParityRefused
-from flows.training.family import Setting, fit
-from flows.training.linear import Linear
+from flows.training.families.boosting import Boosting
+from flows.training.families.family import Setting, fit
+from flows.training.families.linear import Linear
 from flows.training.parity import check_parity
 from flows.training.rows import Sample
 from registry.scoring.scorer import Scorer, scorer_files

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.config.model import Training
+from flows.config.training import Training
 from flows.errors import NotEnoughData
 from flows.training.layout import before, lay_out, unseen
 

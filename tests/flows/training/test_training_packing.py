@@ -10,9 +10,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures, StandardScaler
 from training_making import NOW, make_config, make_frame
 
-from flows.training.boosting import Boosting
 from flows.training.candidate import train_candidate
 from flows.training.errors import ParityRefused
+from flows.training.families.boosting import Boosting
 from flows.training.folding.errors import CannotFold
 from flows.training.folding.fold import fold
 from flows.training.packing import pack

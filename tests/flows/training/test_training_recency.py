@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from training_making import NOW, make_config, make_frame
 
-from flows.config.model import Features
-from flows.training.boosting import START, Boosting
+from flows.config.data import Features
 from flows.training.candidate import train_candidate
-from flows.training.family import Setting, fit
+from flows.training.families.boosting import START, Boosting
+from flows.training.families.family import Setting, fit
+from flows.training.families.linear import Linear
 from flows.training.layout import Span
-from flows.training.linear import Linear
 from flows.training.rows import Sample, usable
 from flows.training.windows import fading
 

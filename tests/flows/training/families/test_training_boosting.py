@@ -3,9 +3,9 @@
 import numpy as np
 import polars as pl
 
-from flows.config.model import Features
-from flows.training.boosting import LEAST_ROUNDS, START, Boosting
-from flows.training.family import Fold, Setting, fit
+from flows.config.data import Features
+from flows.training.families.boosting import LEAST_ROUNDS, START, Boosting
+from flows.training.families.family import Fold, Setting, fit
 from flows.training.rows import Sample
 
 

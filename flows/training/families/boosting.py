@@ -1,17 +1,19 @@
 """Gradient-boosted trees: numbers as they are, missing included; categories by target encoding."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.config.model import Features
-from flows.training.encoding import category_tables, columns, target_encoder
-from flows.training.family import Budget, Fold, Setting, only
+from flows.config.data import Features
+from flows.training.families.encoding import category_tables, columns, target_encoder
+from flows.training.families.family import Budget, Fold, Setting, only
 from flows.training.folding.boosters import xgboost_trees
 from flows.training.rows import Sample
+from flows.training.tuning.space import Space
+from flows.training.tuning.study import REPORT_EVERY, Search, Tried, Watch, study
 from registry.records.version import Task
 from registry.scoring.forest import FOREST_FILE
 from registry.scoring.spec import NumericColumn, ScorerSpec
@@ -21,17 +23,11 @@ ROUNDS = 400
 PATIENCE = 30
 LEAST_ROUNDS = 30
 """Where the level of the labels moves, early stopping may end at one round, and such a model ranks nothing."""
-REPORT_EVERY = 10
-KEPT = 2  # settings of a study that are judged on more folds
-
-Bounds = tuple[float, float]
-LOGARITHMIC: dict[str, Bounds] = {
-    "learning_rate": (0.03, 0.3),
-    "min_child_weight": (1.0, 100.0),
-    "reg_lambda": (0.1, 30.0),
-}
-LINEAR: dict[str, Bounds] = {"subsample": (0.5, 1.0), "colsample_bytree": (0.5, 1.0)}
-WHOLE: dict[str, tuple[int, int]] = {"max_depth": (2, 8)}
+SPACE = Space(
+    logarithmic={"learning_rate": (0.03, 0.3), "min_child_weight": (1.0, 100.0), "reg_lambda": (0.1, 30.0)},
+    linear={"subsample": (0.5, 1.0), "colsample_bytree": (0.5, 1.0)},
+    whole={"max_depth": (2, 8)},
+)
 START: dict[str, Any] = {
     "learning_rate": 0.1,
     "min_child_weight": 5.0,
@@ -40,7 +36,6 @@ START: dict[str, Any] = {
     "colsample_bytree": 0.9,
     "max_depth": 5,
 }
-SEARCHED = frozenset(START)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +56,14 @@ class Boosting:
 
     def search(self, fold: Fold, budget: Budget) -> list[Setting]:
         """Run a study on *fold*: known settings first, hopeless trials cut off early."""
-        known = _known(budget)
-        found = _study(_Race.of(self, fold), known, budget, self.seed) if budget.trials and budget.left else []
-        if not found:
-            return [self.adapt(Setting(self.name, known[0]), fold)]
-        return [Setting(self.name, params) for params in found]
+        search = Search(family=self.name, space=SPACE, start=START, rounds=ROUNDS, seed=self.seed)
+        found = study(search, _Race.of(self, fold), budget)
+        return [one if "n_estimators" in one.params else self.adapt(one, fold) for one in found]
 
     def adapt(self, setting: Setting, fold: Fold) -> Setting:
         """Find the number of rounds by early stopping on *fold*."""
-        params = only(setting.params, SEARCHED)
-        booster = _Race.of(self, fold).run(params)
-        return Setting(self.name, params | {"n_estimators": _rounds(booster)})
+        params = only(setting.params, SPACE.names)
+        return Setting(self.name, {**params, **_Race.of(self, fold).run(params).found})
 
     def pipeline(self, setting: Setting) -> Any:
         """Make encoder and booster; the number of rounds is fixed, so no tree is left unused."""
@@ -147,11 +139,11 @@ class _Race:
         new = encoder.transform(fold.future.features)
         return cls(family, past, QuantileDMatrix(new, label=fold.future.labels, ref=past, **shared))
 
-    def run(self, params: Mapping[str, Any], watch: Callable[[int, float], None] | None = None) -> Any:
+    def run(self, params: Mapping[str, Any], watch: Watch | None = None) -> Tried:
         import xgboost
 
         family = self.family
-        return xgboost.train(
+        booster = xgboost.train(
             {**params, **family.fixed, "eval_metric": family.measured, "nthread": family.threads, "seed": family.seed},
             self.past,
             num_boost_round=ROUNDS,
@@ -160,9 +152,10 @@ class _Race:
             verbose_eval=False,
             callbacks=[_watching(watch)] if watch else None,
         )
+        return Tried(float(booster.best_score), {"n_estimators": _rounds(booster)})
 
 
-def _watching(watch: Callable[[int, float], None]) -> Any:
+def _watching(watch: Watch) -> Any:
     from xgboost.callback import TrainingCallback
 
     class Watching(TrainingCallback):
@@ -175,59 +168,5 @@ def _watching(watch: Callable[[int, float], None]) -> Any:
     return Watching()
 
 
-def _study(race: _Race, known: list[dict[str, Any]], budget: Budget, seed: int) -> list[dict[str, Any]]:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        study_name="understudy",  # its hash deals trials to Hyperband's brackets
-        sampler=optuna.samplers.TPESampler(seed=seed),
-        pruner=optuna.pruners.HyperbandPruner(min_resource=2 * REPORT_EVERY, max_resource=ROUNDS),
-    )
-    for params in known:
-        study.enqueue_trial(params)
-
-    def objective(trial: optuna.Trial) -> float:
-        def watch(rounds: int, loss: float) -> None:
-            trial.report(loss, rounds)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-        budget.progress(trial.number / budget.trials, f"Trial {trial.number + 1} of {budget.trials}")
-        booster = race.run(_suggest(trial), watch)
-        trial.set_user_attr("n_estimators", _rounds(booster))
-        return float(booster.best_score)
-
-    study.optimize(objective, n_trials=budget.trials, timeout=budget.left)
-    return _best(study.trials)
-
-
 def _rounds(booster: Any) -> int:
     return max(int(booster.best_iteration) + 1, LEAST_ROUNDS)
-
-
-def _best(trials: list[Any]) -> list[dict[str, Any]]:
-    """The champion's parameters, if they ran to the end, and the best few."""
-    done = [trial for trial in trials if trial.state.name == "COMPLETE"]
-    ranked = sorted(done, key=lambda trial: trial.value)
-    chosen = ranked[:KEPT] + [trial for trial in done if trial.number == 0 and trial not in ranked[:KEPT]]
-    return [trial.params | trial.user_attrs for trial in chosen]
-
-
-def _suggest(trial: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {name: trial.suggest_float(name, *b, log=True) for name, b in LOGARITHMIC.items()}
-    found |= {name: trial.suggest_float(name, *bounds) for name, bounds in LINEAR.items()}
-    return found | {name: trial.suggest_int(name, *bounds) for name, bounds in WHOLE.items()}
-
-
-def _known(budget: Budget) -> list[dict[str, Any]]:
-    """Parameters to begin with: earlier champions' and sound ones, within the bounds."""
-    bounds = LOGARITHMIC | LINEAR | WHOLE
-    old = [only(setting.params, SEARCHED) for setting in budget.known if setting.family == "xgboost"]
-    whole = [params for params in old if params.keys() == SEARCHED]
-    clipped = [{name: _clip(value, bounds[name]) for name, value in params.items()} for params in whole]
-    return [*clipped, START] if START not in clipped else clipped
-
-
-def _clip(value: Any, bounds: tuple[float, float]) -> Any:
-    return type(value)(min(max(value, bounds[0]), bounds[1]))

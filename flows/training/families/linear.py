@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.config.model import Features
-from flows.training.encoding import category_tables, columns
-from flows.training.family import Budget, Fold, Setting, patiently
+from flows.config.data import Features
+from flows.training.families.encoding import category_tables, columns
+from flows.training.families.family import Budget, Fold, Setting, patiently
 from flows.training.metrics import measure
 from flows.training.rows import Sample
 from registry.records.version import Task

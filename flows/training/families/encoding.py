@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.config.model import Features
+from flows.config.data import Features
 from registry.scoring.spec import CategoryColumn
 
 CROSS_FITS = 5

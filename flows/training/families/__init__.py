@@ -1,0 +1,1 @@
+"""Families of models, each tuned and folded in its own way behind one Protocol."""

@@ -1,0 +1,1 @@
+"""Search settings: one study, cheap trials, resumable."""
