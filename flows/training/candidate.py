@@ -18,8 +18,9 @@ from flows.detection.fusion.importance import importance
 from flows.detection.standard import REFERENCE_FILE, STANDARD_FILE
 from flows.errors import DataError
 from flows.training.card import Facts, card
-from flows.training.contest import Contest, Entry, decide, families_of
+from flows.training.contest import Contest, Entry, decide
 from flows.training.families.family import Budget, Setting, fit
+from flows.training.families.make import families_of
 from flows.training.layout import Span, before, lay_out, unseen, window_text
 from flows.training.metrics import measure
 from flows.training.packing import Packed, pack
@@ -169,7 +170,7 @@ def train_candidate(
     rows = usable(config, frame, as_of)
     contest = _contest(config, rows, champion, seed, started)
     bench = _Bench(config=config, contest=contest, champion=champion, scorer=champion_scorer, seed=seed)
-    refuse_empty(config.features, rows, before(rows.times, bench.holdout.start, contest.layout.windows[0]))
+    refuse_empty(config.features, rows, rows.past(bench.holdout, contest.layout.windows[0]))
     with threadpool_limits(limits=1, user_api="blas"):  # sums in another order would change the bytes
         entries = tuple(decide(contest, within(on_progress, 0.02, 0.85)))
         served, scored = _build_both(bench, entries[0], on_progress)
@@ -201,7 +202,7 @@ def _build_both(bench: _Bench, best: Entry, on_progress: Progress) -> tuple[_Bui
     config, rows, holdout = bench.config, bench.rows, bench.holdout
     asked = feature_rows(config, rows.cut(holdout))
     on_progress(0.85, f"Fit {best.setting.family} and score the holdout")
-    judged = _build(bench, best, before(rows.times, holdout.start, best.window), asked)
+    judged = _build(bench, best, rows.past(holdout, best.window), asked)
     scored = Holdout(
         times=rows.times[holdout.start :],
         labels=rows.labels[holdout.start :],
@@ -217,7 +218,8 @@ def _build_both(bench: _Bench, best: Entry, on_progress: Progress) -> tuple[_Bui
 
 def _build(bench: _Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, Any]]) -> _Built:
     family = bench.contest.family(best.setting)
-    fitted, held = fit(family, best.setting, bench.rows.sample(span)), bench.rows.sample(bench.holdout)
+    held = bench.rows.sample(bench.holdout)
+    fitted = fit(family, best.setting, bench.rows.sample(span, judged=_judged(bench, span)))
     expected = family.scores(fitted, held)
     packed = pack(
         fitted,
@@ -231,6 +233,11 @@ def _build(bench: _Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, 
         lambda frame: family.scores(fitted, Sample(frame, held.labels)), held.features, seed=bench.seed
     )
     return _Built(packed, span, weights)
+
+
+def _judged(bench: _Bench, span: Span) -> Span | None:
+    """Rows that a fit on *span* is judged on; none if it holds them."""
+    return bench.holdout if span.stop <= bench.holdout.start else None
 
 
 def _champion_scores(config: ModelConfig, part: pl.DataFrame, bench: _Bench) -> NDArray[np.float64] | None:

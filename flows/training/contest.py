@@ -5,12 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flows.config.model import ModelConfig
 from flows.errors import DataError
-from flows.training.families.boosting import Boosting
 from flows.training.families.family import Budget, Family, Fold, Setting, fit
-from flows.training.families.linear import Linear
-from flows.training.layout import Layout, Span, Window, before
+from flows.training.layout import Layout, Span, Window
 from flows.training.metrics import badness
 from flows.training.progress import Progress, within
 from flows.training.rows import Rows
@@ -55,20 +52,8 @@ class Contest:
 
     def fold(self, future: Span, window: Window) -> Fold:
         """Cut out one fold and its past."""
-        past = before(self.rows.times, future.start, window)
-        return Fold(past=self.rows.sample(past), future=self.rows.sample(future))
-
-
-def families_of(config: ModelConfig, metric: str, seed: int) -> tuple[Family, ...]:
-    """Make the configured families."""
-    features, task = config.features, config.task
-    known: dict[str, Family] = {
-        "xgboost": Boosting(
-            features=features, task=task, seed=seed, threads=config.training.threads, absolute=metric == "mae"
-        ),
-        "linear": Linear(features=features, task=task),
-    }
-    return tuple(known[name] for name in dict.fromkeys(config.training.families))
+        past = self.rows.past(future, window)
+        return Fold(past=self.rows.sample(past, judged=future), future=self.rows.sample(future))
 
 
 def decide(contest: Contest, progress: Progress) -> list[Entry]:
@@ -143,12 +128,12 @@ def _usable_folds(contest: Contest) -> list[Span]:
 
 
 def _usable(contest: Contest, future: Span) -> bool:
-    pasts = [before(contest.rows.times, future.start, window) for window in contest.layout.windows]
-    return all(_learnable(contest, past) for past in pasts)
+    pasts = [contest.rows.past(future, window) for window in contest.layout.windows]
+    return all(_learnable(contest, past, future) for past in pasts)
 
 
-def _learnable(contest: Contest, span: Span) -> bool:
-    return span.rows >= FEWEST_PAST and contest.rows.classes(span) >= 2
+def _learnable(contest: Contest, past: Span, future: Span) -> bool:
+    return past.rows >= FEWEST_PAST and contest.rows.classes(past, judged=future) >= 2
 
 
 def _with_progress(budget: Budget, progress: Progress) -> Budget:
