@@ -83,8 +83,19 @@ def lay_out(
     return Layout(windows=enough, folds=_folds(whole.start, cut), search=search, holdout=Span(cut, whole.stop))
 
 
-def before(times: NDArray[np.float64], stop: int, window: Window) -> Span:
-    """Rows before *stop* that are at most *window* older than the newest of them."""
+def before(times: NDArray[np.float64], stop: int, window: Window, *, gap: float = 0.0) -> Span:
+    """
+    Rows before *stop* that are at most *window* older than the newest of them.
+
+    Args:
+        times: Epoch seconds, ascending.
+        stop: Number of the first row that is judged on; len(times) if none is.
+        window: Length of memory.
+        gap: Seconds; rows that are closer to row *stop* are left out. Labels that overlap would tell the
+            answers otherwise (an embargo: Lopez de Prado 2018, Advances in Financial Machine Learning, ch. 7).
+    """
+    if gap > 0 and stop < len(times):
+        stop = int(np.searchsorted(times[:stop], times[stop] - gap, side="right"))
     if window is None or stop == 0:
         return Span(0, stop)
     oldest = times[stop - 1] - window.total_seconds()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from flows.config.data import Features
 from flows.config.model import ModelConfig
 from flows.errors import DataError
-from flows.training.layout import Span
+from flows.training.layout import Span, Window, before
 from flows.training.windows import fading
 
 
@@ -39,6 +39,8 @@ class Rows:
         times: Epoch seconds, ascending.
         labels: 0 or 1 (binary), or the value (regression).
         recency: Seconds after which a row counts half in a fit; None: all count alike.
+        gap: Seconds before what is judged from which nothing is learned.
+        keys: Shape (n,); whose row it is, as a number, if a key that is judged on is never learned from.
     """
 
     frame: pl.DataFrame
@@ -46,19 +48,39 @@ class Rows:
     times: NDArray[np.float64]
     labels: NDArray[np.float64]
     recency: float | None = None
+    gap: float = 0.0
+    keys: NDArray[np.uint32] | None = None
 
-    def sample(self, span: Span) -> Sample:
-        """Cut out what a model sees of *span*; ages count from its newest row."""
+    def past(self, future: Span, window: Window) -> Span:
+        """Find what may be learned before *future* is judged."""
+        return before(self.times, future.start, window, gap=self.gap)
+
+    def sample(self, span: Span, *, judged: Span | None = None) -> Sample:
+        """
+        Cut out what a model sees of *span*; ages count from its newest row.
+
+        Args:
+            span: Rows to learn from, or to judge on.
+            judged: Rows that the fit will be judged on; where keys matter, rows of theirs are left out.
+        """
         weights = fading(self.times[span.start : span.stop], self.recency)
-        return Sample(self.cut(span).select(self.names), self.labels[span.start : span.stop], weights)
+        whole = Sample(self.cut(span).select(self.names), self.labels[span.start : span.stop], weights)
+        if self.keys is None or judged is None:
+            return whole
+        apart = ~np.isin(self.keys[span.start : span.stop], self.keys[judged.start : judged.stop])
+        weights = None if weights is None else weights[apart]
+        return Sample(whole.features.filter(pl.Series(apart)), whole.labels[apart], weights)
 
     def cut(self, span: Span) -> pl.DataFrame:
         """Cut out all columns of *span*."""
         return self.frame.slice(span.start, span.rows)
 
-    def classes(self, span: Span) -> int:
-        """Count different labels of *span*."""
-        return len(np.unique(self.labels[span.start : span.stop]))
+    def classes(self, span: Span, *, judged: Span | None = None) -> int:
+        """Count different labels of *span*, without rows of keys in *judged* where keys matter."""
+        labels = self.labels[span.start : span.stop]
+        if self.keys is not None and judged is not None:
+            labels = labels[~np.isin(self.keys[span.start : span.stop], self.keys[judged.start : judged.stop])]
+        return len(np.unique(labels))
 
 
 def usable(config: ModelConfig, frame: pl.DataFrame, as_of: datetime) -> Rows:
@@ -88,6 +110,8 @@ def usable(config: ModelConfig, frame: pl.DataFrame, as_of: datetime) -> Rows:
         times=clean["_time"].to_numpy(),
         labels=labels,
         recency=recency.total_seconds() if recency else None,
+        gap=config.training.gap.total_seconds(),
+        keys=_codes(clean["_key"]) if config.training.grouped else None,
     )
 
 
@@ -127,6 +151,13 @@ def _bytes(column: pl.Series) -> bytes:
     return column.cast(pl.Float64).to_numpy().astype("<f8").tobytes()
 
 
+def _codes(keys: pl.Series) -> NDArray[np.uint32]:
+    """Number the keys; rows without one are nobody's, each for itself."""
+    own = pl.Series([f"\0{n}" for n in range(len(keys))], dtype=pl.String)
+    named = keys.cast(pl.String).fill_null(own) if keys.null_count() else keys.cast(pl.String)
+    return named.rank("dense").cast(pl.UInt32).to_numpy()
+
+
 def _finite(name: str) -> pl.Expr:
     number = pl.col(name).cast(pl.Float64)
     return pl.when(number.is_finite()).then(number).alias(name)
@@ -138,6 +169,8 @@ def _refuse_missing(config: ModelConfig, frame: pl.DataFrame) -> None:
         mistakes.append(f"there is no target {config.target!r} (column _label)")
     if "_time" not in frame.columns:
         mistakes.append("there is no time (column _time)")
+    if config.training.grouped and "_key" not in frame.columns:
+        mistakes.append("there is no key (column _key), by which training.grouped keeps rows apart")
     if mistakes:
         raise DataError(
             "Nothing was trained.",
