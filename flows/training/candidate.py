@@ -1,10 +1,11 @@
 """Train one candidate: choose by the past, judge on the holdout, fold into files."""
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import polars as pl
@@ -99,7 +100,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Built:
+class Built:
     """Fitted on *span*, folded into files, and checked."""
 
     packed: Packed
@@ -108,7 +109,7 @@ class _Built:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Bench:
+class Bench:
     """What one training works with."""
 
     config: ModelConfig
@@ -119,14 +120,17 @@ class _Bench:
 
     @property
     def rows(self) -> Rows:
+        """All that may be learned from."""
         return self.contest.rows
 
     @property
     def holdout(self) -> Span:
+        """Rows that both are judged on."""
         return self.contest.layout.holdout
 
     @property
     def parent(self) -> str | None:
+        """The champion's version, if there is one."""
         return self.champion.version if self.champion else None
 
     @property
@@ -163,18 +167,61 @@ def train_candidate(
         ParityRefused: If even the stored pipeline says something else than the fitted one.
         RegistryError: If the champion is a server, and gives no scores.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     started = time.monotonic()
     on_progress(0.0, "Check the rows")
+    bench = lay_bench(config, frame, champion=champion, champion_scorer=champion_scorer, seed=seed, as_of=as_of)
+    entries = tune(bench, within(on_progress, 0.02, 0.85))
+    served, scored = fit_and_score(bench, entries[0], within(on_progress, 0.85, 1.0))
+    return describe(bench, entries, served, scored, time.monotonic() - started)
+
+
+def lay_bench(
+    config: ModelConfig,
+    frame: pl.DataFrame,
+    *,
+    champion: ModelVersion | None,
+    champion_scorer: Scores | None,
+    seed: int,
+    as_of: datetime,
+) -> Bench:
+    """
+    Prepare: keep the rows that can be learned from, and lay out what is judged on what.
+
+    The time budget of the study begins here.
+
+    Raises:
+        DataError: If the rows cannot be learned from; NotEnoughData if there are too few.
+    """
     rows = usable(config, frame, as_of)
-    contest = _contest(config, rows, champion, seed, started)
-    bench = _Bench(config=config, contest=contest, champion=champion, scorer=champion_scorer, seed=seed)
+    contest = _contest(config, rows, champion, seed, time.monotonic())
+    bench = Bench(config=config, contest=contest, champion=champion, scorer=champion_scorer, seed=seed)
     refuse_empty(config.features, rows, rows.past(bench.holdout, contest.layout.windows[0]))
-    with threadpool_limits(limits=1, user_api="blas"):  # sums in another order would change the bytes
-        entries = tuple(decide(contest, within(on_progress, 0.02, 0.85)))
-        served, scored = _build_both(bench, entries[0], on_progress)
-    return _describe(bench, entries, served, scored, time.monotonic() - started)
+    return bench
+
+
+def tune(bench: Bench, on_progress: Progress = silent) -> tuple[Entry, ...]:
+    """Try settings, families and windows on the rows before the holdout; the best first."""
+    with _one_order():
+        return tuple(decide(bench.contest, on_progress))
+
+
+def fit_and_score(bench: Bench, best: Entry, on_progress: Progress = silent) -> tuple[Built, Holdout]:
+    """
+    Fit what is judged, without the holdout, and what is served, which may have seen it.
+
+    Raises:
+        ParityRefused: If even the stored pipeline says something else than the fitted one.
+        RegistryError: If the champion is a server, and gives no scores.
+    """
+    with _one_order():
+        return _build_both(bench, best, on_progress)
+
+
+def _one_order() -> contextlib.AbstractContextManager[object]:
+    """Sums in another order would change the bytes."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    return cast(contextlib.AbstractContextManager[object], threadpool_limits(limits=1, user_api="blas"))
 
 
 def _contest(config: ModelConfig, rows: Rows, champion: ModelVersion | None, seed: int, started: float) -> Contest:
@@ -197,11 +244,10 @@ def _seen_until(champion: ModelVersion | None) -> float | None:
     return champion.data.end.timestamp() + 1e-6 if champion and champion.data.end else None
 
 
-def _build_both(bench: _Bench, best: Entry, on_progress: Progress) -> tuple[_Built, Holdout]:
-    """Fit what is judged, without the holdout, and what is served, which may have seen it."""
+def _build_both(bench: Bench, best: Entry, on_progress: Progress) -> tuple[Built, Holdout]:
     config, rows, holdout = bench.config, bench.rows, bench.holdout
     asked = feature_rows(config, rows.cut(holdout))
-    on_progress(0.85, f"Fit {best.setting.family} and score the holdout")
+    on_progress(0.0, f"Fit {best.setting.family} and score the holdout")
     judged = _build(bench, best, rows.past(holdout, best.window), asked)
     scored = Holdout(
         times=rows.times[holdout.start :],
@@ -212,11 +258,11 @@ def _build_both(bench: _Bench, best: Entry, on_progress: Progress) -> tuple[_Bui
     )
     if not config.training.refit:
         return judged, scored
-    on_progress(0.92, "Fit again on all rows")
+    on_progress(0.5, "Fit again on all rows")
     return _build(bench, best, before(rows.times, holdout.stop, best.window), asked), scored
 
 
-def _build(bench: _Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, Any]]) -> _Built:
+def _build(bench: Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, Any]]) -> Built:
     family = bench.contest.family(best.setting)
     held = bench.rows.sample(bench.holdout)
     fitted = fit(family, best.setting, bench.rows.sample(span, judged=_judged(bench, span)))
@@ -232,15 +278,15 @@ def _build(bench: _Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, 
     weights = importance(
         lambda frame: family.scores(fitted, Sample(frame, held.labels)), held.features, seed=bench.seed
     )
-    return _Built(packed, span, weights)
+    return Built(packed, span, weights)
 
 
-def _judged(bench: _Bench, span: Span) -> Span | None:
+def _judged(bench: Bench, span: Span) -> Span | None:
     """Rows that a fit on *span* is judged on; none if it holds them."""
     return bench.holdout if span.stop <= bench.holdout.start else None
 
 
-def _champion_scores(config: ModelConfig, part: pl.DataFrame, bench: _Bench) -> NDArray[np.float64] | None:
+def _champion_scores(config: ModelConfig, part: pl.DataFrame, bench: Bench) -> NDArray[np.float64] | None:
     if bench.champion is None or bench.scorer is None:
         return None
     needed = [feature.name for feature in bench.champion.features]
@@ -258,9 +304,8 @@ def _champion_scores(config: ModelConfig, part: pl.DataFrame, bench: _Bench) -> 
     return bench.scorer.score(rows)
 
 
-def _describe(
-    bench: _Bench, entries: tuple[Entry, ...], served: _Built, scored: Holdout, duration_s: float
-) -> Candidate:
+def describe(bench: Bench, entries: tuple[Entry, ...], served: Built, scored: Holdout, duration_s: float) -> Candidate:
+    """Measure, and put everything together that a version is registered with."""
     config, best, part = bench.config, entries[0], bench.rows.cut(served.span)
     metrics, data = measure(config.task, scored.labels, scored.challenger), _data(config, part)
     baseline = _baseline(config.task, scored)
