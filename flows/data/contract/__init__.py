@@ -1,0 +1,1 @@
+"""What the rows of a model look like, learned once and checked ever after."""

@@ -1,0 +1,116 @@
+"""All rows that a model may learn from: read, rid of repeats, and checked against the contract."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from flows.client import RouterClient
+from flows.config.model import ModelConfig
+from flows.data.contract.records import Contract, ContractReport
+from flows.data.history import history
+from registry.artifacts import ArtifactStore
+from registry.home import Settings
+from registry.records.version import ModelVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted:
+    """
+    Labelled rows in one shape.
+
+    Attributes:
+        frame: Feature columns, `_time`, `_key`, `_label`, `_kpi_<name>`, in time order; with a contract perhaps
+            `_untyped`, which `validated` takes away.
+        source: Where they come from, for `TrainingData.source`.
+        version: Which state of it, for `TrainingData.version`: that of a Delta table, or a hash.
+        duplicates: Rows that repeated another one, and were left out.
+        conflicts: Rows whose key and time another row has with another label; they are kept.
+    """
+
+    frame: pl.DataFrame
+    source: str
+    version: str
+    duplicates: int = 0
+    conflicts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validated:
+    """
+    Rows that may be learned from.
+
+    Attributes:
+        frame: Without the rows that were set aside.
+        report: What was found; None without a contract to check by.
+        contract: To be stored with the version that is trained on these rows, as `contract.json`.
+    """
+
+    frame: pl.DataFrame
+    report: ContractReport | None
+    contract: Contract
+
+
+def extract(
+    config: ModelConfig,
+    settings: Settings,
+    client: RouterClient,
+    *,
+    contract: Contract | None = None,
+    as_of: datetime | None = None,
+) -> Extracted:
+    """
+    Read all labelled rows that the model may learn from.
+
+    Args:
+        config: Of the model.
+        settings: Where the first table lies.
+        client: Of the router, whose log is read.
+        contract: Of the champion. With one, text in a numeric column is left to `validated`; without, it is refused.
+        as_of: Later rows are not read; now if absent.
+
+    Raises:
+        DataError: If a source cannot be used.
+        Unreachable: If a database, or the router, does not answer.
+    """
+    return Extracted(
+        frame=history(client, config, settings), source=config.data.source or "log of the router", version=""
+    )
+
+
+def validated(config: ModelConfig, extracted: Extracted, contract: Contract | None, *, keep_in: Path) -> Validated:
+    """
+    Check the rows against the champion's contract; without one, learn it.
+
+    Args:
+        config: Says what becomes of rows that break it.
+        extracted: What was read.
+        contract: Of the champion; None for the first training.
+        keep_in: Parquet file for rows that are set aside; its folder is made when it is needed.
+
+    Raises:
+        DataError: If the configuration says so, or more than `data.most_quarantined` of the rows break it.
+    """
+    return Validated(frame=extracted.frame, report=None, contract=contract or Contract(rows=extracted.frame.height))
+
+
+def contract_of(artifacts: ArtifactStore, version: ModelVersion | None) -> Contract | None:
+    """
+    Read the contract that was stored with a version; None if it has none.
+
+    Raises:
+        ArtifactRefused: If its files were altered.
+    """
+    return None
+
+
+def quarantine_file(settings: Settings, model: str, event: str) -> Path:
+    """Where the rows are kept that event *event* has set aside."""
+    return settings.home / "quarantine" / model / f"{event}.parquet"
+
+
+def new_rows(frame: pl.DataFrame, champion: ModelVersion | None) -> int:
+    """Count the rows that are newer than all that the champion has learned from."""
+    end = champion.data.end if champion else None
+    return frame.height if end is None else frame.filter(pl.col("_time") > end.timestamp()).height

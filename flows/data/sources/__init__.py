@@ -1,0 +1,1 @@
+"""Where rows come from: files, Delta, databases, code of your own."""
