@@ -15,10 +15,12 @@ from registry.eventlog.events import Predicted
 from registry.records.live import OutcomeStatus
 from registry.records.version import Feature
 from router import outcomes
+from router.classes import named
 from router.decode import MAX_BODY, Checker, Row, decode, listed, taken_apart, whole
 from router.errors import Malformed, TooLarge, UnknownModel
 from router.logs import Trace, trace_of
 from router.metrics import exposition
+from router.models import Snapshot
 from router.openapi import DOCS, OPENAPI
 from router.pace import Pace, joined
 from router.predict import PIECE, answer
@@ -155,7 +157,7 @@ class RouterApp:
         # Before the answer leaves: whoever kills this process now loses no answered prediction.
         await self._pace.each(events, PIECE, self._worker.writer.append)
         self._worker.tallies.count(events)
-        answers = joined(await self._pace.each(events, PIECE, lambda piece: list(map(_answer, piece))))
+        answers = joined(await self._pace.each(events, PIECE, lambda piece: _told(snapshot, piece)))
         failed = [event for event in events if event.failed]
         if not failed:
             return 200, JSON, msgspec.json.encode({"rows": answers} if batch else answers[0])
@@ -180,7 +182,7 @@ class RouterApp:
             raise self._unknown(model)
         content_type = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"content-type"), "")
         raw, many = outcomes.rows_of(body, content_type)
-        statuses = await self._worker.kept.keep(model, raw)
+        statuses = await self._worker.kept.keep(model, raw, self._snapshots[model].classes)
         if many:
             return 200, JSON, msgspec.json.encode({"rows": statuses})
         status: OutcomeStatus = statuses[0]
@@ -205,9 +207,12 @@ def _route_of(path: str) -> str:
     return path.replace(f"/{model}/", "/{model}/") if model else path
 
 
+def _told(snapshot: Snapshot, events: Sequence[Predicted]) -> list[dict[str, Any]]:
+    return [named(snapshot.loaded[e.served].version, e.prediction, e.probabilities) | _answer(e) for e in events]
+
+
 def _answer(event: Predicted) -> dict[str, Any]:
     return {
-        "prediction": event.prediction,
         "score": event.score,
         "variant": event.served,
         "assigned": event.assigned,

@@ -12,6 +12,7 @@ from registry.records.upstream import UPSTREAM_FILE
 from registry.records.version import ModelVersion
 from registry.upstream.failed import REASONS as UPSTREAM_REASONS
 from router.breaker import Breaker
+from router.classes import are_probabilities, chosen
 
 if TYPE_CHECKING:
     from router.remote.remote import Remote
@@ -37,11 +38,19 @@ class Scores(Protocol):
         """What callers are told."""
 
 
+class Probabilities(Protocol):
+    """What it needs of the scorer of a multi-class version."""
+
+    def probabilities(self, rows: Sequence[dict[str, Any]]) -> Any:
+        """Shape (rows, classes)."""
+
+
 def _one_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1)
 
 
 Answers = tuple[list[float], list[Any]]
+"""Scores, and what callers are told; of a multi-class version probabilities of the chosen classes, and `Chosen`."""
 Rows = Sequence[dict[str, Any]]
 
 
@@ -77,7 +86,7 @@ class Loaded:
         Raises:
             ValueError: If the scorer answers with another length, NaN or infinity.
         """
-        return self.checked(self.scorer.score(rows), len(rows))
+        return self.checked(self.raw(rows), len(rows))
 
     def prove(self, rows: Rows) -> Answers:
         """
@@ -86,10 +95,18 @@ class Loaded:
         Raises:
             ValueError: Like `answer`; "out_of_range" besides.
         """
-        return self.proven(self.scorer.score(rows), len(rows))
+        return self.proven(self.raw(rows), len(rows))
+
+    def raw(self, rows: Rows) -> Any:
+        """What the scorer says: one number per row; of a multi-class version one per row and class."""
+        if self.version.task == "multiclass":
+            return cast("Probabilities", self.scorer).probabilities(rows)
+        return self.scorer.score(rows)
 
     def checked(self, raw: Any, rows: int) -> Answers:
         """Turn what the scorer said of so many rows into an answer; raises like `answer`."""
+        if self.version.task == "multiclass":
+            return chosen(raw, rows, self.version.classes)
         scores = [float(value) for value in raw]
         if len(scores) != rows:
             raise ValueError(f"wrong_shape: {len(scores)} scores for {rows} rows")
@@ -104,6 +121,8 @@ class Loaded:
         """Turn what the scorer said of so many rows into an answer; raises like `prove`."""
         scores, predictions = self.checked(raw, rows)
         if self.version.task == "binary" and not all(0 <= score <= 1 for score in scores):
+            raise ValueError("out_of_range")
+        if self.version.task == "multiclass" and not are_probabilities(predictions):
             raise ValueError("out_of_range")
         return scores, predictions
 
@@ -132,6 +151,11 @@ class Snapshot:
     def champion(self) -> Loaded:
         """Who answers when nobody else can."""
         return self.loaded[CHAMPION]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of all versions: a challenger may know more classes than the champion, behind the champion's own."""
+        return max((one.version.classes for one in self.loaded.values()), key=len)
 
 
 class ModelCache:

@@ -43,8 +43,14 @@ _ANSWER: Schema = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "prediction": {"type": ["number", "null"], "description": "Class (0 or 1), or value."},
-        "score": {"type": ["number", "null"], "description": "Probability of 1, or value; null if it failed."},
+        "prediction": {
+            "type": ["number", "string", "null"],
+            "description": "Class (0 or 1; of several its name), or value.",
+        },
+        "score": {
+            "type": ["number", "null"],
+            "description": "Probability of 1 (of several classes: of the predicted one), or value; null if it failed.",
+        },
         "variant": {"type": "string", "description": "Who answered."},
         "assigned": {"type": "string", "description": "Whom the key belongs to."},
         "model_version": {"type": "string", "description": "Version that answered."},
@@ -66,6 +72,11 @@ _ANSWER: Schema = {
     ],
 }
 _ANSWER["required"] = list(_ANSWER["properties"])
+_ANSWER["properties"]["probabilities"] = {
+    "type": "object",
+    "additionalProperties": {"type": "number"},
+    "description": "Of every class by name; only where there are several.",
+}
 _REFUSAL: Schema = {
     "type": "object",
     "description": "What did not happen, why (field, value and expectation of every mistake), and how to mend it.",
@@ -200,6 +211,10 @@ def _model() -> Schema:
 
 def _schemas() -> Schema:
     found = msgspec.json.schema_components([Outcome, OutcomeStatus], ref_template="#/components/schemas/{name}")[1]
+    found["Outcome"]["properties"]["value"] = {
+        "type": ["number", "string"],
+        "description": "The label or KPI; of several classes the name or the number.",
+    }
     own = {"Row": _ROW, "Answer": _ANSWER, "Refusal": _REFUSAL, "Failed": _FAILED, "Value": _VALUE}
     return {**found, **own}
 

@@ -11,6 +11,7 @@ import msgspec
 from registry.eventlog.events import Observed
 from registry.eventlog.segments import SegmentWriter
 from registry.records.live import Outcome, OutcomeStatus
+from router.classes import Names
 from router.decode import MAX_ROWS, NOT_JSON, encodable, shown
 from router.errors import BadRequest, Malformed
 from router.index.identity import of_key, of_prediction
@@ -28,7 +29,7 @@ class NotDurable(BadRequest):
 
 
 class _Broken(str):
-    """What is wrong with a line; a JSON string that somebody sent is none."""
+    """What is wrong with a line or a label; a JSON string that somebody sent is none."""
 
     __slots__ = ()
 
@@ -40,19 +41,23 @@ class OutcomeLog:
         self._writer, self._lookup = writer, lookup
         self._waiting: asyncio.Task[bool] | None = None
 
-    async def keep(self, model: str, raw: Sequence[Any]) -> list[OutcomeStatus]:
+    async def keep(self, model: str, raw: Sequence[Any], classes: Sequence[str] = ()) -> list[OutcomeStatus]:
         """
         Keep every valid row; say for each what became of it.
+
+        Args:
+            classes: Of a multi-class model: its labels are names of them, or their numbers.
 
         Raises:
             NotDurable: If the disk refuses; nothing was acknowledged.
         """
         statuses: list[OutcomeStatus] = []
+        names = Names(classes) if classes else None
         written = 0
         for start in range(0, len(raw), _TURN):
             if start:
                 await asyncio.sleep(0)  # callers who wait for a prediction come between
-            said, new = self._judged(model, raw[start : start + _TURN])
+            said, new = self._judged(model, raw[start : start + _TURN], names)
             statuses += said
             if new and not self._writer.append(new):
                 raise _not_durable()
@@ -61,8 +66,10 @@ class OutcomeLog:
             raise _not_durable()
         return statuses
 
-    def _judged(self, model: str, raw: Sequence[Any]) -> tuple[list[OutcomeStatus], list[Observed]]:
-        checked = [_observed(model, item) for item in raw]
+    def _judged(
+        self, model: str, raw: Sequence[Any], names: Names | None
+    ) -> tuple[list[OutcomeStatus], list[Observed]]:
+        checked = [_observed(model, item if names is None else _numbered(item, names)) for item in raw]
         valid = [item for item in checked if isinstance(item, Observed)]
         known = iter(self._lookup.statuses(model, valid) if valid else ())
         statuses = [
@@ -119,6 +126,14 @@ def _limited(rows: list[Any]) -> list[Any]:
     if len(rows) > MAX_ROWS:
         raise BadRequest("No outcome was kept.", f"There are {len(rows)} rows.", f"Send at most {MAX_ROWS} at once.")
     return rows
+
+
+def _numbered(item: Any, names: Names) -> Any:
+    """A label with the number of its class; everything else as it is."""
+    if not isinstance(item, dict) or "value" not in item or item.get("metric", "label") != "label":
+        return item
+    number = names.number(item["value"])
+    return _Broken(number) if isinstance(number, str) else item | {"value": number}
 
 
 def _observed(model: str, item: Any) -> Observed | str:

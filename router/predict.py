@@ -9,6 +9,7 @@ from typing import Any
 from registry.assignment import Assignment
 from registry.eventlog.events import Predicted
 from registry.records.plan import CHAMPION
+from router.classes import logged
 from router.decode import Row, encodable
 from router.errors import RouterError
 from router.models import Answers, Loaded, Snapshot, reason_of
@@ -186,6 +187,7 @@ class _Teller:
     def event(self, row: Row, assignment: Assignment, place: int) -> Predicted:
         plan, outcome, served = self._plan, self._outcome, self._outcome.served
         score = outcome.scores[place]
+        prediction, probabilities = logged(outcome.predictions[place])
         return Predicted(
             model=plan.model,
             id=row.id or self._new_id(),
@@ -201,7 +203,8 @@ class _Teller:
             enrolled=assignment.enrolled,
             reason=assignment.reason,
             score=score,
-            prediction=outcome.predictions[place],
+            prediction=prediction,
+            probabilities=probabilities,
             latency_ms=self._latency_ms,
             error=outcome.error,
             failed=score is None,

@@ -17,6 +17,8 @@ class Predicted(msgspec.Struct, frozen=True, kw_only=True, tag="predicted", omit
         place: Position among the rows scored together; latency counts once per group.
         failed: Nobody answered: the caller got an error.
         weight: Propensity of the assigned variant, parts per million; None where the key was not dealt.
+        prediction: The value; or a class: 0 or 1, or the number of one of several.
+        probabilities: Of every class, in the order of the version's; None unless there are several.
     """
 
     model: str
@@ -40,6 +42,7 @@ class Predicted(msgspec.Struct, frozen=True, kw_only=True, tag="predicted", omit
     place: int = 0
     shadows: tuple[str, ...] = ()
     weight: int | None = None
+    probabilities: tuple[float, ...] | None = None
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True, tag="observed", omit_defaults=True):

@@ -92,8 +92,8 @@ class VariantMetrics(Record, frozen=True, kw_only=True):
         latency_quantiles: {"p50": ms, "p95": ms, "p99": ms}.
         score: Of the predictions served.
         loss: Of the labelled rows: squared error of the probability (binary, Brier),
-            absolute error (regression).
-        correct: 1 where the predicted class was right (binary only).
+            absolute error (regression), 1 for a wrong class (multiclass).
+        correct: 1 where the predicted class was right (not for regression).
         outcomes: Every other metric that arrived, e.g. "revenue".
         units: The same by key: "loss", "correct" and every other metric; a metric that callers
             themselves named "loss" or "correct" is in outcomes only.
@@ -138,8 +138,8 @@ class ShadowMetrics(Record, frozen=True, kw_only=True):
         difference: Shadow score minus served score.
         difference_quantiles: {"p1", "p5", "p50", "p95", "p99"} of the difference.
         difference_most: Its largest absolute value.
-        flips: Copies where the predicted class differed (binary); flips_up: served 0, shadow 1;
-            flips_down: the other way round.
+        flips: Copies where the predicted class differed (not for regression); flips_up: the shadow's
+            class has the larger number (binary: served 0, shadow 1); flips_down: the other way round.
         scores, served_scores: Histograms, of the shadow and of what was served, over the scored copies.
         psi, ks: Between those two: population stability index, and the largest distance of the
             cumulated shares at the bounds of the bins; None without a scored copy.
@@ -147,7 +147,7 @@ class ShadowMetrics(Record, frozen=True, kw_only=True):
         served_latency_ms, served_latency_quantiles: Of the champion, over the scored copies that it
             answered itself; counted once per group of rows answered together.
         pairs: Labelled copies scored by both.
-        champion_only_right, challenger_only_right: Discordant pairs (binary).
+        champion_only_right, challenger_only_right: Discordant pairs (not for regression).
         loss_difference: Champion loss minus shadow loss; positive is better.
         units: The same by key: "loss" (difference), "correct" (challenger minus champion).
     """

@@ -88,7 +88,7 @@ class AsyncClient:
     async def outcome(
         self,
         model: str,
-        value: float,
+        value: float | str,
         *,
         prediction_id: str | None = None,
         key: str | int | None = None,

@@ -90,7 +90,7 @@ class Client:
     def outcome(
         self,
         model: str,
-        value: float,
+        value: float | str,
         *,
         prediction_id: str | None = None,
         key: str | int | None = None,

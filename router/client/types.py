@@ -32,15 +32,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     One prediction.
 
     Attributes:
-        prediction: The class, or the value; None if the champion failed.
-        score: The probability of 1, or the value; None if the champion failed.
+        prediction: The class (its name, of several), or the value; None if the champion failed.
+        score: The probability of 1, of the predicted class of several, or the value; None if the champion failed.
+        probabilities: Of every class by name, if there are several.
         variant: Who answered.
         assigned: Whom the key belongs to.
         prediction_id: Send it back with the outcome.
         reason: Why this variant; docs/http-api.md lists them.
     """
 
-    prediction: float | int | None
+    prediction: float | int | str | None
     score: float | None
     variant: str
     assigned: str
@@ -48,6 +49,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     prediction_id: str
     reason: str
+    probabilities: dict[str, float] = {}
 
     @property
     def fell_back(self) -> bool:
@@ -65,14 +67,14 @@ class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
     What became of a prediction.
 
     Attributes:
-        value: The label, or the value of a KPI.
+        value: The label (of several classes the name or the number), or the value of a KPI.
         prediction_id: Of the prediction. Or give key: the newest prediction of that key.
         metric: "label", or the name of a KPI.
         time: When it was observed; now if absent.
         id: Your own idempotency key; by default made of prediction (or key and time) and metric.
     """
 
-    value: float
+    value: float | str
     prediction_id: str | None = None
     key: str | int | None = None
     metric: str = "label"

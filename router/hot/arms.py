@@ -73,7 +73,7 @@ def arm_of(loaded: Loaded, features: Sequence[Feature], *, variant: str, deadlin
         deadline_ms: A whole call of a challenger must stay far below it.
     """
     compiled: Compiled | None = getattr(loaded.scorer, "compiled", None)
-    if compiled is None or not _takes(compiled, features):
+    if compiled is None or loaded.version.task == "multiclass" or not _takes(compiled, features):
         return None
     if variant == CHAMPION:
         return Arm(loaded, compiled) if compiled.us_per_row <= MOST_US else None

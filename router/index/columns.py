@@ -153,8 +153,16 @@ def read_block(
     )
 
 
-def losses(task: Task, score: NDArray[np.float64], label: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared error of the probability (Brier), or absolute error; nan where either is missing."""
+def losses(
+    task: Task, score: NDArray[np.float64], prediction: NDArray[np.float64], label: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """
+    Squared error of the probability (Brier), absolute error, or 1 for a wrong class of several.
+
+    Where label or score is missing it is nan.
+    """
+    if task == "multiclass":
+        return np.where(np.isnan(score + label), np.nan, (prediction != label).astype(np.float64))
     with np.errstate(over="ignore"):
         error = np.abs(score - label)
         found: NDArray[np.float64] = np.minimum(error * error if task == "binary" else error, _LARGEST)
@@ -200,7 +208,8 @@ class _Log:
         rows["timed"] = [p == 0 and e != "stopped" for p, e in zip(self.place, self.error, strict=True)]
         rows["time"], rows["score"], rows["unit"] = self.time, self.score, self.unit
         rows["label"] = labels
-        rows["loss"], rows["correct"] = losses(task, self.score, labels), self.prediction == labels
+        rows["loss"] = losses(task, self.score, self.prediction, labels)
+        rows["correct"] = self.prediction == labels
         return rows
 
 
@@ -231,12 +240,12 @@ def _copies(log: _Log, found: list[Any], labels: NDArray[np.float64], task: Task
         table[name] = names.code(texts)
     unhurt = (table["dropped"] == NONE) & (table["error"] == NONE)
     table["scored"] = unhurt & ~np.isnan(score) & ~np.isnan(served)
-    table["flip"] = (prediction != answer) & ~(np.isnan(prediction) & np.isnan(answer)) & (task == "binary")
+    table["flip"] = (prediction != answer) & ~(np.isnan(prediction) & np.isnan(answer)) & (task != "regression")
     table["up"] = table["flip"] & (prediction > answer)
     table["right"] = (prediction == label).astype(np.int8) - (answer == label)
     table["time"], table["unit"], table["latency"] = log.time[place], log.unit[place], latency
     table["score"], table["served"], table["served_latency"] = score, served, log.champion_latency()[place]
-    table["loss"] = losses(task, served, label) - losses(task, score, label)
+    table["loss"] = losses(task, served, answer, label) - losses(task, score, prediction, label)
     return table
 
 

@@ -18,7 +18,7 @@ _SHARE_FLOOR = 1e-4
 
 def score_histogram(scores: Floats, task: Task) -> Histogram:
     """Scores without nan: bins of 0.05 for probabilities, else of 2**(1/8) on either side of 0."""
-    if task == "binary":
+    if task != "regression":
         place = np.clip(np.floor(np.clip(scores, 0, 1) * _PROBABILITY_BINS), 0, _PROBABILITY_BINS - 1).astype(np.int64)
         counts = np.bincount(place, minlength=_PROBABILITY_BINS) if len(place) else np.zeros(0, np.int64)
         return {repr(int(b) / _PROBABILITY_BINS): int(counts[b]) for b in np.flatnonzero(counts)}

@@ -149,11 +149,13 @@ def _variant(columns: Columns, chosen: Truths, kpis: Table, task: Task, names: N
         keys=int((np.bincount(unit[enrolled]) > 0).sum()),
         latencies=latency_histogram(latency),
         scores=score_histogram(score[~np.isnan(score)], task),
-        joint=_joints(score, _label(column("label"), ripe.of(column("time"))) | outcomes),
+        joint=_joints(score, _label(column("label"), ripe.of(column("time")), task) | outcomes),
     )
 
 
-def _label(labels: Floats, ripe: Truths) -> dict[str, tuple[Places, Floats]]:
+def _label(labels: Floats, ripe: Truths, task: Task) -> dict[str, tuple[Places, Floats]]:
+    if task == "multiclass":  # numbers of classes have no mean
+        return {}
     place = np.flatnonzero(~np.isnan(labels) & ripe)
     return {"label": (place, labels[place])} if len(place) else {}
 
@@ -166,7 +168,7 @@ def _joints(score: Floats, found: dict[str, tuple[Places, Floats]]) -> dict[str,
 def _labelled(loss: Floats, correct: Truths, ripe: Truths, task: Task) -> dict[str, tuple[Places, Floats]]:
     """Places among the requests, and values."""
     place = np.flatnonzero(~np.isnan(loss) & ripe)
-    known = place if task == "binary" else place[:0]
+    known = place if task != "regression" else place[:0]
     return {"loss": (place, loss[place]), "correct": (known, correct[known].astype(np.float64))}
 
 
@@ -188,8 +190,8 @@ def _shadow(
     dropped, scored, loss = column("dropped"), column("scored"), column("loss")
     pairs = scored & ~np.isnan(loss) & ripe.of(column("time"))
     _, unit = np.unique(column("unit")[pairs], return_inverse=True)
-    loss, right = loss[pairs], column("right")[pairs] * (task == "binary")
-    by_name = {"loss": loss} | ({"correct": right.astype(np.float64)} if task == "binary" else {})
+    loss, right = loss[pairs], column("right")[pairs] * (task != "regression")
+    by_name = {"loss": loss} | ({"correct": right.astype(np.float64)} if task != "regression" else {})
     bare = ShadowMetrics(
         version=seen[0],
         copies=seen[1],

@@ -17,6 +17,7 @@ import msgspec
 
 from registry.records.version import ModelVersion
 from registry.upstream.failed import UpstreamFailed
+from router.classes import logged
 from router.models import Loaded, ModelCache, reason_of
 from router.shadow.lean import lean
 from router.shadow.wire import Answer, Gone, Ready, Start, receive, send
@@ -49,7 +50,7 @@ def answer(loaded: Loaded, rows: list[msgspec.Raw]) -> Answer:
 
 def _scored(loaded: Loaded, rows: list[msgspec.Raw]) -> Scored:
     try:
-        raw = loaded.scorer.score(rows)  # type: ignore[arg-type]
+        raw = loaded.raw(rows)  # type: ignore[arg-type]
     except MemoryError:
         return [(None, None, "memory")] * len(rows)
     except Exception as error:  # noqa: BLE001 - a broken shadow is a line in the log, never a crash
@@ -68,7 +69,7 @@ def _proven(loaded: Loaded, raw: Any, size: int) -> Scored:
             return [(None, None, reason_of(error))] * size
         half = size // 2
         return [*_proven(loaded, raw[:half], half), *_proven(loaded, raw[half:], size - half)]
-    return [(score, prediction, None) for score, prediction in zip(scores, predictions, strict=True)]
+    return [(score, logged(prediction)[0], None) for score, prediction in zip(scores, predictions, strict=True)]
 
 
 def _load(sock: socket.socket, start: Start) -> Loaded | None:

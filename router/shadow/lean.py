@@ -1,14 +1,14 @@
 """Score features that are still JSON: straight into the columns of a compiled scorer where there is one."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.scoring.scorer import level_of
-from router.models import Scores
+from router.models import Probabilities, Scores
 
 _plain = msgspec.json.Decoder(list[dict[str, Any]])
 
@@ -28,6 +28,10 @@ class Plain:
     def score(self, rows: Sequence[Any]) -> Any:
         """One number per row."""
         return self._scorer.score(_plain.decode(_joined(rows)))
+
+    def probabilities(self, rows: Sequence[Any]) -> Any:
+        """One number per row and class, of a multi-class version."""
+        return cast("Probabilities", self._scorer).probabilities(_plain.decode(_joined(rows)))
 
     def predictions(self, scores: Any) -> list[Any]:
         """Decide as the scorer does."""

@@ -253,3 +253,20 @@ def test_who_sends_a_second_outcome_of_a_key_without_time_is_told_to_send_one():
     assert first.status == "conflict"
     assert "without time and id" in first.said
     assert [status.said for status in others] == ["1.0 was accepted first and is kept"] * 2
+
+
+def test_labels_of_several_classes_are_kept_by_number_and_foreign_ones_are_refused():
+    disk = Disk()
+    raw = [
+        {"prediction_id": "a", "value": "fox"},
+        {"prediction_id": "b", "value": 1},
+        {"prediction_id": "c", "value": "cow"},
+        {"prediction_id": "d", "value": 12.5, "metric": "revenue"},
+        {"prediction_id": "e", "value": "fox", "metric": "revenue"},
+    ]
+
+    statuses = asyncio.run(OutcomeLog(disk, Knows()).keep("m", raw, ("cat", "dog", "fox")))
+
+    assert [one.status for one in statuses] == ["accepted", "accepted", "invalid", "accepted", "invalid"]
+    assert statuses[2].said == "value is 'cow', expected one of the classes 'cat', 'dog', 'fox'"
+    assert [one.value for one in disk.appended] == [2.0, 1.0, 12.5]
