@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
@@ -23,6 +23,7 @@ from flows.training.contest import Contest, Entry, decide
 from flows.training.families.family import Budget, Setting, fit
 from flows.training.families.make import families_of
 from flows.training.layout import Span, before, lay_out, unseen, window_text
+from flows.training.leakage import constants, leaks, refuse_leaks
 from flows.training.metrics import measure
 from flows.training.packing import Packed, pack
 from flows.training.progress import Progress, silent, within
@@ -78,6 +79,7 @@ class Candidate:
         serving: Whether machine code scores, or the fitted pipeline itself.
         serving_reason: Why it is not compiled.
         parent: The champion's version, if there is one.
+        warnings: What people should know of the rows, e.g. a feature that nearly tells the answer.
     """
 
     files: Mapping[str, bytes]
@@ -95,6 +97,7 @@ class Candidate:
     serving: Serving
     serving_reason: str
     parent: str | None
+    warnings: tuple[str, ...]
     seed: int
     duration_s: float
 
@@ -117,6 +120,7 @@ class Bench:
     champion: ModelVersion | None
     scorer: Scores | None
     seed: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def rows(self) -> Rows:
@@ -195,8 +199,17 @@ def lay_bench(
     rows = usable(config, frame, as_of)
     contest = _contest(config, rows, champion, seed, time.monotonic())
     bench = Bench(config=config, contest=contest, champion=champion, scorer=champion_scorer, seed=seed)
-    refuse_empty(config.features, rows, rows.past(bench.holdout, contest.layout.windows[0]))
-    return bench
+    past = rows.past(bench.holdout, contest.layout.windows[0])
+    refuse_empty(config.features, rows, past)
+    return replace(bench, warnings=_warnings(config, rows, past, bench.holdout))
+
+
+def _warnings(config: ModelConfig, rows: Rows, past: Span, holdout: Span) -> tuple[str, ...]:
+    """What people should know of the rows before they trust what was learned from them."""
+    found = () if config.training.leakage == "off" else leaks(rows, config.task, past, holdout)
+    if config.training.leakage == "refuse":
+        refuse_leaks(found)
+    return (*(leak.said for leak in found), *constants(rows, past))
 
 
 def tune(bench: Bench, on_progress: Progress = silent) -> tuple[Entry, ...]:
@@ -322,6 +335,7 @@ def describe(bench: Bench, entries: tuple[Entry, ...], served: Built, scored: Ho
         serving=served.packed.serving,
         serving_reason=served.packed.why,
         seed=bench.seed,
+        warnings=bench.warnings,
     )
     part_of = (config, bench.rows, served.span.start, bench.holdout, scored.challenger)
     return Candidate(
@@ -345,6 +359,7 @@ def describe(bench: Bench, entries: tuple[Entry, ...], served: Built, scored: Ho
         serving=served.packed.serving,
         serving_reason=served.packed.why,
         parent=bench.parent,
+        warnings=bench.warnings,
         seed=bench.seed,
         duration_s=duration_s,
     )

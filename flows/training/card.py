@@ -26,17 +26,23 @@ class Facts:
     serving: Serving
     serving_reason: str
     seed: int
+    warnings: tuple[str, ...] = ()
 
 
 def card(facts: Facts) -> str:
     """Write the card as Markdown."""
-    parts = [_title(facts), _training(facts), _holdout(facts), _folds(facts), _features(facts)]
+    parts = [_title(facts), *_warnings(facts), _training(facts), _holdout(facts), _folds(facts), _features(facts)]
     return "\n\n".join(parts) + "\n"
 
 
 def _title(facts: Facts) -> str:
     config = facts.config
     return f"# {config.model}\n\n{config.description or f'Predicts {config.target} ({config.task}).'}"
+
+
+def _warnings(facts: Facts) -> list[str]:
+    listed = "\n".join(f"- {warning}" for warning in facts.warnings)
+    return [f"## Warnings\n\n{listed}"] if listed else []
 
 
 def _training(facts: Facts) -> str:

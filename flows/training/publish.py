@@ -93,6 +93,7 @@ def publish(
         parent=candidate.parent,
         code_version=installed("understudy"),
         dependencies={name: installed(name) for name in LIBRARIES},
+        warnings=candidate.warnings,
         seed=candidate.seed,
         duration_s=candidate.duration_s,
         created_at=at,

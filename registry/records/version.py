@@ -66,6 +66,7 @@ class ModelVersion(Record, frozen=True, kw_only=True):
         environment: Where it was trained, e.g. {"python": "3.11.7", "machine": "x86_64"}.
         experiment: Id of the run that tracks it; empty if none does.
         trigger: What asked for it, e.g. the retraining event.
+        warnings: What people should know of its data, e.g. a feature that nearly tells the answer.
         validation: What it has shown in a router of its own; empty if it was not asked.
     """
 
@@ -93,6 +94,7 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     experiment: str = ""
     trigger: str = ""
+    warnings: tuple[str, ...] = ()
     validation: dict[str, Any] = {}
     seed: int = 0
     duration_s: float = 0.0
