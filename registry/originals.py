@@ -62,7 +62,7 @@ class Original:
 
     def score(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """
-        Score each row; shape (n,).
+        Score each row; shape (n,), or (n, classes).
 
         Raises:
             ValueError: If a numeric feature is not a number.
@@ -70,15 +70,47 @@ class Original:
         frame = _frame(self._spec, rows)
         if self._spec.task == "binary":
             return np.asarray(self._pipeline.predict_proba(frame)[:, 1], dtype=np.float64)
+        if self._spec.task == "multiclass":
+            return by_class(self._pipeline, self._pipeline.predict_proba(frame), len(self._spec.classes))
         return np.asarray(self._pipeline.predict(frame), dtype=np.float64)
 
 
-def original_spec(task: Task, numeric: Sequence[str], categorical: Sequence[str], order: Sequence[str]) -> ScorerSpec:
-    """Name the features of a pipeline, in the *order* of the table that it was fitted on."""
+def by_class(fitted: Any, probabilities: Any, classes: int) -> NDArray[np.float64]:
+    """
+    Put probabilities in the order of the classes; one that the fit has not seen has none.
+
+    Args:
+        fitted: Its `classes_` are numbers from 0 to *classes* - 1.
+        probabilities: Shape (n, seen).
+        classes: How many there are.
+
+    Returns:
+        Shape (n, classes).
+    """
+    found = np.zeros((len(probabilities), classes), dtype=np.float64)
+    found[:, np.asarray(fitted.classes_, dtype=np.int64)] = probabilities
+    return found
+
+
+def original_spec(
+    task: Task,
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+    order: Sequence[str],
+    classes: Sequence[str] = (),
+) -> ScorerSpec:
+    """Name the features of a pipeline, in the *order* of the table that it was fitted on, and the classes."""
     kinds = {name: NumericColumn(feature=name) for name in numeric}
     tables = {name: CategoryColumn(feature=name, table={}, unknown=(), missing=()) for name in categorical}
     columns = tuple((kinds | tables)[name] for name in order)
-    return ScorerSpec(task=task, kind="original", columns=columns, inputs=tuple(order), booster=ORIGINAL_FILE)
+    return ScorerSpec(
+        task=task,
+        kind="original",
+        columns=columns,
+        inputs=tuple(order),
+        booster=ORIGINAL_FILE,
+        classes=tuple(classes),
+    )
 
 
 def stored(pipeline: Any) -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +17,36 @@ from registry.errors import ArtifactRefused, InvalidRecord, Refusal
 from registry.originals import original_spec, stored
 from registry.records.version import Serving, Task
 from registry.scoring.scorer import Scorer, scorer_files
-from registry.scoring.spec import ScorerSpec
+from registry.scoring.spec import Calibration, ScorerSpec
 
-Folding = Callable[[], tuple[ScorerSpec, bytes | None, bytes | None]]
+Parts = (
+    tuple[ScorerSpec, bytes | None, bytes | None]
+    | tuple[ScorerSpec, bytes | None, bytes | None, Mapping[str, bytes] | None]
+)
+"""What `scorer_files` takes."""
+Folding = Callable[[], Parts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """
+    What becomes of the probabilities, however they are made.
+
+    Attributes:
+        classes: Values of the target, if the task is multiclass.
+        calibration: Corrects the probability, or that of each class.
+        threshold: A binary score at or above it predicts 1.
+    """
+
+    classes: tuple[str, ...] = ()
+    calibration: tuple[Calibration, ...] = ()
+    threshold: float = 0.5
+
+    def on(self, spec: ScorerSpec) -> ScorerSpec:
+        """Add it to a spec."""
+        return msgspec.structs.replace(
+            spec, classes=self.classes, calibration=self.calibration, threshold=self.threshold
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +76,7 @@ def pack(
     expected: NDArray[np.float64],
     folding: Folding | None = None,
     order: Sequence[str] | None = None,
+    ending: Ending | None = None,
 ) -> Packed:
     """
     Fold *pipeline*, compare, and fall back to the pipeline itself.
@@ -57,25 +86,27 @@ def pack(
         features: Which are numbers and which are categories.
         task: What the score means.
         rows: The holdout, as features arrive in JSON.
-        expected: What the pipeline says of the same rows, shape (n,).
+        expected: What the pipeline says of the same rows, shape (n,) or (n, classes); calibrated.
         folding: How it is folded; `fold` if absent.
         order: All features as the pipeline knows them; `features.names` if absent.
+        ending: What becomes of its probabilities; nothing if absent.
 
     Raises:
         ParityRefused: If even the stored pipeline says something else of the same rows.
         ArtifactRefused: If it can neither be folded nor stored; with both reasons.
     """
-    names = tuple(order or features.names)
+    names, ending = tuple(order or features.names), ending or Ending()
     try:
-        files = scorer_files(*_folded(pipeline, folding or (lambda: _fold(pipeline, features, names))))
+        spec, *contents = _folded(pipeline, folding or (lambda: _fold(pipeline, features, names, ending)))
+        files = scorer_files(ending.on(spec), *contents)
         parity = check_parity(files, rows, expected, task)
         return Packed(files=files, parity=parity, serving=Scorer.of(files).serving)
     except (CannotFold, ParityRefused, InvalidRecord, ArtifactRefused) as refusal:
-        spec = original_spec(task, features.numeric, features.categorical, names)
-        return _original(pipeline, spec, rows, expected, f"{refusal.what} {refusal.why}")
+        spec = original_spec(task, features.numeric, features.categorical, names, ending.classes)
+        return _original(pipeline, ending.on(spec), rows, expected, f"{refusal.what} {refusal.why}")
 
 
-def _folded(pipeline: Any, folding: Folding) -> tuple[ScorerSpec, bytes | None, bytes | None]:
+def _folded(pipeline: Any, folding: Folding) -> Parts:
     try:
         return folding()
     except Refusal:
@@ -84,8 +115,10 @@ def _folded(pipeline: Any, folding: Folding) -> tuple[ScorerSpec, bytes | None, 
         raise CannotFold(type(pipeline).__name__, f"folding failed with {type(error).__name__}: {error}") from error
 
 
-def _fold(pipeline: Any, features: Features, order: Sequence[str]) -> tuple[ScorerSpec, bytes | None, bytes | None]:
-    return fold(pipeline, numeric=features.numeric, categorical=features.categorical, order=order)
+def _fold(pipeline: Any, features: Features, order: Sequence[str], ending: Ending) -> Parts:
+    return fold(
+        pipeline, numeric=features.numeric, categorical=features.categorical, order=order, classes=ending.classes
+    )
 
 
 def _original(

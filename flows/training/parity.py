@@ -21,7 +21,7 @@ class Parity:
     How closely the files agree with the fitted pipeline.
 
     Attributes:
-        scores: What the scorer says, shape (n,).
+        scores: What the scorer says, shape (n,); of several classes, shape (n, classes).
         largest: Largest absolute difference to the pipeline.
         relative: Largest difference relative to the value; a value near zero counts as
             the mean absolute value.
@@ -41,20 +41,22 @@ def check_parity(
     Args:
         files: Content by name.
         rows: Features as they arrive in JSON.
-        expected: What the fitted pipeline says of the same rows, shape (n,).
+        expected: What the fitted pipeline says of the same rows, shape (n,) or (n, classes).
         task: A probability may differ by 1e-4, a value by 1e-5 of itself.
 
     Raises:
         ParityRefused: If it differs by more, or is not finite.
     """
-    scores = Scorer.of(files).score(rows)
+    scorer = Scorer.of(files)
+    scores = scorer.probabilities(rows) if task == "multiclass" else scorer.score(rows)
     difference = np.abs(scores - expected)
     size = np.maximum(np.abs(expected), np.mean(np.abs(expected)))
     relative = float(np.max(difference / np.where(size > 0, size, 1.0)))
     found = Parity(scores=scores, largest=float(np.max(difference)), relative=relative)
-    within = found.largest <= PROBABILITY if task == "binary" else found.relative <= RELATIVE
+    within = found.relative <= RELATIVE if task == "regression" else found.largest <= PROBABILITY
     if not within:  # NaN is never within
-        raise _refused(found, rows, int(np.argmax(np.nan_to_num(difference, nan=np.inf))))
+        worst = np.nan_to_num(difference.reshape(len(rows), -1), nan=np.inf).max(axis=1)
+        raise _refused(found, rows, int(np.argmax(worst)))
     return found
 
 

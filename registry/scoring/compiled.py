@@ -1,7 +1,7 @@
 """A scorer as machine code: raw numbers in, scores out, no Python for any row."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.scoring.cache import prepare
+from registry.scoring.finish import Finish
 from registry.scoring.forest import Forest
 from registry.scoring.layers import Layers
 from registry.scoring.layout import lay_out
-from registry.scoring.program import make_program, plain_looks
+from registry.scoring.nodes import Classes, Finished, Mean, Node, Single
+from registry.scoring.program import Levels, make_program, plain_looks, raw_levels
 from registry.scoring.spec import ScorerSpec
+
+Arrays = Forest | Layers
 
 LINKS = {"identity": 0, "logistic": 1, "exponential": 2}
 UNITS = {"identity": 0, "relu": 1, "tanh": 2, "logistic": 3}
@@ -31,18 +35,19 @@ class Compiled:
         features: Names, in the order of the raw columns.
         levels: Of each feature: None for a number, else the code of each level. The code
             len(levels) is any other level, NaN is missing; so it is for numbers.
+        outputs: Numbers that it says of each row: one, or one for each class.
         us_per_row: Microseconds per row in a batch of 16, measured when it was made.
     """
 
     features: tuple[str, ...]
     levels: tuple[Mapping[str, int] | None, ...]
+    outputs: int
     us_per_row: float
-    _kernel: Callable[..., None]
-    _arguments: tuple[Any, ...]
+    node: Node
 
     def scores(self, raw: NDArray[np.float64], n: int, out: NDArray[np.float64]) -> None:
         """
-        Fill out[:n].
+        Fill out[:n]: the score, or the probability of the likeliest of several classes.
 
         Args:
             raw: Shape (capacity, len(features)), row after row in memory, writable; raw[:n] is read.
@@ -53,31 +58,64 @@ class Compiled:
             ValueError: If *n* rows do not fit, or an array is of another kind than the code
                 was compiled for: compiling it again would take a second.
         """
+        self._refuse(raw, n, out)
+        self.node.fill(raw, n, out)
+
+    def probabilities(self, raw: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+        """
+        What it says of raw[:n], shape (n, outputs); raises like `scores`.
+
+        Args:
+            raw: As for `scores`.
+            n: From 0 to capacity.
+        """
+        self._refuse(raw, n, raw)
+        return self.node.columns(raw, n).T
+
+    def _refuse(self, raw: NDArray[np.float64], n: int, out: NDArray[np.float64]) -> None:
         if not (raw.flags.carray and out.flags.carray and raw.dtype == out.dtype == _FLOAT):
             raise ValueError(
                 f"raw ({raw.dtype}) and out ({out.dtype}) must be writable float64, row after row in memory"
             )
         if not (0 <= n <= len(raw) and n <= len(out) and raw.shape[1] == len(self.features)):
             raise ValueError(f"{n} rows do not fit: raw is {raw.shape}, out {out.shape}, features {len(self.features)}")
-        self._kernel(raw, n, *self._arguments, out)
 
 
-def compile_scorer(spec: ScorerSpec, model: Forest | Layers | None) -> Compiled:
+def compile_scorer(spec: ScorerSpec, arrays: Mapping[str, Arrays]) -> Compiled:
     """
     Make the machine code for *spec*, or take it from the cache, and run it once.
 
     Args:
         spec: How features become a score.
-        model: Trees or layers, checked; None for a linear model.
+        arrays: Trees and layers by the names of their files, checked.
     """
-    program = make_program(spec, model.looks() if isinstance(model, Forest) else plain_looks(spec))
+    levels = raw_levels(spec)
+    node = _node(spec, levels, arrays)
+    rehearsed = _rehearse(node, len(levels))
+    return Compiled(tuple(levels), tuple(levels.values()), spec.outputs, rehearsed, node)
+
+
+def _node(spec: ScorerSpec, levels: Levels, arrays: Mapping[str, Arrays]) -> Node:
+    plain = _members(spec, levels, arrays) if spec.members else _single(spec, levels, arrays)
+    finish = Finish(spec.calibration, spec.outputs)
+    return Finished(plain, finish) if finish else plain
+
+
+def _members(spec: ScorerSpec, levels: Levels, arrays: Mapping[str, Arrays]) -> Node:
+    members = [_node(member, levels, arrays) for member in spec.members]
+    return Mean(members, spec.weights) if spec.kind == "ensemble" else Classes(members, spec.linked == "softmax")
+
+
+def _single(spec: ScorerSpec, levels: Levels, arrays: Mapping[str, Arrays]) -> Single:
+    model = None if spec.arrays is None else arrays[spec.arrays]
+    program = make_program(spec, model.looks() if isinstance(model, Forest) else plain_looks(spec), levels)
     kernel, arguments = _kernel(spec, model)
     everything = (program.slots, program.tables, *arguments)
-    rehearsed = _rehearse(kernel, everything, len(program.features))
-    return Compiled(program.features, program.levels, rehearsed, kernel, everything)
+    prepare(kernel, np.zeros((1, len(levels))), 1, *everything, np.empty(1))
+    return Single(kernel, everything)
 
 
-def _kernel(spec: ScorerSpec, model: Forest | Layers | None) -> tuple[Callable[..., None], tuple[Any, ...]]:
+def _kernel(spec: ScorerSpec, model: Arrays | None) -> tuple[Callable[..., None], tuple[Any, ...]]:
     from registry.scoring import kernels  # numba is loaded by those who score only
 
     link = LINKS[spec.linked]
@@ -91,14 +129,14 @@ def _kernel(spec: ScorerSpec, model: Forest | Layers | None) -> tuple[Callable[.
     return kernels.linear, (np.array(spec.coefficients, dtype=np.float64), spec.intercept, link)
 
 
-def _rehearse(kernel: Callable[..., None], arguments: Sequence[Any], width: int) -> float:
-    """Compile, then time batches of rows that it has not seen; microseconds per row."""
+def _rehearse(node: Node, width: int) -> float:
+    """Run once, then time batches of rows that it has not seen; microseconds per row."""
     batches = np.random.default_rng(0).normal(scale=100.0, size=(4, REHEARSED, width))
     out = np.empty(REHEARSED, dtype=np.float64)
-    prepare(kernel, batches[0], REHEARSED, *arguments, out)
+    node.fill(batches[0], REHEARSED, out)
     spent = []
     for raw in batches[1:]:
         started = time.perf_counter()
-        kernel(raw, REHEARSED, *arguments, out)
+        node.fill(raw, REHEARSED, out)
         spent.append(time.perf_counter() - started)
     return median(spent) / REHEARSED * 1e6

@@ -21,6 +21,7 @@ Code = TypeVar("Code", bound=Callable[..., Any])
 LOGISTIC, EXPONENTIAL = 1, 2  # links
 RELU, TANH, SIGMOID = 1, 2, 3  # hidden units
 ONE, TWO = np.uint64(1), np.uint64(2)
+TINY = 1e-12  # probabilities closer to 0 or 1 have no log-odds worth the name
 
 plain: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 helper: Callable[[Code], Code] = numba.njit(**plain)
@@ -233,6 +234,55 @@ def layers(
             place = _layer(x, y, weights, place, sizes[layer - 1], sizes[layer], 0 if last else unit)
             x, y = y, x
         out[i] = _linked(x[0], link, 1.0, 1.0)
+
+
+@kernel
+def softmax(columns: Array) -> None:
+    """Turn sums into shares, in place; columns has shape (classes, rows)."""
+    for i in range(columns.shape[1]):
+        most = columns[0, i]
+        for k in range(1, columns.shape[0]):
+            most = max(most, columns[k, i])
+        total = 0.0
+        for k in range(columns.shape[0]):
+            columns[k, i] = np.exp(columns[k, i] - most)
+            total += columns[k, i]
+        for k in range(columns.shape[0]):
+            columns[k, i] /= total
+
+
+@kernel
+def shares(columns: Array) -> None:
+    """Divide by the sum of all classes, in place; where that is 0, all classes are alike."""
+    for i in range(columns.shape[1]):
+        total = 0.0
+        for k in range(columns.shape[0]):
+            total += columns[k, i]
+        for k in range(columns.shape[0]):
+            columns[k, i] = columns[k, i] / total if total != 0 else 1.0 / columns.shape[0]
+
+
+@kernel
+def sigmoid(scores: Array, n: int, slope: float, intercept: float) -> None:
+    """Correct scores[:n] in place by a logistic function of their log-odds."""
+    for i in range(n):
+        p = min(max(scores[i], TINY), 1.0 - TINY) if scores[i] == scores[i] else scores[i]
+        scores[i] = 1.0 / (1.0 + np.exp(-(slope * np.log(p / (1.0 - p)) + intercept)))
+
+
+@kernel
+def isotonic(scores: Array, n: int, x: Array, y: Array) -> None:
+    """Correct scores[:n] in place by straight lines between points; what is no number stays so."""
+    last = x.shape[0] - 1
+    for i in range(n):
+        p = scores[i]
+        if p <= x[0]:
+            scores[i] = y[0]
+        elif p >= x[last]:
+            scores[i] = y[last]
+        elif p == p:
+            k = np.searchsorted(x, p, side="right") - 1
+            scores[i] = (y[k + 1] - y[k]) / (x[k + 1] - x[k]) * (p - x[k]) + y[k]
 
 
 @helper

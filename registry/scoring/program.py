@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from registry.scoring.spec import CategoryColumn, NumericColumn, ScorerSpec
 
 NUMBER, TABLE, SET = 0, 1, 2
+Levels = dict[str, dict[str, int] | None]
 
 SLOT = np.dtype(
     [
@@ -58,14 +59,10 @@ class Program:
     Encodes rows for one model.
 
     Attributes:
-        features: Names, in the order of the raw columns.
-        levels: Of each feature: None for a number, else the code of each level.
         slots: Structured (SLOT), one for each look.
         tables: Numbers that slots look up; double precision.
     """
 
-    features: tuple[str, ...]
-    levels: tuple[Mapping[str, int] | None, ...]
     slots: NDArray[Any]
     tables: NDArray[np.float64]
 
@@ -75,11 +72,9 @@ def plain_looks(spec: ScorerSpec) -> list[Look]:
     return [Look(column) for column in range(spec.width)]
 
 
-def make_program(spec: ScorerSpec, looks: Sequence[Look]) -> Program:
-    """Lay out what *looks* need of the columns of *spec*."""
-    levels = _levels(spec)
-    features = tuple(levels)
-    numbers = {name: number for number, name in enumerate(features)}
+def make_program(spec: ScorerSpec, looks: Sequence[Look], levels: Levels) -> Program:
+    """Lay out what *looks* need of the columns of *spec*, for raw columns with *levels*."""
+    numbers = {name: number for number, name in enumerate(levels)}
     origins = [(column, place) for column in spec.columns for place in range(column.width)]
     slots, tables = np.zeros(len(looks), dtype=SLOT), _Tables()
     for slot, look in zip(slots, looks, strict=True):
@@ -89,7 +84,7 @@ def make_program(spec: ScorerSpec, looks: Sequence[Look]) -> Program:
             _number(slot, column, look, tables)
         else:
             _table(slot, _seen(_column(column, place, levels[column.feature] or {}), look), tables)
-    return Program(features, tuple(levels.values()), slots, tables.joined)
+    return Program(slots, tables.joined)
 
 
 class _Tables:
@@ -112,12 +107,16 @@ class _Tables:
         return np.concatenate([*self._parts, np.zeros(1)])
 
 
-def _levels(spec: ScorerSpec) -> dict[str, dict[str, int] | None]:
-    """Codes by feature; several columns may know different levels of one feature."""
-    kinds = {column.feature: isinstance(column, NumericColumn) for column in spec.columns}
+def raw_levels(spec: ScorerSpec) -> Levels:
+    """
+    Codes of levels by feature, in the order of the raw columns; None for a number.
+
+    Several columns, or members, may know different levels of one feature.
+    """
+    kinds = {column.feature: isinstance(column, NumericColumn) for column in spec.all_columns}
     order = spec.inputs or tuple(kinds)
-    found: dict[str, dict[str, int] | None] = {name: None if kinds[name] else {} for name in order}
-    for column in spec.columns:
+    found: Levels = {name: None if kinds[name] else {} for name in order}
+    for column in spec.all_columns:
         codes = found[column.feature]
         if isinstance(column, CategoryColumn) and codes is not None:
             for level in column.table:

@@ -12,8 +12,10 @@ from registry.errors import ArtifactRefused, InvalidRecord
 from registry.records.version import Serving
 from registry.scoring.compiled import Compiled, compile_scorer
 from registry.scoring.encoder import Encoder, fill_raw, level_of
+from registry.scoring.finish import Finish
 from registry.scoring.forest import Forest
 from registry.scoring.layers import Layers
+from registry.scoring.nodes import weighted
 from registry.scoring.spec import ScorerSpec
 
 __all__ = ["SPEC_FILE", "Rows", "Scorer", "level_of", "scorer_files"]
@@ -26,7 +28,7 @@ class Model(Protocol):
     """What scores where nothing is compiled."""
 
     def score(self, rows: Rows) -> NDArray[np.float64]:
-        """Score each row; shape (n,)."""
+        """Score each row; shape (n,), or (n, classes)."""
 
 
 class Scorer:
@@ -37,30 +39,37 @@ class Scorer:
         spec: How features become a score.
         booster: Bytes of the native model (UBJ), or of the original pipeline.
         arrays: Bytes of the trees or layers.
-
-    Attributes:
-        compiled: Machine code that says the same; None where a library scores.
+        files: Those of the members, by name.
 
     Raises:
         ArtifactRefused: If the files do not fit the spec, or cannot be read.
     """
 
-    def __init__(self, spec: ScorerSpec, booster: bytes | None = None, arrays: bytes | None = None) -> None:
+    def __init__(
+        self,
+        spec: ScorerSpec,
+        booster: bytes | None = None,
+        arrays: bytes | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.spec = spec
         self._encoder = Encoder(spec)
-        self.compiled: Compiled | None = None
-        self._model: Model | None = None
-        if spec.kind == "linear" or spec.arrays is not None:
-            self.compiled = compile_scorer(spec, _arrays(spec, arrays))
-        else:
-            self._model = _native(spec, self._encoder, booster)
+        given = {**(files or {})} | {n: raw for n, raw in ((spec.booster, booster), (spec.arrays, arrays)) if n and raw}
+        self._code: Compiled | None = compile_scorer(spec, _arrays(spec, given)) if spec.is_compilable else None
+        self._model: Model | None = None if self._code else _native(spec, self._encoder, given)
+        self._finish = Finish(spec.calibration if self._model else (), spec.outputs)
+
+    @property
+    def compiled(self) -> Compiled | None:
+        """Machine code that says the one number of each row; None where a library scores, or classes are several."""
+        return None if self.spec.outputs > 1 else self._code
 
     @property
     def serving(self) -> Serving:
         """Whether machine code scores, a native library, or the fitted pipeline itself."""
-        if self.compiled is not None:
+        if self._code is not None:
             return "compiled"
-        return "original" if self.spec.kind == "original" else "native"
+        return "original" if _has_original(self.spec) else "native"
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -88,10 +97,10 @@ class Scorer:
             spec = ScorerSpec.from_json(files[SPEC_FILE])
         except (msgspec.MsgspecError, InvalidRecord) as error:
             raise _refused(f"{SPEC_FILE}: {error}") from error
-        missing = [name for name in (spec.arrays, spec.booster) if name is not None and name not in files]
+        missing = [name for name in spec.files if name not in files]
         if missing:
             raise _refused(f"there is no {' and no '.join(missing)}")
-        return cls(spec, *(None if name is None else files[name] for name in (spec.booster, spec.arrays)))
+        return cls(spec, files={name: files[name] for name in spec.files})
 
     def encode(self, rows: Rows) -> NDArray[np.float32]:
         """
@@ -115,27 +124,63 @@ class Scorer:
         Score rows; raises like `encode`.
 
         Returns:
-            Shape (n,): probability of the positive class (binary), or the value (regression).
+            Shape (n,): probability of the positive class (binary), or of the likeliest one
+            (multiclass), or the value (regression).
         """
+        if self.spec.outputs > 1:
+            return np.asarray(self.probabilities(rows).max(axis=1), dtype=np.float64)
         if not rows:
             return np.empty(0, dtype=np.float64)
-        if self.compiled is None:
-            assert self._model is not None
-            return self._model.score(rows)
+        if self._code is None:
+            return self.probabilities(rows)[:, 0]
         scores = np.empty(len(rows), dtype=np.float64)
-        self.compiled.scores(fill_raw(rows, self.compiled.features, self.compiled.levels), len(rows), scores)
+        self._code.scores(fill_raw(rows, self._code.features, self._code.levels), len(rows), scores)
         return scores
 
-    def predictions(self, scores: NDArray[np.float64]) -> list[int | float]:
-        """Decide: 1 at or above the threshold, else 0 (binary); the score itself (regression)."""
+    def probabilities(self, rows: Rows) -> NDArray[np.float64]:
+        """
+        Score rows; raises like `encode`.
+
+        Returns:
+            Shape (n, classes), in the order of `spec.classes` (multiclass); else the scores, shape (n, 1).
+        """
+        if not rows:
+            return np.empty((0, self.spec.outputs), dtype=np.float64)
+        if self._code is not None:
+            return self._code.probabilities(fill_raw(rows, self._code.features, self._code.levels), len(rows))
+        assert self._model is not None
+        columns = np.array(np.atleast_2d(self._model.score(rows).T), dtype=np.float64, order="C")
+        self._finish(columns)
+        return columns.T
+
+    def predictions(self, scores: NDArray[np.float64]) -> list[Any]:
+        """
+        Decide.
+
+        Args:
+            scores: As `score` gives them; of several classes, as `probabilities` does.
+
+        Returns:
+            1 at or above the threshold, else 0 (binary); the value of the target that is
+            likeliest (multiclass); the score itself (regression).
+        """
         if self.spec.task == "regression":
             return [float(score) for score in scores]
+        if self.spec.outputs > 1:
+            return [self.spec.classes[place] for place in scores.argmax(axis=1)]
         return [int(score >= self.spec.threshold) for score in scores]
 
 
-def scorer_files(spec: ScorerSpec, booster: bytes | None, arrays: bytes | None = None) -> dict[str, bytes]:
+def scorer_files(
+    spec: ScorerSpec, booster: bytes | None, arrays: bytes | None = None, members: Mapping[str, bytes] | None = None
+) -> dict[str, bytes]:
     """
     Name the bytes of a scorer, ready for `ArtifactStore.save`.
+
+    Args:
+        spec: How features become a score.
+        booster, arrays: What it names itself.
+        members: Files of its members, by name.
 
     Raises:
         ArtifactRefused: If the spec names a file and there is none, or the other way round.
@@ -146,27 +191,51 @@ def scorer_files(spec: ScorerSpec, booster: bytes | None, arrays: bytes | None =
             raise _refused(f"its spec names the {what} {name}, but {'none' if content is None else 'one'} is given")
         if name is not None and content is not None:
             files[name] = content
+    files |= members or {}
+    odd = sorted({*spec.files} ^ (files.keys() - {SPEC_FILE}))
+    if odd:
+        raise _refused(f"its members name other files than are given: {', '.join(odd)}")
     return files
 
 
-def _arrays(spec: ScorerSpec, arrays: bytes | None) -> Forest | Layers | None:
-    if spec.kind == "linear":
-        return None
-    if arrays is None:
-        raise _refused(f"there is no {spec.arrays}")
-    return (Layers if spec.kind == "mlp" else Forest).from_bytes(arrays, spec.width)
+def _arrays(spec: ScorerSpec, files: Mapping[str, bytes]) -> dict[str, Forest | Layers]:
+    """Trees and layers of a spec and its members, read and checked."""
+    found: dict[str, Forest | Layers] = {}
+    for member in spec.members:
+        found |= _arrays(member, files)
+    if spec.arrays is not None:
+        if spec.arrays not in files:
+            raise _refused(f"there is no {spec.arrays}")
+        found[spec.arrays] = (Layers if spec.kind == "mlp" else Forest).from_bytes(files[spec.arrays], spec.width)
+    return found
 
 
-def _native(spec: ScorerSpec, encoder: Encoder, booster: bytes | None) -> Model:
-    if booster is None:
+def _native(spec: ScorerSpec, encoder: Encoder, files: Mapping[str, bytes]) -> Model:
+    if spec.members:
+        return _Mean([Scorer(member, files=files) for member in spec.members], spec.weights)
+    if spec.booster is None or spec.booster not in files:
         raise _refused(f"there is no {spec.booster}")
     if spec.kind == "original":
         from registry.originals import Original
 
-        return Original.of(spec, booster)
+        return Original.of(spec, files[spec.booster])
     from registry.scoring.native import Booster
 
-    return Booster(encoder, booster)
+    return Booster(encoder, files[spec.booster])
+
+
+class _Mean:
+    """The weighted mean of scorers of which not all are compiled."""
+
+    def __init__(self, members: Sequence[Scorer], weights: Sequence[float]) -> None:
+        self._members, self._weights = members, weights
+
+    def score(self, rows: Rows) -> NDArray[np.float64]:
+        return weighted([member.probabilities(rows).T.copy() for member in self._members], self._weights).T
+
+
+def _has_original(spec: ScorerSpec) -> bool:
+    return spec.kind == "original" or any(_has_original(member) for member in spec.members)
 
 
 def _refused(why: str) -> ArtifactRefused:

@@ -74,3 +74,19 @@ def test_without_the_extra_the_refusal_says_what_to_install(pipeline, tmp_path):
 
     assert "It is a fitted pipeline, and skops" in told
     assert "pip install 'understudy[flows]'" in told
+
+
+def test_several_classes_have_a_probability_each_and_a_name():
+    table = pl.DataFrame({"x": np.linspace(-1, 1, 60), "y": np.tile([0.0, 1.0], 30)})
+    classes = ("low", "middle", "high", "never seen in the fit")
+    fitted = make_pipeline(PolynomialFeatures(2), LogisticRegression()).fit(table, np.arange(60) // 20)
+    spec = original_spec("multiclass", ["x", "y"], [], ["x", "y"], classes)
+    scorer = Scorer.of(scorer_files(spec, stored(fitted)))
+    rows = table.to_dicts()
+    found = scorer.probabilities(rows)
+
+    assert found[:, :3].tolist() == fitted.predict_proba(table).tolist()
+    assert not found[:, 3].any()
+    assert scorer.score(rows).tolist() == found.max(axis=1).tolist()
+    assert scorer.predictions(found) == [classes[place] for place in fitted.predict(table)]
+    assert (scorer.probabilities([]).shape, scorer.score([]).shape) == ((0, 4), (0,))

@@ -25,6 +25,7 @@ def fold(
     categorical: Sequence[str] = (),
     order: Sequence[str] | None = None,
     threshold: float = 0.5,
+    classes: Sequence[str] = (),
 ) -> Folded:
     """
     Fold a fitted pipeline: its steps into tables and numbers, its model into plain arrays.
@@ -38,6 +39,7 @@ def fold(
         order: All of them in the order of the table that it was fitted on; numeric first
             if absent.
         threshold: A binary score at or above it predicts 1.
+        classes: Values of the target that the numbers 0, 1, ... of a classifier stand for, if they are several.
 
     Raises:
         CannotFold: If a part has no exact counterpart.

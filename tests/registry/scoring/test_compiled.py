@@ -112,7 +112,7 @@ def test_arrays_of_another_kind_are_refused_rather_than_compiled_for():
             compiled.scores(raw, 1, np.zeros(4))
     with pytest.raises(ValueError, match="must be writable float64"):
         compiled.scores(np.zeros((4, 1)), 1, np.zeros(8)[::2])
-    assert len(compiled._kernel.signatures) <= 3
+    assert len(compiled.node.kernel.signatures) <= 3
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ assert 'numba' not in sys.modules
 scorer = Scorer.load(Path(sys.argv[1]))
 foreign = ('xgboost', 'lightgbm', 'sklearn', 'skops', 'pandas', 'polars', 'scipy.stats')
 loaded = [name for name in foreign if name in sys.modules]
-print(scorer.score([{'x': 0.0}])[0], loaded, len(scorer.compiled._kernel.stats.cache_misses))
+print(scorer.score([{'x': 0.0}])[0], loaded, len(scorer.compiled.node.kernel.stats.cache_misses))
 """
 
 

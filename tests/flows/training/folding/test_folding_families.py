@@ -146,7 +146,7 @@ def test_any_base_score_is_where_the_sum_starts(base):
 
 
 def test_deep_trees_and_shallow_ones_take_different_kernels():
-    kinds = {name: scorer_of(name).compiled._kernel.__name__ for name in ("xgboost", "xgboost deep")}
+    kinds = {name: scorer_of(name).compiled.node.kernel.__name__ for name in ("xgboost", "xgboost deep")}
 
     assert kinds == {"xgboost": "padded_trees", "xgboost deep": "linked_trees"}
 
