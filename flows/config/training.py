@@ -35,6 +35,9 @@ class Training(Section):
     candidate_windows: tuple[Period | None, ...] = Field(
         default=(), description="Further windows; the one that is best on time-ordered validation wins"
     )
+    since_champion: bool = Field(
+        default=False, description="Also try a memory as long as what is new since the champion has learned"
+    )
     recency: Period | None = Field(
         default=None, description="Age at which a row counts half in a fit; null: all count alike"
     )

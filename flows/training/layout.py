@@ -73,7 +73,7 @@ def lay_out(
         NotEnoughData: If no window holds enough rows.
     """
     needed = max(training.min_rows, FEWEST)
-    windows = _distinct((training.window, *training.candidate_windows), times)
+    windows = _distinct((training.window, *training.candidate_windows, *_new(training, times, seen_until)), times)
     enough = tuple(window for window in windows if before(times, len(times), window).rows >= needed)
     if not enough:
         raise _too_few(windows, times, needed)
@@ -132,6 +132,13 @@ def _distinct(windows: tuple[Window, ...], times: NDArray[np.float64]) -> tuple[
     for window in windows:
         first.setdefault(before(times, len(times), window).start, window)
     return tuple(first.values())
+
+
+def _new(training: Training, times: NDArray[np.float64], seen_until: float | None) -> tuple[Window, ...]:
+    """As long as what is new since the champion, if that is wished, and there are a champion and new rows."""
+    if not training.since_champion or seen_until is None or not len(times) or times[-1] <= seen_until:
+        return ()
+    return (timedelta(seconds=float(np.ceil(times[-1] - seen_until))),)
 
 
 def _too_few(windows: tuple[Window, ...], times: NDArray[np.float64], needed: int) -> NotEnoughData:

@@ -51,6 +51,16 @@ def test_windows_that_are_too_short_or_hold_the_same_rows_are_left_out():
     assert lay_out(training, hourly(2000)).windows == (month, all_rows)
 
 
+def test_a_memory_as_long_as_what_is_new_can_be_tried_as_well():
+    training = Training(min_rows=500, window=None, since_champion=True)
+    times = hourly(3000)
+
+    assert lay_out(training, times, seen_until=times[1999]).windows == (None, timedelta(hours=1000))
+    assert lay_out(training, times, seen_until=times[2900]).windows == (None,)
+    assert lay_out(training, times, seen_until=times[-1]).windows == (None,)
+    assert lay_out(training, times).windows == (None,)
+
+
 def test_too_few_rows_are_refused_with_found_and_needed():
     training = Training(min_rows=10_000, window=timedelta(days=7))
 
