@@ -43,6 +43,7 @@ def drop_anchor(url: str, mark: Mark) -> None:
     if path is None:
         return
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(descriptor, f"{mark.sequence} {mark.hash}\n".encode())  # one write: lines of two writers never mix

@@ -1,22 +1,28 @@
 """
-A registry of its own for every test.
+A registry of its own for every test, on SQLite; on Postgres too where a test says so, or with `-m long` wherever none
+looks at the file.
 
-SQLite, or a fresh database on the Postgres server that TEST_POSTGRES_URL names
-(e.g. "postgresql+psycopg://postgres@127.0.0.1/postgres") where a test does not look at the file.
+Postgres is a private server that the tests start, or the one that TEST_POSTGRES_URL names (e.g.
+"postgresql+psycopg://postgres@127.0.0.1/postgres"); without either, these tests are skipped.
 """
 
-import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from postgres_making import NOT_FOUND, fresh_database, started_server
+from sqlalchemy import make_url
 
 from registry.store.registry import Registry
 
-SERVER = os.environ.get("TEST_POSTGRES_URL")
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask SQLite now and Postgres in a long run, unless the test says which."""
+    chosen = any("url" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    names = metafunc.fixturenames
+    if "url" in names and "database" not in names and not chosen:
+        metafunc.parametrize("url", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +33,23 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a Postgres server."""
+    with started_server() as server:
+        if server is None:
+            pytest.skip(NOT_FOUND)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> Iterator[str]:
+    """Name of a migrated database without rows, made once."""
+    with fresh_database(postgres) as url:
+        Registry.open(url).close()
+        yield str(make_url(url).database)
+
+
 @pytest.fixture
 def database(tmp_path: Path, empty_database: Path) -> Path:
     return Path(shutil.copy(empty_database, tmp_path / "registry.sqlite"))
@@ -34,16 +57,12 @@ def database(tmp_path: Path, empty_database: Path) -> Path:
 
 @pytest.fixture
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
-    if SERVER is None or "database" in request.fixturenames:
+    if getattr(request, "param", "sqlite") == "sqlite":
         yield f"sqlite:///{request.getfixturevalue('database')}"
         return
-    name = f"test_{uuid.uuid4().hex}"
-    engine = create_engine(SERVER, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-        yield make_url(SERVER).set(database=name).render_as_string(hide_password=False)
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    server, template = (request.getfixturevalue(name) for name in ("postgres", "postgres_template"))
+    with fresh_database(server, template) as fresh:
+        yield fresh
 
 
 @pytest.fixture
