@@ -8,7 +8,7 @@ install: .venv/.installed
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[flows,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[flows,postgres,dask,dev]"
 	@touch $@
 
 demo: install
