@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -29,6 +30,8 @@ from flows.training.packing import Packed, pack
 from flows.training.progress import Progress, silent, within
 from flows.training.reference import reference, standard
 from flows.training.rows import Rows, Sample, fingerprint, refuse_empty, usable
+from flows.training.tuning.basis import basis_of
+from flows.training.tuning.plan import Tuning
 from registry.records.version import Feature, ModelVersion, Serving, Task, TrainingData
 
 CARD_FILE = "card.md"
@@ -75,6 +78,7 @@ class Candidate:
             metrics are those of the recipe, fitted without it.
         baseline_metrics: The champion's, on the same rows; none if it has learned from some.
         entries: What was judged on the folds, the chosen one first.
+        expected: What the pipeline that is served says of the holdout, before it was folded.
         parity: Largest absolute difference between scorer and fitted pipeline.
         serving: Whether machine code scores, or the fitted pipeline itself.
         serving_reason: Why it is not compiled.
@@ -93,6 +97,7 @@ class Candidate:
     holdout: Holdout
     refit: bool
     entries: tuple[Entry, ...]
+    expected: NDArray[np.float64]
     parity: float
     serving: Serving
     serving_reason: str
@@ -109,6 +114,7 @@ class Built:
     packed: Packed
     span: Span
     importance: dict[str, float]
+    expected: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +127,8 @@ class Bench:
     scorer: Scores | None
     seed: int
     warnings: tuple[str, ...] = ()
+    source: str = ""
+    data_version: str = ""
 
     @property
     def rows(self) -> Rows:
@@ -151,6 +159,7 @@ def train_candidate(
     champion_scorer: Scores | None,
     seed: int,
     as_of: datetime,
+    journal: Path | None = None,
     on_progress: Progress = silent,
 ) -> Candidate:
     """
@@ -163,6 +172,7 @@ def train_candidate(
         champion_scorer: Scores the holdout for comparison.
         seed: The same one gives the same files.
         as_of: Later rows are left out.
+        journal: Folder of finished trials, from which a killed tuning goes on; nothing is kept if absent.
         on_progress: Told the share done.
 
     Raises:
@@ -173,7 +183,9 @@ def train_candidate(
     """
     started = time.monotonic()
     on_progress(0.0, "Check the rows")
-    bench = lay_bench(config, frame, champion=champion, champion_scorer=champion_scorer, seed=seed, as_of=as_of)
+    bench = lay_bench(
+        config, frame, champion=champion, champion_scorer=champion_scorer, seed=seed, as_of=as_of, journal=journal
+    )
     entries = tune(bench, within(on_progress, 0.02, 0.85))
     served, scored = fit_and_score(bench, entries[0], within(on_progress, 0.85, 1.0))
     return describe(bench, entries, served, scored, time.monotonic() - started)
@@ -187,18 +199,40 @@ def lay_bench(
     champion_scorer: Scores | None,
     seed: int,
     as_of: datetime,
+    source: str = "",
+    data_version: str = "",
+    journal: Path | None = None,
 ) -> Bench:
     """
     Prepare: keep the rows that can be learned from, and lay out what is judged on what.
 
     The time budget of the study begins here.
 
+    Args:
+        config: One model's configuration.
+        frame: As for `train_candidate`.
+        champion: In production now.
+        champion_scorer: Scores the holdout for comparison.
+        seed: The same one gives the same files.
+        as_of: Later rows are left out.
+        source: Where the rows come from; as the configuration says if empty.
+        data_version: Which state of it.
+        journal: As for `train_candidate`.
+
     Raises:
         DataError: If the rows cannot be learned from; NotEnoughData if there are too few.
     """
     rows = usable(config, frame, as_of)
-    contest = _contest(config, rows, champion, seed, time.monotonic())
-    bench = Bench(config=config, contest=contest, champion=champion, scorer=champion_scorer, seed=seed)
+    contest = _contest(config, rows, champion, seed, journal)
+    bench = Bench(
+        config=config,
+        contest=contest,
+        champion=champion,
+        scorer=champion_scorer,
+        seed=seed,
+        source=source or config.data.source or "log of the router",
+        data_version=data_version,
+    )
     past = rows.past(bench.holdout, contest.layout.windows[0])
     refuse_empty(config.features, rows, past)
     return replace(bench, warnings=_warnings(config, rows, past, bench.holdout))
@@ -237,18 +271,23 @@ def _one_order() -> contextlib.AbstractContextManager[object]:
     return cast(contextlib.AbstractContextManager[object], threadpool_limits(limits=1, user_api="blas"))
 
 
-def _contest(config: ModelConfig, rows: Rows, champion: ModelVersion | None, seed: int, started: float) -> Contest:
+def _contest(
+    config: ModelConfig, rows: Rows, champion: ModelVersion | None, seed: int, journal: Path | None
+) -> Contest:
+    until = time.monotonic() + STUDY_SHARE * config.training.time_budget.total_seconds()
     policy = configured_policy(config)
     known = (Setting(champion.algorithm, champion.params),) if champion else ()
-    until = started + STUDY_SHARE * config.training.time_budget.total_seconds()
     layout = lay_out(config.training, rows.times, seen_until=_seen_until(champion), least=policy.min_holdout)
+    is_kept = journal is not None or config.training.engine == "storage"
+    basis = basis_of(config, rows, layout, policy.metric, seed) if is_kept else ""
+    tuning = Tuning.of(config.training, folder=journal, basis=basis)
     return Contest(
         rows=rows,
         layout=layout,
         families=families_of(config, policy.metric, seed),
         metric=policy.metric,
         task=config.task,
-        budget=Budget(trials=config.training.trials, until=until, known=known),
+        budget=Budget(trials=config.training.trials, until=until, known=known, tuning=tuning),
     )
 
 
@@ -291,7 +330,7 @@ def _build(bench: Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, A
     weights = importance(
         lambda frame: family.scores(fitted, Sample(frame, held.labels)), held.features, seed=bench.seed
     )
-    return Built(packed, span, weights)
+    return Built(packed, span, weights, expected)
 
 
 def _judged(bench: Bench, span: Span) -> Span | None:
@@ -320,7 +359,7 @@ def _champion_scores(config: ModelConfig, part: pl.DataFrame, bench: Bench) -> N
 def describe(bench: Bench, entries: tuple[Entry, ...], served: Built, scored: Holdout, duration_s: float) -> Candidate:
     """Measure, and put everything together that a version is registered with."""
     config, best, part = bench.config, entries[0], bench.rows.cut(served.span)
-    metrics, data = measure(config.task, scored.labels, scored.challenger), _data(config, part)
+    metrics, data = measure(config.task, scored.labels, scored.challenger), _data(bench, part)
     baseline = _baseline(config.task, scored)
     facts = Facts(
         config=config,
@@ -355,6 +394,7 @@ def describe(bench: Bench, entries: tuple[Entry, ...], served: Built, scored: Ho
         holdout=scored,
         refit=config.training.refit,
         entries=entries,
+        expected=served.expected,
         parity=served.packed.parity.largest,
         serving=served.packed.serving,
         serving_reason=served.packed.why,
@@ -378,13 +418,16 @@ def _baseline(task: Task, scored: Holdout) -> dict[str, float]:
     return measure(task, scored.labels, scored.champion)
 
 
-def _data(config: ModelConfig, part: pl.DataFrame) -> TrainingData:
+def _data(bench: Bench, part: pl.DataFrame) -> TrainingData:
+    known = _seen_until(bench.champion)
     return TrainingData(
         rows=part.height,
         start=_moment(part["_time"][0]),
         end=_moment(part["_time"][-1]),
-        source=config.data.source or "log of the router",
-        fingerprint=fingerprint(part, config.features.names),
+        source=bench.source,
+        fingerprint=fingerprint(part, bench.config.features.names),
+        version=bench.data_version,
+        new_rows=unseen(part["_time"].to_numpy(), known),
     )
 
 

@@ -11,6 +11,7 @@ from flows.training.layout import Layout, Span, Window
 from flows.training.metrics import badness
 from flows.training.progress import Progress, within
 from flows.training.rows import Rows
+from flows.training.tuning.journal import Ledger
 from registry.records.version import Task
 
 FEWEST_PAST = 20
@@ -92,12 +93,18 @@ def _search(contest: Contest, newest: Fold, progress: Progress) -> list[Setting]
 def _judge_all(contest: Contest, pairs: Sequence[tuple[Setting, Window]], folds: Sequence[Span]) -> list[Entry]:
     """Judge one after another; at least the first, however late it is."""
     entries: list[Entry] = []
+    ledger = Ledger.of(contest.budget.tuning)
     for setting, window in pairs:
         if entries and not contest.budget.left:
             break
-        losses = tuple(_loss(contest, setting, contest.fold(future, window)) for future in folds)
+        losses = tuple(_kept_loss(contest, ledger, setting, future, window) for future in folds)
         entries.append(Entry(setting=setting, window=window, losses=losses))
     return entries
+
+
+def _kept_loss(contest: Contest, ledger: Ledger, setting: Setting, future: Span, window: Window) -> float:
+    what = (setting.family, setting.params, future.start, future.stop, window)
+    return ledger.loss(what, lambda: _loss(contest, setting, contest.fold(future, window)))
 
 
 def _loss(contest: Contest, setting: Setting, fold: Fold) -> float:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from flows.training.progress import Progress, silent
 from flows.training.rows import Sample
+from flows.training.tuning.plan import Tuning
 from registry.scoring.spec import ScorerSpec
 
 
@@ -37,11 +38,13 @@ class Budget:
         trials: At most so many settings.
         until: Reading of *clock* after which nothing new is tried.
         known: Settings of earlier champions, tried first.
+        tuning: Where trials run, and where finished ones are kept.
     """
 
     trials: int
     until: float
     known: tuple[Setting, ...] = ()
+    tuning: Tuning = field(default_factory=Tuning)
     progress: Progress = silent
     clock: Callable[[], float] = time.monotonic
 

@@ -29,6 +29,15 @@ class Space:
         """All parameters."""
         return frozenset({*self.logarithmic, *self.linear, *self.whole, *self.choices})
 
+    def distributions(self) -> dict[str, Any]:
+        """Say it in Optuna's words."""
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+        found: dict[str, Any] = {name: FloatDistribution(*b, log=True) for name, b in self.logarithmic.items()}
+        found |= {name: FloatDistribution(*bounds) for name, bounds in self.linear.items()}
+        found |= {name: IntDistribution(*bounds) for name, bounds in self.whole.items()}
+        return found | {name: CategoricalDistribution(values) for name, values in self.choices.items()}
+
     def suggest(self, trial: Any) -> dict[str, Any]:
         """Ask an Optuna *trial* for one value of each parameter."""
         found: dict[str, Any] = {name: trial.suggest_float(name, *b, log=True) for name, b in self.logarithmic.items()}
