@@ -1,9 +1,10 @@
 """Store the files of a candidate and register it in staging."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -42,6 +43,14 @@ def register(proposal: Proposed, registry: Registry, artifacts: ArtifactStore) -
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A trained version that may be registered."""
+
+    version: ModelVersion
+    files: Mapping[str, bytes]
+
+
 def publish(
     candidate: Candidate,
     registry: Registry,
@@ -74,10 +83,28 @@ def publish(
         ArtifactRefused: If other bytes lie there under this number.
     """
     number = version or next_number(candidate, registry, config)
-    digest = artifacts.save(config.model, number, candidate.files)
+    made = propose(candidate, config=config, version=number, actor=actor, reason=reason, at=at)
+    return register(made, registry, artifacts)
+
+
+def propose(
+    candidate: Candidate, *, config: ModelConfig, version: str, actor: str, reason: str, at: datetime, **more: Any
+) -> Proposal:
+    """
+    Describe the version that *candidate* would become; the digest of its files is filled in by `register`.
+
+    Args:
+        candidate: What was trained.
+        config: The configuration it was trained with.
+        version: Its number.
+        actor: Who asked for it.
+        reason: Why.
+        at: On the model's clock.
+        more: Further fields of the version, e.g. trigger, validation.
+    """
     made = ModelVersion(
         model=config.model,
-        version=number,
+        version=version,
         task=candidate.task,
         target=config.target,
         features=candidate.features,
@@ -86,7 +113,7 @@ def publish(
         metrics=candidate.metrics,
         baseline_metrics=candidate.baseline_metrics,
         data=candidate.data,
-        artifact_digest=digest,
+        artifact_digest="",
         parity=candidate.parity,
         serving=candidate.serving,
         serving_reason=candidate.serving_reason,
@@ -99,9 +126,9 @@ def publish(
         created_at=at,
         actor=actor,
         reason=reason,
+        **more,
     )
-    registry.register_version(made)
-    return made
+    return Proposal(made, candidate.files)
 
 
 def next_number(candidate: Candidate, registry: Registry, config: ModelConfig) -> str:
