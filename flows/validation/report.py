@@ -30,20 +30,20 @@ class ValidationReport(Record, frozen=True, kw_only=True):
 
     Attributes:
         passed: Whether every check did.
-        digest: Of the files that were asked; another artifact has not been validated.
+        artifact: Digest of the files that were asked; another artifact has not been validated.
         duration_s: From the start of the router to its end.
     """
 
     passed: bool
     checks: tuple[Check, ...]
-    digest: str
+    artifact: str
     duration_s: float
 
     @classmethod
-    def of(cls, checks: Sequence[Check], *, digest: str, duration_s: float) -> Self:
+    def of(cls, checks: Sequence[Check], *, artifact: str, duration_s: float) -> Self:
         """Join checks; there must be some to pass."""
         passed = bool(checks) and all(check.passed for check in checks)
-        return cls(passed=passed, checks=tuple(checks), digest=digest, duration_s=round(duration_s, 3))
+        return cls(passed=passed, checks=tuple(checks), artifact=artifact, duration_s=round(duration_s, 3))
 
     @property
     def failures(self) -> tuple[Check, ...]:

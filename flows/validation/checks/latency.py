@@ -1,0 +1,71 @@
+"""Is it quick enough?"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+from flows.validation.asking import Failed
+from flows.validation.exam import Exam
+from flows.validation.report import Check
+
+ROUNDS = 3
+"""A machine that trains beside it is noisy: the best round counts, and one good round is enough."""
+ALONE, CALLERS, EACH = 200, 4, 25
+_WARM = 10
+
+
+def latency(exam: Exam) -> list[Check]:
+    """Ask single rows, one after the other and from four callers at once; 99 of 100 must be within the budget."""
+    try:
+        _ask(exam, _WARM, math.inf)
+        return [_judged(exam)]
+    except Failed as failed:
+        return [Check(name="latency", passed=False, said=f"A row was not answered: {failed}.")]
+
+
+def _judged(exam: Exam) -> Check:
+    bound, best, rounds = exam.rules.latency_ms, math.inf, 0
+    asked = 0
+    while best > bound and rounds < ROUNDS:
+        rounds += 1
+        found, count = _round(exam, bound)
+        best, asked = min(best, found), asked + count
+    said = (
+        f"p99 is {best:.3g} ms (bound {bound:g} ms) of single rows, one after the other and from {CALLERS} callers;"
+        f" {asked} requests, best of {rounds} round{'s' if rounds > 1 else ''}."
+    )
+    return Check(name="latency", passed=best <= bound, value=round(best, 4), bound=bound, said=said)
+
+
+def _round(exam: Exam, bound: float) -> tuple[float, int]:
+    """The larger of both p99, and how many were asked; cut short once it must lie above *bound*."""
+    alone = _ask(exam, ALONE, bound)
+    if percentile(alone) > bound:
+        return percentile(alone), len(alone)
+    with ThreadPoolExecutor(CALLERS) as pool:
+        parts = list(pool.map(lambda start: _ask(exam, EACH, math.inf, start), range(CALLERS)))
+    together = [spent for part in parts for spent in part]
+    return max(percentile(alone), percentile(together)), len(alone) + len(together)
+
+
+def _ask(exam: Exam, count: int, bound: float, start: int = 0) -> list[float]:
+    """Milliseconds of each request; ends as soon as more than 1 % lie above *bound*."""
+    spent: list[float] = []
+    slow, allowed = 0, count // 100
+    with exam.another_caller() as caller:
+        for i in range(start, start + count):
+            spent.append(caller.one(exam.rows[i % len(exam.rows)])[1])
+            slow += spent[-1] > bound
+            if slow > allowed:
+                break
+    return spent
+
+
+def percentile(spent: list[float], share: float = 0.99) -> float:
+    """
+    Smallest value that at least *share* of the values do not exceed.
+
+    Example:
+        >>> percentile([float(i) for i in range(1, 201)])
+        198.0
+    """
+    return sorted(spent)[math.ceil(share * len(spent)) - 1]
