@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from flows.comparison.classes import Floats, several
 from flows.comparison.groups import GroupCase, GroupRows, decide_groups
 from flows.comparison.holdout import decide_holdout
 from flows.comparison.live import LiveCase, decide_live
@@ -260,8 +261,13 @@ def _arms(case: GroupCase | LiveCase) -> Mapping[str, GroupRows]:
 
 def _columns(rows: GroupRows) -> dict[str, pl.Series]:
     floats = {"label": rows.labels, "score": rows.scores, "covariate": rows.covariate}
-    kept = {name: pl.Series(values, dtype=pl.Float64) for name, values in floats.items() if values is not None}
+    kept = {name: _series(values) for name, values in floats.items() if values is not None}
     return kept | {f"kpi.{name}": pl.Series(v, dtype=pl.Float64) for name, v in rows.kpis.items()} | _shared(rows)
+
+
+def _series(values: Floats) -> pl.Series:
+    """Several numbers per row become an array per row."""
+    return pl.Series(values, dtype=pl.Array(pl.Float64, values.shape[1]) if several(values) else pl.Float64)
 
 
 def _shared(rows: PairedRows | GroupRows) -> dict[str, pl.Series]:

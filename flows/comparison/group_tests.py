@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flows.comparison.classes import several
 from flows.comparison.margins import champion_factor, with_margin
 from flows.comparison.metrics import Floats, gains, in_units, value_of
 from flows.comparison.paired_tests import Measured
 from flows.comparison.planned import Arm, Arms, any_time_test, codes_of, first_rows, planned_test, repeated
-from flows.stats.checks import binary, finite
+from flows.comparison.rows import LABELS
+from flows.stats.checks import finite
 from flows.stats.moments import CoMoments
 from flows.stats.results import AlwaysValid, Effect
 from flows.stats.unpaired.cuped import cuped
@@ -69,8 +71,8 @@ def group_test(
 def _scored(task: Task, rows: "GroupRows") -> tuple[Floats, Floats] | None:
     if rows.labels is None or rows.scores is None:
         return None
-    check = binary if task == "binary" else finite
-    return check("labels", rows.labels), finite("scores", rows.scores)
+    labels = LABELS[task]("labels", rows.labels)
+    return labels, rows.scores if several(rows.scores) else finite("scores", rows.scores)
 
 
 def _kpi(

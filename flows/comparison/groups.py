@@ -30,7 +30,7 @@ class GroupRows:
     Rows that one model answered; one entry per row.
 
     Attributes:
-        labels, scores: Shape (n,); None if only KPIs were measured.
+        labels, scores: Shape (n,), scores of several classes (n, k); None if only KPIs were measured.
         keys: Who was dealt to this model; rows of one key are not independent.
         times: Epoch seconds.
         kpis: Values by name.

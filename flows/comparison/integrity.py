@@ -49,7 +49,7 @@ def noise(itself: ShadowMetrics, challenger: ShadowMetrics, task: Task) -> Findi
 
 def _apart(seen: ShadowMetrics, task: Task) -> str:
     said = f"score {seen.difference.mean:+.3g}, at most {seen.difference_most:.3g} apart"
-    return f"{seen.flips / max(seen.scored, 1):.2%} of another class, {said}" if task == "binary" else said
+    return f"{seen.flips / max(seen.scored, 1):.2%} of another class, {said}" if task != "regression" else said
 
 
 def ratio(phase: PhaseMetrics) -> Finding:

@@ -97,9 +97,14 @@ def split_question(
 
 
 def live_metric(metric: str, task: Task) -> str:
-    """What requests can tell about a metric: accuracy and KPIs themselves, the rest by its per-request loss."""
+    """
+    What requests can tell about a metric: accuracy and KPIs themselves, the rest by its per-request loss.
+
+    The loss of several classes is a wrong one: accuracy says the same.
+    """
     known = ("brier", "mae", "loss", *_OFFLINE)
-    return "loss" if metric in known or (metric == "accuracy" and task != "binary") else metric
+    by_loss = metric in known or (metric == "accuracy" and task == "regression")
+    return ("accuracy" if task == "multiclass" else "loss") if by_loss else metric
 
 
 def _tuned(rollout: Rollout, arms: int = 1) -> int:
@@ -139,7 +144,7 @@ def _split(
 
 
 def _planned(arms: Mapping[str, GroupRows], metric: str, policy: PromotionPolicy, task: Task) -> Finding | None:
-    rowwise = {"binary": "brier", "regression": "mae"}[task] if metric == "loss" else metric
+    rowwise = ("mae" if task == "regression" else "brier") if metric == "loss" else metric
     measured = group_test(task, arms, rowwise, policy)
     if measured is None:
         return None

@@ -5,15 +5,18 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.comparison import classes
+from flows.comparison.classes import class_gains, several, top_label
 from flows.stats.paired.ranking import auc
 from flows.stats.paired.sums import calibration_of, calibration_rows
 from registry.records.policy import direction_of
 from registry.records.version import Task
 
 Floats = NDArray[np.float64]
-DEFAULT_METRIC: dict[Task, str] = {"binary": "auc", "regression": "rmse"}
+DEFAULT_METRIC: dict[Task, str] = {"binary": "auc", "multiclass": "accuracy", "regression": "rmse"}
 METRICS: dict[Task, tuple[str, ...]] = {
     "binary": ("auc", "accuracy", "brier", "log_loss", "calibration"),
+    "multiclass": classes.METRICS,
     "regression": ("mae", "rmse", "r2"),
 }
 OFFLINE = frozenset({*METRICS["binary"], *METRICS["regression"], "pr_auc", "f1", "precision", "recall", "mape"})
@@ -25,13 +28,17 @@ def metrics_of(task: Task, labels: Floats, scores: Floats) -> dict[str, float]:
     All metrics that a decision may rest on.
 
     Args:
-        labels: Shape (n,), 0/1 or values.
-        scores: Shape (n,), probabilities or values.
+        labels: Shape (n,), 0/1, numbers of classes or values.
+        scores: Shape (n,), probabilities or values; shape (n, k) of several classes.
 
     Returns:
-        Among them "loss", the unit of monitoring: squared error of the probability, or
-        absolute error. AUC is left out when a class is missing.
+        Among them "loss", the unit of monitoring: squared error of the probability,
+        absolute error, or the share of wrong classes of several. AUC is left out when a class is missing.
     """
+    if task == "multiclass":
+        values = {name: value_of(task, name, labels, scores) for name in METRICS[task]}
+        known = {name: value for name, value in values.items() if value is not None}
+        return known | ({"loss": 1 - known["accuracy"]} if "accuracy" in known else {})
     if task == "binary":
         found = {
             "accuracy": float(np.mean((scores >= 0.5) == labels)),
@@ -51,7 +58,7 @@ def metrics_of(task: Task, labels: Floats, scores: Floats) -> dict[str, float]:
 
 def value_of(task: Task, metric: str, labels: Floats, scores: Floats) -> float | None:
     """One metric of `metrics_of`, without the cost of the others; None if it is not defined."""
-    if metric not in METRICS[task]:
+    if metric not in METRICS[task] or (task == "multiclass" and not labels.size):
         return None
     if metric == "auc":
         found = auc(labels, scores)
@@ -67,6 +74,8 @@ def value_of(task: Task, metric: str, labels: Floats, scores: Floats) -> float |
 
 def gains(metric: str, labels: Floats, scores: Floats) -> Floats:
     """Per-row value of a metric that is a mean over rows; more is better."""
+    if several(scores):
+        return class_gains(metric, labels, scores)
     if metric == "accuracy":
         return np.asarray((scores >= 0.5) == labels, dtype=np.float64)
     if metric in ("brier", "rmse", "r2", "auc"):
@@ -78,7 +87,13 @@ def gains(metric: str, labels: Floats, scores: Floats) -> Floats:
 
 
 def calibration_error(labels: Floats, scores: Floats) -> float:
-    """Expected calibration error over ten bins of equal width; scores beyond 0 and 1 count as these."""
+    """
+    Expected calibration error over ten bins of equal width; scores beyond 0 and 1 count as these.
+
+    Of several classes: of the most probable one.
+    """
+    if several(scores):
+        return calibration_error(*top_label(labels, scores))
     return -float(calibration_of(calibration_rows(labels, np.clip(scores, 0.0, 1.0)).sum(axis=0)))
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from flows.comparison.classes import several, top_label
 from flows.comparison.margins import champion_factor, with_margin
 from flows.comparison.metrics import Floats, gains, in_units, value_of
 from flows.comparison.rows import PairedRows
@@ -111,8 +112,14 @@ def _calibration(rows: PairedRows, confidence: float) -> Effect:
     units = cluster_codes(rows.keys, rows.n) if rows.keys and rows.repeated else np.arange(rows.n)
     few = rows.n <= _BLOCKS
     clusters = (units if rows.repeated else None) if few else units % _BLOCKS
-    ours, theirs = (calibration_rows(rows.labels, np.clip(s, 0.0, 1.0)) for s in (rows.champion, rows.challenger))
+    ours, theirs = (_calibrated(rows.labels, scores) for scores in (rows.champion, rows.challenger))
     return bootstrap_sums(ours, theirs, calibration_of, seed=_SEED, clusters=clusters, confidence=confidence)
+
+
+def _calibrated(labels: Floats, scores: Floats) -> Floats:
+    if several(scores):
+        labels, scores = top_label(labels, scores)
+    return calibration_rows(labels, np.clip(scores, 0.0, 1.0))
 
 
 def _kpi(rows: PairedRows, metric: str, confidence: float, direction: Direction, margin: float) -> Measured:

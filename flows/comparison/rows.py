@@ -1,18 +1,24 @@
 """Same rows, scored by both: what an offline comparison rests on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flows.stats.checks import binary, finite
+from flows.stats.checks import binary, finite, numbered, probabilities
 from registry.records.policy import PromotionPolicy
 from registry.records.version import Task
 
 Floats = NDArray[np.float64]
 Texts = tuple[str, ...]
+LABELS: Mapping[Task, Callable[[str, ArrayLike], Floats]] = {
+    "binary": binary,
+    "multiclass": numbered,
+    "regression": finite,
+}
+"""What labels of a task must be."""
 NOBODY = "\0"
 """Begins the key of a row that has none, and is a unit of its own."""
 
@@ -34,8 +40,8 @@ class PairedRows:
     One entry per row, the same rows in the same order for both models.
 
     Attributes:
-        labels: Shape (n,), 0/1 or values.
-        champion, challenger: Shape (n,), scores.
+        labels: Shape (n,), 0/1, numbers of classes or values.
+        champion, challenger: Shape (n,), scores; or (n, k), probabilities of several classes.
         times: Epoch seconds.
         keys: Whom a row is about; rows of one key are not independent.
         segments: Level per row, by name of the segment.
@@ -99,13 +105,13 @@ def paired_rows(
 
     Raises:
         ValueError: With all that is wrong: lengths that differ, numbers that are not finite,
-            labels that are not 0 and 1.
+            labels that are not 0 and 1 or no numbers of classes.
     """
     check = _Checks()
     rows = PairedRows(
-        labels=check.array("labels", labels, binary if task == "binary" else finite),
-        champion=check.array("champion_scores", champion_scores),
-        challenger=check.array("challenger_scores", challenger_scores),
+        labels=check.array("labels", labels, LABELS[task]),
+        champion=check.scores("champion_scores", champion_scores, task),
+        challenger=check.scores("challenger_scores", challenger_scores, task),
         times=None if times is None else check.array("times", times),
         keys=None if keys is None else check.keys("keys", keys),
         segments={name: check.texts(f"segment {name}", levels) for name, levels in (segments or {}).items()},
@@ -126,13 +132,28 @@ class _Checks:
         self._sizes: dict[str, int] = {}
 
     def array(self, name: str, values: ArrayLike, check: object = finite) -> Floats:
-        assert callable(check)
         self._sizes[name] = int(np.size(np.asarray(values)))
+        return self._values(name, values, check)
+
+    def _values(self, name: str, values: ArrayLike, check: object) -> Floats:
+        assert callable(check)
         try:
             return check(name, values)  # type: ignore[no-any-return]
         except ValueError as refused:
             self._mistakes.append(str(refused))
             return np.zeros(0)
+
+    def scores(self, name: str, values: ArrayLike, task: Task) -> Floats:
+        """One number per row, or of several classes one per row and class."""
+        if task != "multiclass":
+            return self.array(name, values)
+        table = np.asarray(values, dtype=np.float64)
+        self._sizes[name] = len(table) if table.ndim else 0
+        if table.ndim != 2:
+            self._mistakes.append(f"{name} has {table.ndim} dimensions; give two, one probability per row and class")
+            return np.zeros((0, 0))
+        self._values(f"probabilities of {name}", table.ravel(), probabilities)
+        return table
 
     def texts(self, name: str, values: Sequence[object]) -> Texts:
         self._sizes[name] = len(values)

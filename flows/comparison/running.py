@@ -12,12 +12,12 @@ from flows.stats.sequential.asymptotic import paired_sequence, unit_sequence
 from registry.records.version import Task
 
 POINTS = 60
-_ROWWISE = {"binary": "brier", "regression": "mae"}
+_ROWWISE: dict[Task, str] = {"binary": "brier", "multiclass": "accuracy", "regression": "mae"}
 
 
 def rowwise(task: Task, metric: str) -> str:
     """The metric itself if it is a mean over rows, else the loss that stands for it."""
-    known = ("accuracy", "brier", "log_loss") if task == "binary" else ("mae", "rmse")
+    known = ("mae", "rmse") if task == "regression" else ("accuracy", "brier", "log_loss")
     return metric if metric in known else _ROWWISE[task]
 
 

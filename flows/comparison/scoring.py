@@ -32,29 +32,36 @@ class TableScorer:
 
     def score(self, rows: Rows) -> NDArray[np.float64]:
         """
-        Score every row; shape (n,).
+        Score every row; shape (n,), of several classes their probabilities, shape (n, k).
 
         Raises:
             DataError: If a score is not finite, or no probability where one is meant.
             RegistryError: If it is a server, and gives no scores.
         """
-        scores = self._scorer.score(rows)
+        scores = self._said(rows)
         wrong = ~np.isfinite(scores)
-        if self._version.task == "binary":
+        if self._version.task != "regression":
             wrong |= (scores < 0) | (scores > 1)
         if wrong.any():
             raise self._unusable(scores, wrong)
         return scores
 
     def predictions(self, scores: NDArray[np.float64]) -> list[int | float]:
-        """Decide as it does for callers: 1 at or above its threshold (binary), or the score itself."""
+        """Decide as for callers: 1 at or above its threshold (binary), the number of a class, or the score itself."""
+        if self._version.task == "multiclass":
+            return [int(number) for number in scores.argmax(axis=1)]
         return self._scorer.predictions(scores)
 
+    def _said(self, rows: Rows) -> NDArray[np.float64]:
+        several = self._version.task == "multiclass"
+        return self._scorer.probabilities(rows) if several else self._scorer.score(rows)
+
     def _unusable(self, scores: NDArray[np.float64], wrong: NDArray[np.bool_]) -> DataError:
-        first, name = int(np.argmax(wrong)), f"{self._version.model} {self._version.version}"
-        expected = "a probability between 0 and 1" if self._version.task == "binary" else "a finite number"
+        place, count = tuple(np.argwhere(wrong)[0]), len(np.unique(np.argwhere(wrong)[:, 0]))
+        name = f"{self._version.model} {self._version.version}"
+        expected = "a finite number" if self._version.task == "regression" else "a probability between 0 and 1"
         return DataError(
             f"{name} was not compared.",
-            f"It says {scores[first]} of row {first}, expected {expected}; {int(wrong.sum())} of {len(scores)} are so.",
+            f"It says {scores[place]} of row {place[0]}, expected {expected}; {count} of {len(scores)} are so.",
             "Leave such rows out, or mend the version; callers are answered by the champion, or with an error.",
         )

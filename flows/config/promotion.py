@@ -24,11 +24,13 @@ from registry.records.version import Task
 
 GOALS: dict[Task, tuple[str, ...]] = {
     "binary": ("auc", "accuracy", "brier", "log_loss"),
+    "multiclass": ("accuracy", "log_loss", "brier"),
     "regression": ("rmse", "mae", "r2"),
 }
 """Metrics of the task that may decide; the first one is the default."""
 GUARDED: dict[Task, tuple[str, ...]] = {
     "binary": (*GOALS["binary"], "calibration", "latency_ms", "error_rate"),
+    "multiclass": (*GOALS["multiclass"], "calibration", "latency_ms", "error_rate"),
     "regression": (*GOALS["regression"], "latency_ms", "error_rate"),
 }
 """Metrics that a guardrail may name, beside the KPIs."""
@@ -84,7 +86,7 @@ class Promotion(Section):
     require_approval: bool = True
 
     def primary(self, task: Task) -> str:
-        """Name the metric that decides; AUC or RMSE if none is."""
+        """Name the metric that decides; AUC, accuracy (multiclass) or RMSE if none is."""
         return self.metric or GOALS[task][0]
 
 
@@ -155,8 +157,7 @@ def _design_mistakes(promotion: Promotion) -> Iterator[str]:
 def _unknown(place: str, name: str, task: Task, known: Sequence[str]) -> Iterator[str]:
     if name in known:
         return
-    other: Task = "regression" if task == "binary" else "binary"
-    if name in GUARDED[other] and name not in GUARDED[task]:
+    if any(name in metrics for metrics in GUARDED.values()) and name not in GUARDED[task]:
         yield f"{place}: metric {name!r} does not fit task {task!r}, known are {', '.join(known)}"
         return
     near = difflib.get_close_matches(name, known, n=1)

@@ -38,7 +38,8 @@ def live_frame(client: RouterClient, config: ModelConfig, *, shadow: str | None 
     Returns:
         Feature columns and `_sequence, _time, _key, _score, _prediction, _variant, _assigned,
         _version, _phase, _reason, _enrolled, _latency_ms, _weight, _label, _kpi_<name>`, in time
-        order. `_weight` is the propensity of `_assigned` in parts per million, null where the key was
+        order; of several classes `_label` and `_prediction` are their numbers, and `_shadow_prediction` that
+        of the shadow's. `_weight` is the propensity of `_assigned` in parts per million, null where the key was
         not dealt; `_shadow` the shadow's score, null where it did not watch, was late or failed.
     """
     raw = client.rows_raw(config.model, **wanted)
@@ -59,7 +60,16 @@ def _read(raw: bytes, config: ModelConfig, shadow: str | None) -> pl.DataFrame:
 def _schema(config: ModelConfig, features: dict[str, Any], shadow: str | None) -> dict[str, Any]:
     outcomes = dict.fromkeys(("label", *config.data.kpis), pl.Float64)
     plain = {**dict(_PLAIN.values()), "features": pl.Struct(features), "outcomes": pl.Struct(outcomes)}
-    return plain if shadow is None else {**plain, "shadows": pl.Struct({shadow: pl.Struct({"score": pl.Float64})})}
+    if shadow is None:
+        return plain
+    said = pl.Struct(dict.fromkeys(_watched(config).values(), pl.Float64))
+    return {**plain, "shadows": pl.Struct({shadow: said})}
+
+
+def _watched(config: ModelConfig) -> dict[str, str]:
+    """What is taken over of a shadow's answer, by column."""
+    several = config.task == "multiclass"
+    return {"_shadow": "score"} | ({"_shadow_prediction": "prediction"} if several else {})
 
 
 def _feature_types(config: ModelConfig) -> dict[str, Any]:
@@ -76,15 +86,20 @@ def _columns(config: ModelConfig, shadow: str | None) -> list[pl.Expr]:
     plain = [pl.col(source).alias(name) for name, (source, _) in _PLAIN.items()]
     outcomes = pl.col("outcomes").struct
     kpis = [outcomes.field(name).alias(f"_kpi_{name}") for name in config.data.kpis]
-    watched = [] if shadow is None else [pl.col("shadows").struct.field(shadow).struct.field("score").alias("_shadow")]
+    watched = [] if shadow is None else _shadowed(config, shadow)
     return [*features, *plain, *watched, outcomes.field("label").alias("_label"), *kpis]
+
+
+def _shadowed(config: ModelConfig, shadow: str) -> list[pl.Expr]:
+    said = pl.col("shadows").struct.field(shadow).struct
+    return [said.field(field).alias(name) for name, field in _watched(config).items()]
 
 
 def _target_schema(config: ModelConfig, shadow: str | None) -> dict[str, Any]:
     return {
         **_feature_types(config),
         **{name: kind for name, (_, kind) in _PLAIN.items()},
-        **({} if shadow is None else {"_shadow": pl.Float64}),
+        **({} if shadow is None else dict.fromkeys(_watched(config), pl.Float64)),
         "_label": pl.Float64,
         **{f"_kpi_{name}": pl.Float64 for name in config.data.kpis},
     }

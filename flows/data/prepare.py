@@ -6,6 +6,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from flows.config.model import ModelConfig
+from flows.data.classes import class_mistakes, class_numbers
 from flows.errors import DataError
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
@@ -24,7 +25,7 @@ def prepare(config: ModelConfig, frame: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         Feature columns (Float64 and String; NaN and infinity become null), `_time` in
-        epoch seconds, `_key` as text, `_label` as 0/1 or value, and `_kpi_<name>`; in
+        epoch seconds, `_key` as text, `_label` as 0/1, number of the class or value, and `_kpi_<name>`; in
         time order, rows of equal time in the table's order. Times without a zone are
         taken as UTC. Without a time column rows are `data.row_every` apart; without a
         key the row number is the key.
@@ -100,6 +101,8 @@ def _row() -> pl.Expr:
 
 
 def _label(config: ModelConfig, frame: pl.DataFrame) -> pl.Expr:
+    if config.task == "multiclass":
+        return pl.lit(class_numbers(config, frame[config.target])).alias("_label")
     if config.task == "regression" or config.data.positive is None:
         return number(config.target).alias("_label")
     column = pl.col(config.target)
@@ -150,6 +153,8 @@ def _untypable(config: ModelConfig, frame: pl.DataFrame) -> list[str]:
         mistakes += _time_mistakes(frame[config.data.time])
     if config.task == "binary" and config.target in frame:
         mistakes += _binary_mistakes(config, frame[config.target])
+    if config.task == "multiclass" and config.target in frame:
+        mistakes += class_mistakes(config, frame[config.target])
     return mistakes
 
 

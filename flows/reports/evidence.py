@@ -20,8 +20,8 @@ class Arm:
     Labelled rows of one model; anything may be missing.
 
     Attributes:
-        labels: Shape (n,), 0/1 or values.
-        scores: Shape (n,), probabilities or values.
+        labels: Shape (n,), 0/1 or values; of several classes 1 where the predicted one is right.
+        scores: Shape (n,), probabilities or values; of several classes the predicted one's probability.
         times: Shape (n,), epoch seconds.
     """
 
@@ -57,7 +57,7 @@ class Evidence:
     What a report draws beside the findings.
 
     Attributes:
-        task: "binary" or "regression".
+        task: What labels and scores are.
         paired: Both models scored the same rows.
         arms: Rows of both; either may be missing.
         trace: The running estimate, oldest look first.

@@ -1,6 +1,6 @@
 """Pictures of both models on their labelled rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from flows.reports.evidence import ARMS, ArmName, Evidence, Floats, Rows, usable
 from flows.reports.part import Part
 from flows.reports.text import counted, named, percent, plain_number, words
 from flows.stats.paired.ranking import auc
+from registry.records.version import Task
 
 Both = Mapping[ArmName, Rows]
 _TITLE = "How good both models are"
@@ -19,6 +20,8 @@ _LEAST = 20
 def quality(evidence: Evidence | None, names: Mapping[ArmName, str]) -> list[Part]:
     """
     Draw what the task has: calibration, ROC and precision-recall, or errors in three ways.
+
+    Of several classes it is the calibration of the predicted one.
 
     Args:
         evidence: None if the rows were not kept.
@@ -31,7 +34,7 @@ def quality(evidence: Evidence | None, names: Mapping[ArmName, str]) -> list[Par
     if len(lacking) == len(ARMS):
         return [Part(_TITLE, why=f"there are no usable rows: {'; '.join(lacking)}")]
     present = {arm: one for arm, one in rows.items() if one.labels.size}
-    drawn = _binary(present) if evidence.task == "binary" else _regression(present)
+    drawn = _DRAWN[evidence.task](present)
     figures, reasons = "".join(part.body for part in drawn), [part for part in drawn if not part.body]
     if not figures:
         return reasons
@@ -162,6 +165,13 @@ def _residuals(rows: Both) -> Part:
     marks += "".join(svg.line(x, y, b.x, b.y, arm) for arm, b in bins.items())
     note = "Median, and the middle 80%. A line that leaves zero: the world may have changed since it was trained."
     return Part(title, svg.figure(title, svg.plot(f"Errors over time. {note}", x, y, marks), note, wide=True))
+
+
+_DRAWN: Mapping[Task, Callable[[Both], list[Part]]] = {
+    "binary": _binary,
+    "multiclass": lambda rows: [_calibration(rows)],
+    "regression": _regression,
+}
 
 
 def _percents(top: float, title: str) -> Axis:

@@ -116,7 +116,8 @@ def _rows_of(rollout: Rollout, client: RouterClient, config: ModelConfig, clock:
     if policy.method == "always_valid" or rollout.proven or not 0 < share < TOTAL:
         return None
     ripe = clock - policy.min_label_age_s if policy.min_label_age_s else None
-    return live_arms(live_frame(client, config, phase=phase_of(rollout), until=ripe), policy.metric)
+    frame = live_frame(client, config, phase=phase_of(rollout), until=ripe)
+    return live_arms(frame, policy.metric, config.task)
 
 
 def _identities(registry: Registry, rollout: Rollout, metrics: ModelMetrics) -> dict[str, str]:

@@ -39,6 +39,15 @@ def binary(name: str, values: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
+def numbered(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Labels that are numbers of classes: whole, from 0."""
+    array = finite(name, values)
+    bad = int(np.count_nonzero((array < 0) | (array != np.floor(array))))
+    if bad:
+        raise ValueError(f"{name} has {bad} of {array.size} values that are no numbers of classes; recode them")
+    return array
+
+
 def same_length(**arrays: NDArray[np.float64]) -> int:
     """How many rows all arrays have."""
     sizes = {name: array.size for name, array in arrays.items()}

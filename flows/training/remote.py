@@ -17,6 +17,7 @@ from flows.detection.univariate.profile import ReferenceProfile, profile
 from flows.errors import DataError, Unreachable
 from flows.training.candidate import CARD_FILE
 from registry.artifacts import ArtifactStore
+from registry.errors import InvalidRecord
 from registry.records.upstream import UPSTREAM_FILE, Upstream
 from registry.records.version import Feature, ModelVersion, Task, TrainingData, next_version
 from registry.store.registry import Registry
@@ -80,10 +81,11 @@ def propose(
         at: On the model's clock.
 
     Raises:
-        InvalidRecord: If the upstream does not fit the model's features.
+        InvalidRecord: If the upstream does not fit the model's features, or there are several classes.
         DataError: If there is no row to ask.
         Unreachable: If the server gives no usable score; with what it said.
     """
+    _refuse_classes(config)
     champion = registry.champion(config.model)
     features = champion.features if champion else _features(config)
     reference = _reference(config, champion, artifacts, sample)
@@ -108,6 +110,15 @@ def propose(
         reason=reason,
     )
     return Proposal(version=version, files=files, probe=probe)
+
+
+def _refuse_classes(config: ModelConfig) -> None:
+    if config.task == "multiclass":
+        raise InvalidRecord(
+            f"{config.model} cannot be answered by a server.",
+            "Its task is multiclass: a server answers with one number per row, and several classes need one each.",
+            "Train a version whose files are here: `understudy train`.",
+        )
 
 
 def ask(upstream: Upstream, features: tuple[Feature, ...], task: Task, rows: list[Row]) -> Probe:

@@ -52,6 +52,19 @@ class OfflineScorer:
                 f"{self._url} gave no scores.", f"It was asked about {len(rows)} rows, and {failed}.", "Start it."
             ) from failed
 
+    def probabilities(self, rows: Rows) -> NDArray[np.float64]:
+        """
+        Of several classes, which no server is asked for: it answers with one number per row.
+
+        Raises:
+            RegistryError: Always.
+        """
+        raise RegistryError(
+            f"{self._url} gave no probabilities.",
+            f"A server answers with one number per row, and {len(rows)} rows need one per class.",
+            "Compare versions whose files are here.",
+        )
+
     def predictions(self, scores: NDArray[np.float64]) -> list[int | float]:
         """Decide: 1 at or above the threshold, else 0 (binary); the score itself (regression)."""
         if self._task == "regression":
