@@ -113,7 +113,7 @@ def propose(
         metrics=candidate.metrics,
         baseline_metrics=candidate.baseline_metrics,
         data=candidate.data,
-        artifact_digest="",
+        artifact_digest="0" * 64,
         parity=candidate.parity,
         serving=candidate.serving,
         serving_reason=candidate.serving_reason,
