@@ -47,26 +47,57 @@ def xgboost_trees(booster: Any, *, sparse: bool = False) -> Trees:
     Raises:
         CannotFold: If it is no plain forest with one output, or its objective is unknown.
     """
-    learner = json.loads(bytes(booster.save_raw("json")))["learner"]
+    learner = _learner(booster)
     objective = learner["objective"]["name"]
-    mistakes = _mistakes(learner, objective)
-    if mistakes:
-        raise CannotFold("The XGBoost model", "; ".join(mistakes))
-    link = _LINKS[objective]
-    model = learner["gradient_booster"]["model"]
-    growing = Growing("f4", "f4")
-    for tree in model["trees"][: _used(model, learner)]:
-        _add(growing, tree, sparse=sparse)
-    return Trees(growing.forest(), _start(learner, link), link)
-
-
-def _mistakes(learner: dict[str, Any], objective: str) -> list[str]:
-    gradient, shape = learner["gradient_booster"], learner["learner_model_param"]
     mistakes = [] if objective in _LINKS else [f"its objective is {objective}"]
-    if gradient["name"] != "gbtree":
-        return [*mistakes, f"its booster is {gradient['name']}, not gbtree"]
+    shape = learner["learner_model_param"]
     if int(shape.get("num_class", 0)) > 1 or int(shape.get("num_target", 1)) > 1:
         mistakes.append("it has more than one output")
+    _refuse([*mistakes, *_mistakes(learner)])
+    link = _LINKS[objective]
+    return _grown(learner, link, _start(learner, link), 0, sparse=sparse)
+
+
+def xgboost_classes(booster: Any, *, sparse: bool = False) -> list[Trees]:
+    """
+    Take over the trees of a classifier of several classes, one forest for each; raises like `xgboost_trees`.
+
+    Their sums go through the softmax function.
+    """
+    learner = _learner(booster)
+    objective = learner["objective"]["name"]
+    _refuse([*([] if objective == "multi:softprob" else [f"its objective is {objective}"]), *_mistakes(learner)])
+    shape = learner["learner_model_param"]
+    count = int(shape["num_class"])
+    starts = np.broadcast_to(np.array(shape["base_score"].strip("[]").split(","), dtype=np.float32), count)
+    return [_grown(learner, "identity", float(starts[n]), n, sparse=sparse) for n in range(count)]
+
+
+def _learner(booster: Any) -> dict[str, Any]:
+    learner: dict[str, Any] = json.loads(bytes(booster.save_raw("json")))["learner"]
+    return learner
+
+
+def _refuse(mistakes: list[str]) -> None:
+    if mistakes:
+        raise CannotFold("The XGBoost model", "; ".join(mistakes))
+
+
+def _grown(learner: dict[str, Any], link: Link, start: float, output: int, *, sparse: bool) -> Trees:
+    """The trees of one output."""
+    model = learner["gradient_booster"]["model"]
+    growing, used = Growing("f4", "f4"), _used(model, learner)
+    for tree, whose in zip(model["trees"][:used], model["tree_info"][:used], strict=True):
+        if whose == output:
+            _add(growing, tree, sparse=sparse)
+    return Trees(growing.forest(), start, link)
+
+
+def _mistakes(learner: dict[str, Any]) -> list[str]:
+    gradient = learner["gradient_booster"]
+    if gradient["name"] != "gbtree":
+        return [f"its booster is {gradient['name']}, not gbtree"]
+    mistakes = []
     if any(any(tree.get("split_type", ())) for tree in gradient["model"]["trees"]):
         mistakes.append("it splits by categories of its own")
     if not gradient["model"]["trees"]:

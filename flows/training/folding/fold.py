@@ -1,21 +1,15 @@
 """A fitted scikit-learn pipeline into a spec and files."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from flows.training.folding.columns import inputs, to_spec
-from flows.training.folding.models import fold_model
+from flows.training.folding.errors import CannotFold
+from flows.training.folding.members import Folded, joined
+from flows.training.folding.models import fold_classes, fold_model
 from flows.training.folding.steps import fold_step, is_sparse
 from registry.records.version import Task
 from registry.scoring.spec import ScorerSpec
-
-
-class Folded(NamedTuple):
-    """What `scorer_files` takes."""
-
-    spec: ScorerSpec
-    booster: bytes | None
-    arrays: bytes | None
 
 
 def fold(
@@ -51,15 +45,23 @@ def fold(
     for _, step in steps[:-1]:
         columns, named, sparse = fold_step(step, columns, named), [], is_sparse(step)
     model = steps[-1][1]
-    folded = fold_model(model, sparse=sparse)
-    task: Task = "binary" if hasattr(model, "classes_") else "regression"
     encoded = to_spec(columns, type(model).__name__)
     used = {column.feature for column in encoded}
-    spec = ScorerSpec(
-        task=task,
-        columns=encoded,
-        inputs=tuple(name for name in names if name in used),
-        threshold=threshold,
-        **folded.fields,
-    )
+    known = tuple(name for name in names if name in used)
+    if classes:
+        return _classes(model, encoded, known, tuple(classes), sparse=sparse)
+    folded = fold_model(model, sparse=sparse)
+    task: Task = "binary" if hasattr(model, "classes_") else "regression"
+    spec = ScorerSpec(task=task, columns=encoded, inputs=known, threshold=threshold, **folded.fields)
     return Folded(spec, folded.booster, folded.arrays)
+
+
+def _classes(model: Any, columns: Any, known: tuple[str, ...], classes: tuple[str, ...], *, sparse: bool) -> Folded:
+    """One member for each class, all on the same columns."""
+    seen = [int(one) for one in model.classes_]
+    if seen != list(range(len(classes))):
+        gone = ", ".join(name for number, name in enumerate(classes) if number not in seen)
+        raise CannotFold(type(model).__name__, f"it has learned from no row of {gone}")
+    link, parts = fold_classes(model, sparse=sparse)
+    members = [Folded(ScorerSpec(task="regression", columns=columns, **p.fields), None, p.arrays) for p in parts]
+    return joined(members, task="multiclass", kind="classes", inputs=known, link=link, classes=classes)

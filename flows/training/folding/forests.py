@@ -20,12 +20,16 @@ _LINKS: dict[str, Link] = {
 }
 
 
-def mean_trees(model: Any) -> Trees:
+def mean_trees(model: Any, output: int = -1) -> Trees:
     """
     Take over a random forest, extra trees, or one tree: the mean of their leaves.
 
     scikit-learn compares numbers in single precision with thresholds in double precision
     and adds up in double precision.
+
+    Args:
+        model: One of these.
+        output: Whose probability, if it is a classifier; the last class's if absent.
 
     Raises:
         CannotFold: If it has more than one output.
@@ -42,7 +46,7 @@ def mean_trees(model: Any) -> Trees:
             threshold=_single(tree.threshold),
             left=left,
             right=tree.children_right,
-            value=tree.value[:, 0, -1] / (tree.value[:, 0].sum(axis=1) if hasattr(model, "classes_") else 1.0),
+            value=tree.value[:, 0, output] / (tree.value[:, 0].sum(axis=1) if hasattr(model, "classes_") else 1.0),
         )
     return Trees(growing.forest(), 0.0, "identity", divisor=float(len(estimators)))
 
@@ -58,13 +62,32 @@ def histogram_trees(model: Any) -> Trees:
     mistakes = [] if loss in _LINKS else [f"its loss is {loss}"]
     if model.n_trees_per_iteration_ != 1:
         mistakes.append("it has more than one output")
+    _refuse(model, mistakes)
+    return _grown(model, 0, _LINKS[loss])
+
+
+def histogram_classes(model: Any) -> list[Trees]:
+    """
+    Take over gradient boosting of several classes, one forest for each; raises like `histogram_trees`.
+
+    Their sums go through the softmax function.
+    """
+    loss = type(model._loss).__name__
+    _refuse(model, [] if loss == "HalfMultinomialLoss" else [f"its loss is {loss}"])
+    return [_grown(model, number, "identity") for number in range(model.n_trees_per_iteration_)]
+
+
+def _refuse(model: Any, mistakes: list[str]) -> None:
     if getattr(model, "is_categorical_", None) is not None:
-        mistakes.append("it splits by categories of its own")
+        mistakes = [*mistakes, "it splits by categories of its own"]
     if mistakes:
         raise CannotFold(type(model).__name__, "; ".join(mistakes))
+
+
+def _grown(model: Any, output: int, link: Link) -> Trees:
     growing = Growing("f8", "f8")
-    for (predictor,) in model._predictors:
-        nodes = predictor.nodes
+    for predictors in model._predictors:
+        nodes = predictors[output].nodes
         inner = nodes["is_leaf"] == 0
         growing.add(
             look=growing.directed(nodes["feature_idx"], nodes["missing_go_to_left"], inner),
@@ -73,7 +96,7 @@ def histogram_trees(model: Any) -> Trees:
             right=np.where(inner, nodes["right"].astype(np.int64), -1),
             value=nodes["value"],
         )
-    return Trees(growing.forest(), float(np.ravel(model._baseline_prediction)[0]), _LINKS[loss])
+    return Trees(growing.forest(), float(np.ravel(model._baseline_prediction)[output]), link)
 
 
 def _single(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -36,23 +36,47 @@ def lightgbm_trees(booster: Any) -> Trees:
     Raises:
         CannotFold: If it has more than one output, linear leaves or an unknown objective.
     """
-    head, *blocks = booster.model_to_string().split("\n\n\nend of trees")[0].split("\nTree=")
-    header = _fields(head)
-    objective, *options = header.get("objective", "none").split()
+    head, trees = _read(booster)
+    objective, *options = head.get("objective", "none").split()
     mistakes = [] if objective in _LINKS and "sqrt" not in options else [f"its objective is {objective}"]
-    if header["num_class"] != "1" or header["num_tree_per_iteration"] != "1":
+    if head["num_class"] != "1" or head["num_tree_per_iteration"] != "1":
         mistakes.append("it has more than one output")
-    trees = [_fields(block) for block in blocks]
+    _refuse(trees, mistakes)
+    slope = next((float(option.split(":")[1]) for option in options if option.startswith("sigmoid:")), 1.0)
+    return _grown(head, trees, _LINKS[objective], slope)
+
+
+def lightgbm_classes(booster: Any) -> list[Trees]:
+    """
+    Take over the trees of a classifier of several classes, one forest for each; raises like `lightgbm_trees`.
+
+    Their sums go through the softmax function.
+    """
+    head, trees = _read(booster)
+    objective, count = head.get("objective", "none").split()[0], int(head["num_tree_per_iteration"])
+    _refuse(trees, [] if objective == "multiclass" else [f"its objective is {objective}"])
+    return [_grown(head, trees[number::count], "identity") for number in range(count)]
+
+
+def _read(booster: Any) -> tuple[dict[str, str], list[dict[str, str]]]:
+    head, *blocks = booster.model_to_string().split("\n\n\nend of trees")[0].split("\nTree=")
+    averaged = {"average_output": "1"} if "average_output" in head.splitlines() else {}
+    return _fields(head) | averaged, [_fields(block) for block in blocks]
+
+
+def _refuse(trees: list[dict[str, str]], mistakes: list[str]) -> None:
     if any(tree.get("is_linear", "0") != "0" for tree in trees):
-        mistakes.append("its leaves are linear models")
+        mistakes = [*mistakes, "its leaves are linear models"]
     if mistakes or not trees:
         raise CannotFold("The LightGBM model", "; ".join(mistakes) or "it has no tree")
+
+
+def _grown(head: dict[str, str], trees: list[dict[str, str]], link: Link, slope: float = 1.0) -> Trees:
     growing = Growing("f8", "f8")
     for tree in trees:
         _add(growing, tree)
-    slope = next((float(option.split(":")[1]) for option in options if option.startswith("sigmoid:")), 1.0)
-    divisor = float(len(trees)) if "average_output" in head.splitlines() else 1.0
-    return Trees(growing.forest(), 0.0, _LINKS[objective], divisor, slope)
+    divisor = float(len(trees)) if head.get("average_output") == "1" else 1.0
+    return Trees(growing.forest(), 0.0, link, divisor, slope)
 
 
 def _fields(block: str) -> dict[str, str]:

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flows.training.folding.boosters import Trees, xgboost_trees
+from flows.training.folding.boosters import Trees, xgboost_classes, xgboost_trees
 from flows.training.folding.errors import CannotFold
-from flows.training.folding.forests import histogram_trees, mean_trees
-from flows.training.folding.lightgbm import lightgbm_trees
+from flows.training.folding.forests import histogram_classes, histogram_trees, mean_trees
+from flows.training.folding.lightgbm import lightgbm_classes, lightgbm_trees
 from registry.scoring.forest import FOREST_FILE
 from registry.scoring.layers import LAYERS_FILE, Layers
+from registry.scoring.spec import Link
 
 BOOSTER_FILE = "model.ubj"
 TEXT_FILE = "model.txt"
@@ -61,9 +62,69 @@ def fold_model(model: Any, *, sparse: bool) -> FoldedModel:
     return _xgboost(model, sparse) if library == "xgboost" else _MODELS[library, name](model)
 
 
-def _xgboost(model: Any, sparse: bool = False) -> FoldedModel:
+def fold_classes(model: Any, *, sparse: bool) -> tuple[Link, list[FoldedModel]]:
+    """
+    Fold a fitted classifier of several classes, one model for each, in their order.
+
+    Args:
+        model: Of scikit-learn, XGBoost or LightGBM.
+        sparse: As for `fold_model`.
+
+    Returns:
+        What their numbers go through, together; and they themselves.
+
+    Raises:
+        CannotFold: If it has no exact counterpart.
+    """
+    key = type(model).__module__.split(".")[0], type(model).__name__
+    if key not in _CLASSES:
+        raise CannotFold(key[1], "it is not among the models of several classes that can be folded")
+    return _xgboost_classes(model, sparse) if key[0] == "xgboost" else _CLASSES[key](model)
+
+
+def _xgboost_classes(model: Any, sparse: bool = False) -> tuple[Link, list[FoldedModel]]:
+    _refuse_missing(model)
+    return "softmax", [_trees("forest", one) for one in xgboost_classes(model.get_booster(), sparse=sparse)]
+
+
+def _lightgbm_classes(model: Any) -> tuple[Link, list[FoldedModel]]:
+    _refuse_pandas(model.booster_)
+    return "softmax", [_trees("forest", one) for one in lightgbm_classes(model.booster_)]
+
+
+def _mean_classes(model: Any) -> tuple[Link, list[FoldedModel]]:
+    return "identity", [_trees("forest", mean_trees(model, number)) for number in range(len(model.classes_))]
+
+
+def _histogram_classes(model: Any) -> tuple[Link, list[FoldedModel]]:
+    return "softmax", [_trees("forest", one) for one in histogram_classes(model)]
+
+
+def _linear_classes(model: Any) -> tuple[Link, list[FoldedModel]]:
+    if getattr(model, "solver", "") == "liblinear":
+        raise CannotFold(type(model).__name__, "it asks one against the rest")
+    pairs = zip(model.coef_, model.intercept_, strict=True)
+    return "softmax", [_sum(coefficients, intercept, "identity") for coefficients, intercept in pairs]
+
+
+def _perceptron_classes(model: Any) -> tuple[Link, list[FoldedModel]]:
+    if model.out_activation_ != "softmax":
+        raise CannotFold(type(model).__name__, f"its outputs go through {model.out_activation_}")
+    return "softmax", [_layers(model, number, "identity") for number in range(model.n_outputs_)]
+
+
+def _refuse_missing(model: Any) -> None:
     if model.missing is not None and model.missing == model.missing:
         raise CannotFold("The XGBoost model", f"it takes {model.missing!r} for missing")
+
+
+def _refuse_pandas(booster: Any) -> None:
+    if booster.pandas_categorical:
+        raise CannotFold("The LightGBM model", "it reads pandas categories; encode them by an OrdinalEncoder")
+
+
+def _xgboost(model: Any, sparse: bool = False) -> FoldedModel:
+    _refuse_missing(model)
     booster = model.get_booster()
     found = xgboost_trees(booster, sparse=sparse)
     return _trees("xgboost", found, (BOOSTER_FILE, bytes(booster.save_raw("ubj"))))
@@ -71,8 +132,7 @@ def _xgboost(model: Any, sparse: bool = False) -> FoldedModel:
 
 def _lightgbm(model: Any) -> FoldedModel:
     booster = model.booster_
-    if booster.pandas_categorical:
-        raise CannotFold("The LightGBM model", "it reads pandas categories; encode them by an OrdinalEncoder")
+    _refuse_pandas(booster)
     return _trees("lightgbm", lightgbm_trees(booster), (TEXT_FILE, booster.model_to_string().encode()))
 
 
@@ -104,10 +164,14 @@ def _linear(model: Any) -> FoldedModel:
     if np.ndim(model.coef_) == 2 and len(model.coef_) != 1:
         raise CannotFold(name, f"it has {len(model.coef_)} outputs")
     link = "logistic" if name in CLASSIFIERS else "exponential" if name in LOGARITHMIC else "identity"
+    return _sum(model.coef_, np.ravel(model.intercept_)[0], link)
+
+
+def _sum(coefficients: Any, intercept: Any, link: str) -> FoldedModel:
     fields = {
         "kind": "linear",
-        "coefficients": tuple(map(float, np.ravel(model.coef_))),
-        "intercept": float(np.ravel(model.intercept_)[0]),
+        "coefficients": tuple(map(float, np.ravel(coefficients))),
+        "intercept": float(intercept),
         "link": link,
     }
     return FoldedModel(fields)
@@ -116,11 +180,17 @@ def _linear(model: Any) -> FoldedModel:
 def _perceptron(model: Any) -> FoldedModel:
     if model.n_outputs_ != 1 or model.out_activation_ not in ("identity", "logistic"):
         raise CannotFold(type(model).__name__, f"it has {model.n_outputs_} outputs through {model.out_activation_}")
-    parts = [part for pair in zip(model.coefs_, model.intercepts_, strict=True) for part in pair]
-    weights = np.concatenate([np.ravel(part).astype(np.float64) for part in parts])
-    sizes = [len(model.coefs_[0]), *(len(biases) for biases in model.intercepts_)]
+    return _layers(model, 0, model.out_activation_)
+
+
+def _layers(model: Any, output: int, link: str) -> FoldedModel:
+    """All layers, and of the last one *output*."""
+    *hidden, last = zip(model.coefs_, model.intercepts_, strict=True)
+    pairs = [*hidden, (last[0][:, [output]], last[1][[output]])]
+    weights = np.concatenate([np.ravel(part).astype(np.float64) for pair in pairs for part in pair])
+    sizes = [len(model.coefs_[0]), *(len(biases) for _, biases in pairs)]
     layers = Layers(np.array(sizes, dtype=np.int64), weights)
-    fields = {"kind": "mlp", "arrays": LAYERS_FILE, "activation": model.activation, "link": model.out_activation_}
+    fields = {"kind": "mlp", "arrays": LAYERS_FILE, "activation": model.activation, "link": link}
     return FoldedModel(fields, arrays=layers.to_bytes())
 
 
@@ -135,4 +205,12 @@ _MODELS: dict[tuple[str, str], Callable[[Any], FoldedModel]] = {
     **{("sklearn", f"HistGradientBoosting{kind}"): _histogram for kind in ("Classifier", "Regressor")},
     **{("sklearn", name): _linear for name in CLASSIFIERS | REGRESSORS | LOGARITHMIC},
     **{("sklearn", f"MLP{kind}"): _perceptron for kind in ("Classifier", "Regressor")},
+}
+_CLASSES: dict[tuple[str, str], Callable[[Any], tuple[Link, list[FoldedModel]]]] = {
+    **{("xgboost", name): _xgboost_classes for name in ("XGBClassifier", "XGBRFClassifier")},
+    ("lightgbm", "LGBMClassifier"): _lightgbm_classes,
+    **{("sklearn", f"{family}Classifier"): _mean_classes for family in ("RandomForest", "ExtraTrees", "DecisionTree")},
+    ("sklearn", "HistGradientBoostingClassifier"): _histogram_classes,
+    **{("sklearn", name): _linear_classes for name in ("LogisticRegression", "LogisticRegressionCV")},
+    ("sklearn", "MLPClassifier"): _perceptron_classes,
 }
