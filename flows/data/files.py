@@ -1,7 +1,7 @@
 """Read a table: CSV, Parquet (a file, a folder or a pattern), or a version of a Delta table."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from glob import iglob
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def scan_table(path: str | Path) -> pl.LazyFrame:
         raise DataError("No table was read.", "Its path is empty.", "Give the path of a table.")
     if any(sign in said for sign in "*?[") and not Path(said).exists():
         return _pattern(said)
-    table, version = _versioned(said)
+    table, version = versioned(said)
     file = Path(table)
     if (file / DELTA_LOG).is_dir():
         return _delta(table, version, said)
@@ -89,6 +89,34 @@ def scan_table(path: str | Path) -> pl.LazyFrame:
     if file.is_dir():
         return _folder(file)
     return _file(file)
+
+
+def read_all(files: Sequence[Path], said: str) -> pl.LazyFrame:
+    """
+    Open several files as one table; one that lacks a column of another has nulls there.
+
+    Args:
+        files: All CSV, or all Parquet; folders such as `day=3` on the way are columns.
+        said: How they were named, for refusals.
+
+    Raises:
+        DataError: If there are none, or one is corrupt.
+    """
+    if not files:
+        raise _refused(said, "It is a folder or pattern without files.", "Check it, and where it starts.")
+    parts = [_part(file, said) for file in files]
+    return parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal_relaxed")
+
+
+def _part(file: Path, said: str) -> pl.LazyFrame:
+    if file.suffix.lower() == _TEXT:
+        return open_table(file)
+    try:
+        frame = pl.scan_parquet(file, hive_partitioning=any("=" in part for part in file.parent.parts))
+        frame.collect_schema()
+    except Exception as error:
+        raise _unreadable(said if str(file) == said else f"{said} ({file.name})", error) from error
+    return frame
 
 
 def collected(frame: pl.LazyFrame, path: str | Path) -> pl.DataFrame:
@@ -166,7 +194,8 @@ def _opened(scanner: Callable[[str], pl.LazyFrame], path: str, said: str | Path)
         raise _unreadable(said, error) from error
 
 
-def _versioned(said: str) -> tuple[str, int | None]:
+def versioned(said: str) -> tuple[str, int | None]:
+    """Divide `folder@12` into the folder and 12."""
     found = None if Path(said).exists() else _VERSIONED.fullmatch(said)
     return (found["path"], int(found["version"])) if found else (said, None)
 
