@@ -56,6 +56,11 @@ def failed(registry: Registry, event: RetrainingEvent, error: BaseException, at:
     return _keep(registry, event, execution_successful=False, completed_at=_later(event, at), notes=said[:1000])
 
 
+def cancelled(registry: Registry, event: RetrainingEvent, why: str, at: datetime) -> RetrainingEvent:
+    """Close it because people wanted so."""
+    return _keep(registry, event, execution_successful=False, completed_at=_later(event, at), notes=f"Cancelled: {why}")
+
+
 def succeeded(
     registry: Registry, event: RetrainingEvent, metrics: dict[str, float], before: dict[str, float], **said: Any
 ) -> RetrainingEvent:

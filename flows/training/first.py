@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from flows.config.model import ModelConfig
+from flows.data.gather import Extracted
 from flows.training.progress import Progress, silent
 from flows.training.retraining import run_retraining
 from flows.training.shop import Shop
@@ -58,7 +59,7 @@ def train_first(
         settings=settings,
         registry=registry,
         artifacts=artifacts,
-        read_rows=lambda: frame,
+        extract=lambda *_: Extracted(frame=frame, source=config.data.source or "a table", version=""),
         clock=clock_of(as_of),
         progress=on_progress,
     )

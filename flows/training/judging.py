@@ -64,10 +64,14 @@ def follow(
     shop: Shop, event: RetrainingEvent, version: ModelVersion, decision: Decision | None, actor: str
 ) -> tuple[Followed, str, Rollout | None]:
     """Install the first champion, begin a rollout, reject, or leave it in staging; safe to repeat."""
+    if version.validation and not version.validation["passed"]:
+        failed = "; ".join(one["said"] for one in version.validation["checks"] if not one["passed"])
+        _reject(shop, version, f"it failed its validation: {failed}")
+        return "rejected", f"{version.version} was rejected: it failed its validation. {failed}", None
     if decision is None:
         return "installed", _install(shop, event, version, actor), None
     if decision.outcome == "reject":
-        _reject(shop, version, decision, actor)
+        _reject(shop, version, decision.headline)
         return "rejected", f"{version.version} was rejected: {decision.headline}", None
     if decision.outcome == "invalid":
         return "undecided", f"{version.version} stays in staging: {decision.headline}", None
@@ -94,10 +98,10 @@ def _install(shop: Shop, event: RetrainingEvent, version: ModelVersion, actor: s
     return f"{version.version} is the first champion of {shop.model}."
 
 
-def _reject(shop: Shop, version: ModelVersion, decision: Decision, actor: str) -> None:
+def _reject(shop: Shop, version: ModelVersion, why: str) -> None:
     if shop.registry.version(shop.model, version.version).stage != "rejected":
         shop.registry.set_stage(
-            shop.model, version.version, "rejected", actor=actor, reason=decision.headline, at=shop.clock()
+            shop.model, version.version, "rejected", actor=version.actor, reason=why[:1000], at=shop.clock()
         )
 
 

@@ -1,24 +1,28 @@
 """The flow `retrain`: make a challenger, judge it, begin its rollout."""
 
 import contextlib
-import os
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.events import emit_event
+from prefect.states import Cancelled, Failed
 
 from flows.client import RouterClient
 from flows.config.load import registered_config
-from flows.data import history
-from flows.errors import FlowsError
+from flows.data.gather import extract
+from flows.errors import ConfigError, FlowsError
 from flows.rollout.desk import artifact_key
+from flows.training.errors import CancelledByPeople, TimedOut
 from flows.training.first import clock_of
-from flows.training.progress import Progress
-from flows.training.retraining import Retraining, run_retraining
+from flows.training.politeness import be_polite
+from flows.training.progress import Outlook, Progress, heard, time_text
+from flows.training.retraining import Asked, Retraining, run_retraining
 from flows.training.shop import Shop
 from flows.training.summary import summary
 from registry.artifacts import ArtifactStore
@@ -29,8 +33,8 @@ from registry.records.retraining import TriggerType
 from registry.store.registry import Registry
 
 T = TypeVar("T")
-POLITENESS = 10  # training beside a router must not slow its answers
 STRIDE = 2.0  # percent between two updates of the progress artifact
+AHEAD = timedelta(minutes=5)  # clocks differ
 
 
 def run_name() -> str:
@@ -48,36 +52,68 @@ def retrain(
     actor: str = "prefect",
     as_of: datetime | None = None,
     force: bool = False,
-) -> dict[str, Any]:
+) -> Any:
     """
     Retrain one model, or every registered one.
 
     Args:
-        model: Name of the model; every registered one if absent.
-        event_id: Retraining event that asked for it; a new one is written if absent.
+        model: Name of the model; every registered one if absent, or that of the event.
+        event_id: Retraining event that asked for it; a new one is written if absent. That of a retraining which was
+            killed goes on with what it had finished.
         trigger: Kind of a new event. Whoever asks by hand chooses manual, or emergency, which is logged as CRITICAL;
             neither waits for the cool-down, both wait for the end of a rollout.
         reason: Why; written into the log, and into the audit trail.
         actor: Who asked for it; written beside the reason.
-        as_of: On the model's clock; now if absent.
+        as_of: On the model's clock, not in the future; now if absent.
         force: Roll an active rollout back first, instead of refusing.
 
     Returns:
         What came of it, by model.
     """
-    _be_polite()
-    settings = Settings().prepare()
-    at = utc(as_of) if as_of is not None else None
+    if runtime.deployment.id is not None:  # a process of our own; one that somebody else runs is left alone
+        be_polite()
+    settings, at = Settings().prepare(), _played(as_of)
+    asked = Asked(event_id or None, trigger, reason, actor)
     with Registry.open(settings.registry_url) as registry, RouterClient(settings, actor="training") as client:
-        names = [model] if model else registry.models()
-        done: dict[str, Any] = {}
-        failures: dict[str, Refusal] = {}
-        for name in names:
-            try:
-                shop = _shop(name, settings, registry, client, at)
-                done[name] = _one(shop, event_id or None, trigger, reason, actor, force)
-            except Refusal as refusal:
-                failures[name] = refusal
+        names = _names(registry, model, asked.event_id)
+        try:
+            return _each(names, lambda name: _shop(name, settings, registry, client, at), asked, force=force)
+        except TimedOut as ending:
+            return Failed(name="TimedOut", message=str(ending), data=ending)
+        except CancelledByPeople as ending:
+            return Cancelled(message=str(ending), data=ending)
+
+
+def _played(as_of: datetime | None) -> datetime | None:
+    if as_of is None:
+        return None
+    at = utc(as_of)
+    if at > datetime.now(UTC) + AHEAD:
+        raise ConfigError(
+            "Nothing was trained.",
+            f"as_of is {at:%Y-%m-%d %H:%M} UTC, in the future.",
+            "Leave it out, or name the past.",
+        )
+    return at
+
+
+def _names(registry: Registry, model: str | None, event_id: str | None) -> list[str]:
+    if model:
+        return [model]
+    return [registry.retraining_event(event_id).model] if event_id else registry.models()
+
+
+def _each(names: list[str], open_shop: Callable[[str], Shop], asked: Asked, *, force: bool) -> dict[str, Any]:
+    """One model after the other; one that is refused does not hold up the next."""
+    done: dict[str, Any] = {}
+    failures: dict[str, Refusal] = {}
+    for name in names:
+        try:
+            done[name] = _one(open_shop(name), asked, force=force)
+        except CancelledByPeople:
+            raise
+        except Refusal as refusal:
+            failures[name] = refusal
     _raise(failures)
     return done
 
@@ -89,17 +125,19 @@ def _shop(model: str, settings: Settings, registry: Registry, client: RouterClie
         settings=settings,
         registry=registry,
         artifacts=ArtifactStore(settings.models_dir),
-        read_rows=lambda: history(client, config, settings),
+        extract=lambda contract, as_of: extract(config, settings, client, contract=contract, as_of=as_of),
         clock=clock_of(at),
         progress=_reporter(model),
         step=as_task,
+        cancelled=_is_cancelled,
+        announce=_announce,
     )
 
 
-def _one(
-    shop: Shop, event_id: str | None, trigger: TriggerType, reason: str, actor: str, force: bool
-) -> dict[str, Any]:
-    done = run_retraining(shop, event_id=event_id, trigger=trigger, reason=reason, actor=actor, force=force)
+def _one(shop: Shop, asked: Asked, *, force: bool) -> dict[str, Any]:
+    done = run_retraining(
+        shop, event_id=asked.event_id, trigger=asked.trigger, reason=asked.reason, actor=asked.actor, force=force
+    )
     get_run_logger().info("%s: %s", shop.model, done.said)
     create_markdown_artifact(_summary(shop, done), key=artifact_key("retrain", shop.model), description=done.said)
     return done.to_dict()
@@ -129,36 +167,53 @@ def as_task(name: str, work: Callable[[], T], *, retries: int = 0) -> T:
 
 
 def _may_pass(_task: object, _run: object, state: Any) -> bool:
-    """A server may come back; wrong data stay wrong."""
+    """A server may come back; wrong data stay wrong, and who has ended it means it."""
     try:
         state.result()
     except Refusal as refusal:
-        return refusal.exit_code == 3 and not isinstance(refusal, ArtifactRefused)
+        return refusal.exit_code == 3 and not isinstance(refusal, ArtifactRefused | TimedOut | CancelledByPeople)
     except Exception:  # noqa: BLE001  whatever a step may raise
         return True
     return False
 
 
 def _reporter(model: str) -> Progress:
-    """Show the share done as a progress artifact, in strides."""
+    """Show the share done as a progress artifact, in strides; and tell whoever listens in this process."""
     shown: list[tuple[UUID, float]] = []
+    outlook = Outlook()
 
     def report(share: float, doing: str) -> None:
+        heard(share, doing)
         percent = round(100 * share, 1)
+        said = ", ".join(part for part in (doing, time_text(outlook.left(share)) if share < 1 else "") if part)
         if not shown:
             key = artifact_key("retrain-progress", model)
-            shown.append((cast(UUID, create_progress_artifact(percent, key=key, description=doing)), percent))
+            shown.append((cast(UUID, create_progress_artifact(percent, key=key, description=said)), percent))
         elif percent - shown[-1][1] >= STRIDE:
-            update_progress_artifact(shown[0][0], percent, description=doing)
+            update_progress_artifact(shown[0][0], percent, description=said)
             shown[:] = [(shown[0][0], percent)]
 
     return report
 
 
-def _be_polite() -> None:
-    """Lower the priority of a process of our own; one that somebody else runs is left alone."""
-    if runtime.deployment.id is not None and os.nice(0) < POLITENESS:
-        os.nice(POLITENESS - os.nice(0))
+def _is_cancelled() -> bool:
+    """Ask the server whether somebody has cancelled this run; one that does not answer has not said so."""
+    run_id = runtime.flow_run.id
+    if run_id is None:
+        return False
+    try:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(UUID(run_id)).state
+    except Exception:  # noqa: BLE001  a training does not end because a server does
+        return False
+    return state is not None and (state.is_cancelling() or state.is_cancelled())
+
+
+def _announce(event: str, payload: Mapping[str, Any]) -> None:
+    """A wake-up for other programs; what has happened is in the registry."""
+    model = payload["model"]
+    resource = {"prefect.resource.id": f"understudy.model.{model}", "prefect.resource.name": model}
+    emit_event(event, resource=resource, payload=dict(payload))
 
 
 def _raise(failures: dict[str, Refusal]) -> None:

@@ -1,16 +1,25 @@
 """One retraining, from the event that asked for it to the rollout that follows; knows no Prefect."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+import contextlib
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
-from flows.comparison.scoring import TableScorer
+import msgspec
+
+from flows.errors import Unreachable
 from flows.notify import messages
 from flows.training import events
-from flows.training.candidate import Candidate, train_candidate
+from flows.training.alone import alone
+from flows.training.errors import Busy, CancelledByPeople
 from flows.training.judging import decision_id, follow, judge
-from flows.training.publish import next_number, publish
+from flows.training.limits import at_most, no_children_left, watched
+from flows.training.progress import within
+from flows.training.publish import Proposal, next_number, propose, register
+from flows.training.scratch import Scratch, left_behind
 from flows.training.shop import Shop
-from registry.errors import NotFound
+from flows.training.stages import Trained, trained
+from flows.validation.validate import validate
+from registry.errors import NotFound, StoreUnavailable
 from registry.records.retraining import RetrainingEvent, TriggerType
 from registry.records.rollout import Rollout
 from registry.records.verdict import Decision
@@ -51,6 +60,15 @@ class Retraining:
         }
 
 
+class Asked(NamedTuple):
+    """Who wants a retraining, and why; with the event, if there is one already."""
+
+    event_id: str | None
+    trigger: TriggerType
+    reason: str
+    actor: str
+
+
 def run_retraining(
     shop: Shop,
     *,
@@ -64,11 +82,13 @@ def run_retraining(
     Train a challenger, compare it with the champion on the holdout, and begin its rollout.
 
     Safe to repeat: an event that was completed is not trained again, one that was
-    interrupted goes on, one that failed is tried again.
+    interrupted goes on with its finished stages and trials, one that failed is tried
+    again. Of one model only one retraining runs at a time; a second one is refused.
 
     Args:
         shop: Everything around it.
-        event_id: Event that asked for it; a new one is written if absent.
+        event_id: Event that asked for it. If absent, that of a retraining with the same
+            trigger that was killed within a day, else a new one.
         trigger: Kind of a new event.
         reason: Of a new event.
         actor: Who asked for it.
@@ -77,16 +97,76 @@ def run_retraining(
     Raises:
         Refusal: Whatever went wrong, after the event has recorded it.
     """
-    event = events.open_event(
-        shop.registry, shop.model, event_id=event_id, trigger=trigger, reason=reason, actor=actor, at=shop.clock()
+    wanted = event_id or _left_behind(shop, trigger)
+    asked = Asked(wanted, trigger, reason, actor)
+    try:
+        with alone(shop.settings, shop.model, wanted or "") as sign:
+            event = _open(shop, asked)
+            sign(event.id)
+            return _run(shop, event, actor, force)
+    except Busy as busy:
+        return _kept_out(shop, asked, busy)
+
+
+def _open(shop: Shop, asked: Asked) -> RetrainingEvent:
+    return events.open_event(
+        shop.registry,
+        shop.model,
+        event_id=asked.event_id,
+        trigger=asked.trigger,
+        reason=asked.reason,
+        actor=asked.actor,
+        at=shop.clock(),
     )
+
+
+def _left_behind(shop: Shop, trigger: TriggerType) -> str | None:
+    """An event like the one asked for, whose attempt was killed lately: better than a new one from the start."""
+    for name in left_behind(shop.settings, shop.clock()):
+        with contextlib.suppress(NotFound):
+            event = shop.registry.retraining_event(name)
+            if (event.model, event.trigger_type) == (shop.model, trigger) and event.execution_successful is not True:
+                return name
+    return None
+
+
+def _kept_out(shop: Shop, asked: Asked, busy: Busy) -> Retraining:
+    """Close an event that cannot run now; that of the one that runs is left alone."""
+    said = f"{busy.what} {busy.why} {busy.mend}"
+    if asked.event_id and asked.event_id == busy.event:
+        return Retraining(event=shop.registry.retraining_event(asked.event_id), outcome="refused", said=said)
+    event = _open(shop, asked)
+    if event.completed_at is None:
+        event = events.refused(shop.registry, event, said, shop.clock())
+    return Retraining(event=event, outcome="refused", said=said)
+
+
+def _run(shop: Shop, event: RetrainingEvent, actor: str, force: bool) -> Retraining:
     if _is_closed(event, force):
         return Retraining(event=event, outcome="known", said=f"{event.id} was completed before: {event.notes}")
+    scratch = Scratch.of(shop.settings, event.id)
     try:
-        return _make_room(shop, event, actor, force) or _attempt(shop, event, actor)
+        done = _make_room(shop, event, actor, force) or _attempt(shop, event, actor)
     except BaseException as error:
+        if not _goes_on_later(shop, error):
+            scratch.remove()
         _record_failure(shop, event, error)
         raise
+    scratch.remove()
+    return done
+
+
+def _goes_on_later(shop: Shop, error: BaseException) -> bool:
+    """Whether what is finished is worth keeping: it was stopped, or a server was away."""
+    if isinstance(error, StoreUnavailable | Unreachable):
+        return True
+    return not isinstance(error, Exception) and not _by_people(shop, error)
+
+
+def _by_people(shop: Shop, error: BaseException) -> bool:
+    return isinstance(error, CancelledByPeople | KeyboardInterrupt) or (
+        not isinstance(error, Exception) and shop.cancelled()
+    )
 
 
 def _is_closed(event: RetrainingEvent, force: bool) -> bool:
@@ -100,6 +180,7 @@ def _attempt(shop: Shop, event: RetrainingEvent, actor: str) -> Retraining:
     event = events.attempted(shop.registry, event, "training")
     shop.tell(messages.retraining_starts(shop.model, event.id, event.trigger_type))
     done = _resumed(shop, event, actor) or _trained(shop, event, actor)
+    shop.step("emit event", lambda: _announce(shop, "completed", done.event, **done.to_dict()))
     shop.tell(messages.retraining_done(shop.model, done.event.id, done.event.retrained_version or "", done.said))
     shop.progress(1.0, done.said)
     return done
@@ -123,39 +204,41 @@ def _make_room(shop: Shop, event: RetrainingEvent, actor: str, force: bool) -> R
 
 
 def _trained(shop: Shop, event: RetrainingEvent, actor: str) -> Retraining:
-    frame = shop.step("read rows", shop.read_rows, retries=3)
-    candidate = shop.step("train", lambda: _train(shop, frame))
-    return shop.step("judge and register", lambda: _register(shop, event, candidate, actor))
+    with at_most(shop.model, shop.config.training.time_limit) as check, no_children_left():
+        progress = watched(within(shop.progress, 0.0, 0.92), shop.model, check, shop.cancelled)
+        made = trained(shop, event.id, progress)
+        proposal = _proposed(shop, event, made, actor)
+    candidate = made.candidate
+    shop.progress(0.97, f"Register {proposal.version.version} in staging")
+    event = events.named(shop.registry, event, proposal.version.version)
+    version = shop.step("register in staging", lambda: register(proposal, shop.registry, shop.artifacts))
+    if not version.parent or not _valid(version):
+        return _finish(shop, event, version, None, actor)
+    decision = shop.step("compare with production", lambda: judge(shop, event, candidate, version))
+    return _finish(shop, event, version, decision, actor)
 
 
-def _train(shop: Shop, frame: Any) -> Candidate:
-    champion = shop.registry.champion(shop.model)
-    return train_candidate(
-        shop.config,
-        frame,
-        champion=champion,
-        champion_scorer=TableScorer(champion, shop.artifacts) if champion else None,
-        seed=shop.config.training.seed,
-        as_of=shop.clock(),
-        on_progress=shop.progress,
-    )
-
-
-def _register(shop: Shop, event: RetrainingEvent, candidate: Candidate, actor: str) -> Retraining:
-    number = next_number(candidate, shop.registry, shop.config)
-    event = events.named(shop.registry, event, number)
-    version = publish(
-        candidate,
-        shop.registry,
-        shop.artifacts,
+def _proposed(shop: Shop, event: RetrainingEvent, made: Trained, actor: str) -> Proposal:
+    """The version as it would be registered, with what it has shown in a router of its own."""
+    proposal = propose(
+        made.candidate,
         config=shop.config,
-        version=number,
+        version=next_number(made.candidate, shop.registry, shop.config),
         actor=actor,
         reason=f"{event.id}: {event.trigger_reason}",
         at=shop.clock(),
+        trigger=event.id,
     )
-    decision = judge(shop, event, candidate, version) if candidate.parent else None
-    return _finish(shop, event, version, decision, actor)
+    if not shop.config.validation.enabled:
+        return proposal
+    shop.progress(0.92, f"Ask {proposal.version.version} in a router of its own")
+    shown = shop.step(
+        "validate in a router",
+        lambda: validate(shop.config, shop.settings, proposal.version, proposal.files, made.held_out),
+        retries=1,
+    )
+    seen = msgspec.structs.replace(proposal.version, validation=msgspec.to_builtins(shown))
+    return replace(proposal, version=seen)
 
 
 def _resumed(shop: Shop, event: RetrainingEvent, actor: str) -> Retraining | None:
@@ -164,16 +247,21 @@ def _resumed(shop: Shop, event: RetrainingEvent, actor: str) -> Retraining | Non
     if version is None:
         return None
     decision = _decision_of(shop, event)
-    if decision is None and version.parent is not None:
+    if decision is None and version.parent is not None and _valid(version):
         _discard(shop, version, f"{event.id} was interrupted before it was compared")
         return None
     return _finish(shop, event, version, decision, actor)
 
 
+def _valid(version: ModelVersion) -> bool:
+    """Whether it may leave staging, as far as its validation goes."""
+    return not version.validation or bool(version.validation["passed"])
+
+
 def _finish(
     shop: Shop, event: RetrainingEvent, version: ModelVersion, decision: Decision | None, actor: str
 ) -> Retraining:
-    outcome, said, rollout = follow(shop, event, version, decision, actor)
+    outcome, said, rollout = shop.step("roll out", lambda: follow(shop, event, version, decision, actor))
     closed = events.succeeded(
         shop.registry,
         event,
@@ -226,5 +314,21 @@ def _discard(shop: Shop, version: ModelVersion, reason: str) -> None:
 def _record_failure(shop: Shop, event: RetrainingEvent, error: BaseException) -> None:
     """Keep what went wrong; the version it had named, if any, stays where it is."""
     newest = shop.registry.retraining_event(event.id)
-    events.failed(shop.registry, newest, error, shop.clock())
+    if _by_people(shop, error):
+        events.cancelled(shop.registry, newest, _words(error), shop.clock())
+    else:
+        events.failed(shop.registry, newest, error, shop.clock())
+    _announce(shop, "failed", newest, outcome="cancelled" if _by_people(shop, error) else "failed")
     shop.tell(messages.failed(shop.model, f"retraining {event.id}", error))
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, CancelledByPeople):
+        return f"{error.why} Nothing was registered."
+    return f"the process was stopped ({type(error).__name__}), as somebody wanted it to be. Nothing was registered."
+
+
+def _announce(shop: Shop, what: str, event: RetrainingEvent, **more: Any) -> None:
+    """Tell other programs; the records hold it all, so nothing is lost if nobody hears it."""
+    said = {"model": shop.model, "event_id": event.id, "trigger": event.trigger_type, **more}
+    shop.announce(f"understudy.retraining.{what}", said)

@@ -1,13 +1,13 @@
 """What a retraining needs around it, given by whoever runs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
-
-import polars as pl
+from typing import Any, Protocol, TypeVar
 
 from flows.config.model import ModelConfig
+from flows.data.contract.records import Contract
+from flows.data.gather import Extracted
 from flows.notify import Message, notify
 from flows.training.progress import Progress, silent
 from registry.artifacts import ArtifactStore
@@ -30,26 +30,43 @@ def plainly(name: str, work: Callable[[], T], *, retries: int = 0) -> T:  # noqa
     return work()
 
 
+Extract = Callable[[Contract | None, datetime], Extracted]
+"""Reads labelled rows that are known at a moment; the contract is the champion's."""
+
+
+def never() -> bool:
+    """Nobody cancels it."""
+    return False
+
+
+def to_nobody(event: str, payload: Mapping[str, Any]) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
     """
     Everything around one model's retraining.
 
     Attributes:
-        read_rows: Returns labelled rows as `flows.data` prepares them.
+        extract: Reads the rows.
         clock: Tells the time of the model's world (virtual in a replay).
         progress: Told how far the training is.
         step: How coarse steps are run.
+        cancelled: Whether somebody has cancelled it meanwhile.
+        announce: Told what has happened, by name, for other programs.
     """
 
     config: ModelConfig
     settings: Settings
     registry: Registry
     artifacts: ArtifactStore
-    read_rows: Callable[[], pl.DataFrame]
+    extract: Extract
     clock: Callable[[], datetime]
     progress: Progress = silent
     step: Step = plainly
+    cancelled: Callable[[], bool] = never
+    announce: Callable[[str, Mapping[str, Any]], None] = to_nobody
 
     @property
     def model(self) -> str:

@@ -8,6 +8,7 @@ import pytest
 from training_making import NOW, make_config
 
 from flows.config.model import ModelConfig
+from flows.data.gather import Extracted
 from flows.training.shop import Shop
 from registry.artifacts import ArtifactStore
 from registry.home import Settings
@@ -35,8 +36,10 @@ def make_shop(settings: Settings, registry: Registry, artifacts: ArtifactStore) 
     """Make a shop that reads *frame*."""
 
     def make(frame: pl.DataFrame | Callable[[], pl.DataFrame], config: ModelConfig | None = None, **more: Any) -> Shop:
-        read = frame if callable(frame) else lambda: frame
+        def extract(contract: Any, as_of: Any) -> Extracted:
+            return Extracted(frame=frame() if callable(frame) else frame, source="a test", version="")
+
         parts = {"settings": settings, "registry": registry, "artifacts": artifacts, "clock": lambda: NOW}
-        return Shop(config=config or make_config(), read_rows=read, **(parts | more))
+        return Shop(config=config or make_config(), extract=extract, **(parts | more))
 
     return make
