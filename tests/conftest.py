@@ -28,3 +28,4 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
         monkeypatch.delenv(name)
     monkeypatch.setenv("UNDERSTUDY_HOME", str(home / "state"))
     monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("UNDERSTUDY_TRACKING_SEND", "later")  # no sender outlives a test

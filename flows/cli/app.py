@@ -27,6 +27,7 @@ from flows.cli import (
     steer,
     system,
     traffic,
+    tracking,
     train,
     watch,
 )
@@ -81,5 +82,5 @@ for part in (
     approvals,
 ):
     part.add_to(app)
-for part in (events, history, audit, decision, watch, log):
+for part in (events, history, audit, decision, tracking, watch, log):
     part.add_to(app)

@@ -10,6 +10,7 @@ from flows.comparison.groups import GroupCase
 from flows.comparison.rows import HoldoutCase
 from flows.reports.decision import publish_decision
 from flows.reports.evidence import Evidence
+from flows.tracking.tracker import Tracker
 from registry.home import Settings
 from registry.records.verdict import Decision
 
@@ -32,6 +33,12 @@ def keep(settings: Settings, case: Case, evidence: Evidence | None = None) -> De
     """
     decision = judge_case(case)
     case_folder(settings, case.model, case.decision_id)
+    told = _reported(settings, case, decision, evidence)
+    Tracker.of(settings, case.model).note_decision(told)
+    return told
+
+
+def _reported(settings: Settings, case: Case, decision: Decision, evidence: Evidence | None) -> Decision:
     try:
         decision = msgspec.structs.replace(decision, inputs=save_case(settings, case))
         return publish_decision(settings, decision, evidence or _drawn(case))

@@ -24,6 +24,8 @@ from flows.detection.watch import Watched, watch
 from flows.errors import ConfigError
 from flows.reports.drift.report import drift_report
 from flows.reports.page import write_report
+from flows.tracking.launch import send_soon
+from flows.tracking.tracker import Tracker
 from registry.artifacts import ArtifactStore
 from registry.errors import ArtifactRefused, NotFound, Refusal
 from registry.home import Settings
@@ -108,9 +110,11 @@ def look_after(settings: Settings, model: str, wanted: Wanted) -> dict[str, Any]
     with Registry.open(settings.registry_url) as registry, _opened(config, settings, registry, wanted) as rows:
         before = last_look(registry, model)
         seen = watch(config, registry, rows, lambda version: read_kept(artifacts, version), wanted.now, _wake)
+        Tracker(settings, config).note_look(seen.look)
         _attempt("The artifacts were not made", lambda: _show(settings, seen))
         if wanted.live:
             _attempt("The pace was not changed", lambda: _set_pace(config, registry, before, seen.look))
+    send_soon(settings)
     look = seen.look
     get_run_logger().info("%s: %s", model, "; ".join(look.decision.causes) or look.drift.said)
     return {

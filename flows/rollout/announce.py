@@ -1,5 +1,6 @@
 """Tell people once what happened to a rollout, whoever made it happen."""
 
+import contextlib
 from datetime import datetime
 
 from flows.notify import Message
@@ -7,6 +8,8 @@ from flows.notify.messages import approval_wanted, moved, promoted, rolled_back
 from flows.rollout.desk import Desk
 from flows.rollout.machine import Move
 from flows.rollout.notes import telling
+from flows.tracking.tracker import Tracker
+from registry.errors import Refusal
 from registry.records.rollout import Rollout
 
 _ACTION = "rollout.announced"
@@ -17,6 +20,7 @@ def announce(desk: Desk, rollout: Rollout, move: Move, at: datetime) -> None:
     message = message_of(rollout, move)
     if message is None:
         return
+    _track(desk, rollout.id, move, at)
     desk.tell(rollout.model, message)
     if move.kind in ("promote", "roll_back"):
         _note(desk, rollout, at)
@@ -36,6 +40,7 @@ def announce_foreign_end(desk: Desk, model: str, at: datetime) -> Rollout | None
         if _is_noted(desk, newest):
             return None
         desk.tell(model, rolled_back(model, newest.challenger, newest.champion, newest.said))
+        _track(desk, newest.id, Move(kind="roll_back", step=newest.step, said=newest.said), at)
         _note(desk, newest, at)
     return newest
 
@@ -51,6 +56,13 @@ def message_of(rollout: Rollout, move: Move) -> Message | None:
     if move.kind in ("start", "advance", "resume"):
         return moved(rollout.model, rollout.id, rollout.challenger, move.said)
     return None
+
+
+def _track(desk: Desk, rollout: str, move: Move, at: datetime) -> None:
+    """Note it for MLflow as it is now; a registry that is away then costs the note only."""
+    with contextlib.suppress(Refusal):
+        moved = desk.registry.rollout(rollout)
+        Tracker.of(desk.settings, moved.model).note_rollout(moved, move.kind, move.said, at)
 
 
 def _is_noted(desk: Desk, rollout: Rollout) -> bool:

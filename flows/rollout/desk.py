@@ -9,6 +9,7 @@ from flows.client import RouterClient
 from flows.config.load import registered_config
 from flows.config.model import ModelConfig
 from flows.notify import Message, notify, settle
+from flows.tracking.launch import send_soon
 from registry.home import Settings
 from registry.records.base import utc
 from registry.store.registry import Registry
@@ -41,13 +42,14 @@ class Desk:
 
 @contextlib.contextmanager
 def opened(settings: Settings) -> Iterator[Desk]:
-    """Open everything; at the end, wait for notifications and close."""
+    """Open everything; at the end, wait for notifications and close, and let runs be sent."""
     settings.prepare()
     with Registry.open(settings.registry_url) as registry, RouterClient(settings, actor="rollout") as client:
         try:
             yield Desk(settings=settings, registry=registry, client=client)
         finally:
             settle()
+            send_soon(settings)
 
 
 def moment(as_of: datetime | None) -> datetime:

@@ -10,6 +10,7 @@ from flows.rollout.approval import ROLES
 from flows.rollout.begin import begin_rollout, configured_guards
 from flows.rollout.desk import Desk, artifact_key, moment, opened
 from flows.rollout.rollout import heartbeat
+from flows.tracking.tracker import Tracker
 from registry.home import Settings
 
 
@@ -60,4 +61,5 @@ def _first(desk: Desk, model: str, version: str, *, actor: str, reason: str, at:
     desk.registry.install_first(model, version, guards=guards, salt=f"{model}.first", actor=actor, reason=reason, at=at)
     said = f"{version} is the first champion of {model}"
     desk.tell(model, promoted(model, version, said))
+    Tracker.of(desk.settings, model).note_deployment(model, version, "install", said, actor, at)
     return {"model": model, "rollout": "", "said": said}

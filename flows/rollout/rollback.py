@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from flows.notify import Message
 from flows.rollout.announce import announce_foreign_end
 from flows.rollout.desk import Desk, artifact_key, moment, opened
+from flows.tracking.tracker import Tracker
 from registry.errors import StoreUnavailable
 from registry.home import Settings
 from registry.records.plan import CHAMPION, TrafficPlan
@@ -40,9 +41,12 @@ def rollback(
 def take_back(desk: Desk, model: str, *, actor: str, reason: str, to: str | None, at: datetime) -> TrafficPlan:
     """Roll back in the registry; if it is away, the router does it by itself."""
     try:
-        return desk.registry.roll_back(model, to=to, actor=actor, reason=reason, at=at)
+        plan = desk.registry.roll_back(model, to=to, actor=actor, reason=reason, at=at)
     except StoreUnavailable:
-        return desk.client.rollback(model, actor=actor, reason=reason, to=to)
+        plan = desk.client.rollback(model, actor=actor, reason=reason, to=to)
+    champion = plan.version_of(CHAMPION)
+    Tracker.of(desk.settings, model).note_deployment(model, champion, "rollback", reason, actor, at)
+    return plan
 
 
 def tell(desk: Desk, model: str, said: str, at: datetime) -> None:

@@ -200,6 +200,8 @@ def of_retraining(
     yield _closed(event)
     if version is not None:
         yield _judged(event, version, decision, files)
+        if event.execution_metrics.get("outcome") == "installed":
+            yield of_deployment(version.model, version.version, "install", event.notes, version.actor, _end(event))
     elif event.execution_attempted:
         yield _failed(event)
 
@@ -233,7 +235,7 @@ def _closed(event: RetrainingEvent) -> Entry:
         name=event.id,
         model=event.model,
         at=event.triggered_at,
-        ended=event.completed_at or event.triggered_at,
+        ended=_end(event),
         status=status,
         tags=texts(tags),
         metrics=numbers(event.trigger_metrics, "trigger.") | _gains(event),
@@ -261,7 +263,7 @@ def _judged(event: RetrainingEvent, version: ModelVersion, decision: Decision | 
 
 
 def _failed(event: RetrainingEvent) -> Entry:
-    at = event.completed_at or event.triggered_at
+    at = _end(event)
     return Entry(
         run=f"{event.model}/retraining/{event.id}/{utc(at):%Y%m%dT%H%M%S.%f}",
         experiment="retraining_pipeline",
@@ -272,6 +274,10 @@ def _failed(event: RetrainingEvent) -> Entry:
         status="FAILED",
         tags=texts({"event_id": event.id, "trigger": event.trigger_type, "error": event.notes}),
     )
+
+
+def _end(event: RetrainingEvent) -> datetime:
+    return event.completed_at or event.triggered_at
 
 
 def _gains(event: RetrainingEvent) -> dict[str, float]:

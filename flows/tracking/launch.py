@@ -1,0 +1,104 @@
+"""Start a sender beside the flow, which does not wait for it."""
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+
+from flows.tracking.outbox import Outbox, outbox_file
+from flows.tracking.send import LATER, send
+from registry.home import Settings
+
+log = logging.getLogger("understudy.tracking")
+LONGEST = 300.0
+"""Seconds after which a sender in the background begins nothing new."""
+VARIABLE = "UNDERSTUDY_TRACKING_SEND"
+"""`later` in the environment: nobody sends but `understudy tracking send`."""
+_POLITENESS = 10
+
+
+def send_soon(settings: Settings) -> bool:
+    """
+    Send what waits in a process of its own; takes milliseconds, and never raises.
+
+    Nothing is started while nothing waits, or within a minute of a failure.
+
+    Returns:
+        Whether a sender was started.
+    """
+    try:
+        if os.environ.get(VARIABLE) == "later" or not _is_due(settings):
+            return False
+        _start(settings)
+    except Exception as error:  # noqa: BLE001  the flow goes on, whatever keeps the sender from starting
+        log.warning("no sender was started for MLflow: %s: %s", type(error).__name__, error)
+        return False
+    return True
+
+
+def _is_due(settings: Settings) -> bool:
+    if not outbox_file(settings).exists():
+        return False
+    outbox = Outbox(settings)
+    return outbox.stock().waiting > 0 and time.time() >= float(outbox.fact(LATER) or 0)
+
+
+def _start(settings: Settings) -> None:
+    """
+    Start it as a child of nobody, so that it may outlive the flow and leaves no corpse.
+
+    The shell ends at once; what it began in the background is the system's child.
+    """
+    where = {f"UNDERSTUDY_{name}": value for name, value in _settings(settings).items()}
+    with (settings.home / "tracking" / "sender.log").open("ab") as file:
+        subprocess.run(
+            ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-m", "flows.tracking.launch"],
+            env=os.environ | where,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            check=True,
+        )
+
+
+def _settings(settings: Settings) -> dict[str, str]:
+    """The settings that say where the registry is."""
+    found = {"HOME": str(settings.home), "DATABASE_URL": settings.database_url}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def main() -> None:
+    """Send until nothing is left; entries that come while this one lets go are sent, too."""
+    with contextlib.suppress(OSError):
+        os.nice(_POLITENESS)
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(round(LONGEST) + 60)
+    settings = Settings()
+    _shorten(settings)
+    until = time.monotonic() + LONGEST
+    while True:
+        done = send(settings, timeout=until - time.monotonic())
+        print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {done}", flush=True)  # noqa: T201  its own log
+        if done.busy or not done.waiting or done.said or time.monotonic() > until:
+            return
+
+
+def _shorten(settings: Settings) -> None:
+    """The log is for the last few sendings."""
+    file = settings.home / "tracking" / "sender.log"
+    if file.exists() and file.stat().st_size > 1_000_000:
+        os.truncate(file, 0)
+
+
+def _too_long(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a signal handler)
+    """Whatever hangs, nothing is lost: it ends, and the next one goes on."""
+    os._exit(3)
+
+
+if __name__ == "__main__":
+    main()

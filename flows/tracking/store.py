@@ -1,0 +1,134 @@
+"""Where runs go: a tracking server, a database, or a file in the state folder."""
+
+import logging
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from flows.errors import ConfigError, Unreachable
+from registry.home import Settings
+
+VARIABLE = "MLFLOW_TRACKING_URI"
+SECONDS = 10
+"""Longest wait for one answer of a server."""
+_ADVICE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": str(SECONDS),
+    "MLFLOW_CONFIGURE_LOGGING": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+_IMPOSED = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a repeated "create" would make a second run
+}
+
+
+def mlflow_dir(settings: Settings) -> Path:
+    """Database and artifacts of the default store."""
+    return settings.home / "mlflow"
+
+
+def tracking_uri(settings: Settings, configured: str | None) -> str:
+    """
+    Choose the store: the configured one, that of MLFLOW_TRACKING_URI, or a file in the state folder.
+
+    Raises:
+        ConfigError: If MLflow could not work with it.
+    """
+    uri = configured or os.environ.get(VARIABLE) or f"sqlite:///{mlflow_dir(settings)}/mlflow.db"
+    mistake = uri_mistake(uri)
+    if mistake is not None:
+        why, mend = mistake
+        raise ConfigError("Nothing was sent to MLflow.", why, mend)
+    return uri
+
+
+def uri_mistake(uri: str) -> tuple[str, str] | None:
+    """Why MLflow cannot work with an address, and the mend; None if it can."""
+    kind = uri.partition("://")[0] if "://" in uri else ""
+    if kind == "postgresql+psycopg":
+        return (
+            f"{shown(uri)} uses psycopg 3, with which MLflow's own registry fails (mlflow#24592).",
+            "Write postgresql+psycopg2:// and install psycopg2-binary, or name an MLflow server (http://...).",
+        )
+    if kind.partition("+")[0] not in ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks"):
+        return (
+            f"{shown(uri)} is neither a server nor a database; MLflow refuses folders of files.",
+            "Name a server (http://...) or a database (sqlite:///...).",
+        )
+    return None
+
+
+def shown(uri: str) -> str:
+    """Without what nobody should read."""
+    return re.sub(r"//[^/@]*@", "//***@", uri)
+
+
+def is_database(uri: str) -> bool:
+    """Whether this process itself writes the store, and must say where artifacts lie."""
+    return not uri.startswith(("http", "databricks"))
+
+
+def connect(settings: Settings, uri: str) -> Any:
+    """
+    Open the store; the first time takes seconds.
+
+    Returns:
+        An `MlflowClient` that has been answered once.
+
+    Raises:
+        Unreachable: If it does not answer.
+    """
+    client = _client(settings, uri)
+    refuse_silent(client, uri)
+    return client
+
+
+def refuse_silent(client: Any, uri: str) -> None:
+    """
+    Ask something small.
+
+    Raises:
+        Unreachable: If there is no answer, or a refusal.
+    """
+    try:
+        client.search_experiments(max_results=1)
+    except Exception as error:
+        raise Unreachable(
+            f"Nothing was sent to MLflow at {shown(uri)}.",
+            f"{type(error).__name__}: {_first_line(error)}",
+            "What was noted waits: mend the address or start the server, then `understudy tracking send`.",
+        ) from error
+
+
+def _client(settings: Settings, uri: str) -> Any:
+    for name, value in _ADVICE.items():
+        os.environ.setdefault(name, value)
+    os.environ.update(_IMPOSED)
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if uri == f"sqlite:///{mlflow_dir(settings)}/mlflow.db":
+        _make_store(mlflow_dir(settings))
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _make_store(folder: Path) -> None:
+    """Make the tables in a draft, so that one who is killed leaves no half of them."""
+    if (folder / "mlflow.db").exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / "draft.db"
+    for leftover in folder.glob("draft.db*"):
+        leftover.unlink()
+    store: Any = SqlAlchemyStore  # it has no types
+    store(f"sqlite:///{draft}", str(folder / "artifacts")).engine.dispose()
+    draft.rename(folder / "mlflow.db")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:300]
