@@ -1,37 +1,35 @@
 """Bytes of model versions: in BentoML's model store, under a manifest of our own that finds every altered byte."""
 
-import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from registry.errors import ArtifactRefused, InvalidRecord, RegistryError
-from registry.records.base import Record, name_mistakes, version_mistakes
+from registry.errors import ArtifactRefused, InvalidRecord, StoreUnavailable
+from registry.manifest import (
+    LARGEST_MANIFEST,
+    MANIFEST,
+    Manifest,
+    file_mistakes,
+    manifest_of,
+    plain_bytes,
+    sha256,
+    verified,
+)
+from registry.records.base import Record, name_mistakes, utc, version_mistakes
+from registry.records.version import version_key
 
-MANIFEST = "manifest.json"
-BENTO_FILE = "model.yaml"  # BentoML's own; written by its store, read by nobody here
-FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-RESERVED = frozenset({MANIFEST, BENTO_FILE, "custom_objects.pkl"})
 
+class Grave(Record, frozen=True, kw_only=True):
+    """What is left of an artifact that was deleted on purpose."""
 
-class FileEntry(Record, frozen=True, kw_only=True):
-    """One file: size in bytes and sha256 in hexadecimal."""
-
-    sha256: str
-    size: int
-
-
-class Manifest(Record, frozen=True, kw_only=True):
-    """Every file of an artifact but the manifest itself; its digest names the artifact."""
-
-    files: dict[str, FileEntry]
-    format: str = "understudy-artifact-1"
+    at: datetime
+    why: str
 
 
 class ArtifactStore:
@@ -55,10 +53,10 @@ class ArtifactStore:
         Raises:
             InvalidRecord: If a name cannot be stored, or there is no file.
             ArtifactRefused: If the version has other bytes already.
-            RegistryError: If the folder cannot be written.
+            StoreUnavailable: If it cannot be written, e.g. to a full disk; nothing is left of it.
         """
-        manifest = _manifest(files)
         _refuse_names(model, version, files)
+        manifest = manifest_of(files)
         if self._folder(model, version).exists():
             return self._same(model, version, manifest)
         try:
@@ -67,12 +65,12 @@ class ArtifactStore:
         except FileExistsError:
             return self._same(model, version, manifest)
         except OSError as error:
-            raise RegistryError(
+            raise StoreUnavailable(
                 f"The artifact {model}:{version} was not stored.",
                 f"{self._root}: {error.strerror or error}.",
                 "Free some space, or set UNDERSTUDY_HOME to a folder that you may write to.",
             ) from error
-        return _sha256(manifest)
+        return sha256(manifest)
 
     def open(self, model: str, version: str, digest: str) -> Path:
         """
@@ -99,22 +97,97 @@ class ArtifactStore:
         """Return all files, exactly as they were verified; otherwise like `open`."""
         folder = self._folder(model, version)
         try:
-            raw = (folder / MANIFEST).read_bytes()
-            if _sha256(raw) != digest:
-                raise _refused(model, version, [f"its manifest is {_sha256(raw)[:12]}, not {digest[:12]}"])
-            files, mistakes = _verified(folder, Manifest.from_json(raw))
+            raw = plain_bytes(folder / MANIFEST, LARGEST_MANIFEST)
+            if sha256(raw) != digest:
+                raise _refused(model, version, [f"its manifest is {sha256(raw)[:12]}, not {digest[:12]}"])
+            files, mistakes = verified(folder, Manifest.from_json(raw))
+        except InvalidRecord as error:
+            raise _refused(model, version, [error.why.removesuffix(".")]) from error
         except (OSError, msgspec.MsgspecError) as error:
+            grave = self.grave(model, version)
+            if grave is not None:
+                raise _buried(model, version, grave) from error
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise _refused(model, version, [f"{folder} cannot be read: {why}"]) from error
         if mistakes:
             raise _refused(model, version, mistakes)
         return files
 
+    def size(self, model: str, version: str) -> int | None:
+        """Bytes on disk; None if there is no artifact."""
+        try:
+            with os.scandir(self._folder(model, version)) as entries:
+                return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
+        except OSError:
+            return None
+
+    def delete(self, model: str, version: str, *, at: datetime, why: str) -> int:
+        """
+        Delete the files for good, and remember when and why; who loads it later is told.
+
+        Killed on the way, it leaves the artifact whole or gone, and can be repeated.
+
+        Returns:
+            Bytes that were freed; 0 if there was nothing.
+
+        Raises:
+            InvalidRecord: If the names cannot be those of an artifact.
+            StoreUnavailable: If the folder cannot be written.
+        """
+        _refuse_names(model, version, {"any": b""})
+        freed, folder = self.size(model, version), self._folder(model, version)
+        if freed is None:
+            return 0
+        try:
+            with tempfile.TemporaryDirectory(prefix="deleting-", dir=self._root) as scratch:
+                self._dig(model, version, Grave(at=utc(at), why=why), Path(scratch))
+                folder.rename(Path(scratch) / "artifact")
+                self._point_to_newest(model, version, Path(scratch))
+        except FileNotFoundError:
+            return 0  # another process was first
+        except OSError as error:
+            raise StoreUnavailable(
+                f"The artifact {model}:{version} was not deleted.",
+                f"{self._root}: {error.strerror or error}.",
+                "Set UNDERSTUDY_HOME to a folder that you may write to.",
+            ) from error
+        return freed
+
+    def grave(self, model: str, version: str) -> Grave | None:
+        """When and why the artifact was deleted; None if it was not."""
+        with suppress(OSError, msgspec.MsgspecError):
+            return Grave.from_json(plain_bytes(self._grave(model, version), LARGEST_MANIFEST))
+        return None
+
     def _folder(self, model: str, version: str) -> Path:
         return self._root / "models" / model / version
 
+    def _grave(self, model: str, version: str) -> Path:
+        return self._root / "deleted" / model / version
+
+    def _dig(self, model: str, version: str, grave: Grave, scratch: Path) -> None:
+        place, draft = self._grave(model, version), scratch / "grave"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(grave.to_json())
+        _sync(draft)
+        draft.replace(place)
+        _sync(place.parent)
+
+    def _point_to_newest(self, model: str, gone: str, scratch: Path) -> None:
+        """BentoML opens what `latest` names when nobody names a version."""
+        latest = self._folder(model, "latest")
+        with suppress(FileNotFoundError):
+            if latest.read_text() != gone:
+                return None
+        left = [path.name for path in latest.parent.iterdir() if path.is_dir() and not version_mistakes("", path.name)]
+        if not left:
+            return latest.unlink(missing_ok=True)
+        (scratch / "latest").write_text(max(left, key=version_key))
+        (scratch / "latest").replace(latest)
+        return None
+
     def _same(self, model: str, version: str, manifest: bytes) -> str:
-        digest = _sha256(manifest)
+        digest = sha256(manifest)
         try:
             self.load(model, version, digest)
         except ArtifactRefused as error:
@@ -163,35 +236,12 @@ def _bentoml() -> tuple[Any, Any]:
     return ModelStore, bentoml.models.create
 
 
-def _manifest(files: Mapping[str, bytes]) -> bytes:
-    entries = {name: FileEntry(sha256=_sha256(content), size=len(content)) for name, content in files.items()}
-    return Manifest(files=entries).to_json()
-
-
 def _refuse_names(model: str, version: str, files: Mapping[str, bytes]) -> None:
-    mistakes = [*name_mistakes("Model", model), *version_mistakes("Version", version)]
-    mistakes += [f"{name!r} is no plain file name" for name in files if not FILE_NAME.fullmatch(name)]
-    mistakes += [f"{name!r} is taken by the store" for name in files if name in RESERVED]
+    mistakes = [*name_mistakes("Model", model), *version_mistakes("Version", version), *file_mistakes(files)]
     if not files:
         mistakes.append("it has no files")
     if mistakes:
-        raise InvalidRecord.of("The artifact", mistakes, "Name plain files, without folders.")
-
-
-def _verified(folder: Path, manifest: Manifest) -> tuple[dict[str, bytes], list[str]]:
-    """Read once and check what was read: nothing can change in between."""
-    with os.scandir(folder) as entries:
-        plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
-    expected = {*manifest.files, MANIFEST, BENTO_FILE}
-    mistakes = [f"{name} was added" for name in sorted(plain.keys() - expected)]
-    mistakes += [f"{name} is missing" for name in sorted(manifest.files.keys() - plain.keys())]
-    mistakes += [f"{name} is no plain file" for name in sorted(expected & plain.keys()) if not plain[name]]
-    files = {name: (folder / name).read_bytes() for name in manifest.files if plain.get(name)}
-    for name, content in files.items():
-        entry = manifest.files[name]
-        if len(content) != entry.size or _sha256(content) != entry.sha256:
-            mistakes.append(f"{name} was altered ({len(content)} bytes, {entry.size} expected)")
-    return files, mistakes
+        raise InvalidRecord.of("The artifact", mistakes, "Name plain files, without folders and without pickle.")
 
 
 def _refused(model: str, version: str, mistakes: list[str]) -> ArtifactRefused:
@@ -202,8 +252,12 @@ def _refused(model: str, version: str, mistakes: list[str]) -> ArtifactRefused:
     )
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _buried(model: str, version: str, grave: Grave) -> ArtifactRefused:
+    return ArtifactRefused(
+        f"The artifact {model}:{version} was not loaded.",
+        f"Its artifact was deleted by retention on {grave.at:%Y-%m-%d %H:%M} UTC: {grave.why}.",
+        f"Train again: `understudy train {model}`.",
+    )
 
 
 def _sync(path: Path) -> None:

@@ -49,7 +49,7 @@ class ArtifactRefused(RegistryError):
 
 
 class StoreUnavailable(RegistryError):
-    """The database did not answer; nothing was changed."""
+    """The database, or the disk below it, did not answer; nothing was changed."""
 
     exit_code = 3
 

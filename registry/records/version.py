@@ -50,7 +50,7 @@ class TrainingData(Record, frozen=True, kw_only=True):
 
 class ModelVersion(Record, frozen=True, kw_only=True):
     """
-    One immutable version; only its stage ever changes.
+    One immutable version; only its stage ever changes, and its artifact may be deleted by retention.
 
     Attributes:
         metrics: On the most recent holdout, e.g. {"auc": .81, "loss": .12}.
@@ -68,6 +68,8 @@ class ModelVersion(Record, frozen=True, kw_only=True):
         trigger: What asked for it, e.g. the retraining event.
         warnings: What people should know of its data, e.g. a feature that nearly tells the answer.
         validation: What it has shown in a router of its own; empty if it was not asked.
+        config_digest: Sha256 of what the configuration says about data and training; empty if it was made otherwise.
+        artifact_deleted_at: When retention has deleted its bytes; None while they are kept.
     """
 
     model: str
@@ -98,6 +100,8 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     validation: dict[str, Any] = {}
     seed: int = 0
     duration_s: float = 0.0
+    config_digest: str = ""
+    artifact_deleted_at: datetime | None = None
     created_at: datetime
     actor: str
     reason: str

@@ -14,7 +14,7 @@ from registry.records.version import ModelVersion
 from registry.store.base import Cause, Store, kept
 from registry.store.plans import champions_before, ever_champion, newest_plan, publish
 from registry.store.rollouts import active, write
-from registry.store.stages import move, promote
+from registry.store.stages import move, promote, refuse_deleted
 from registry.store.versions import lock_model, one_version, production
 
 
@@ -138,6 +138,7 @@ def _returning(connection: Connection, champion: ModelVersion, target: str) -> M
     if target not in former:
         known = ", ".join(sorted(former - {champion.version})) or "none"
         raise _nothing(champion.model, f"{target} was never the champion; former champions: {known}.")
+    refuse_deleted(version, "was not brought back")
     return version
 
 

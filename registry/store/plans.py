@@ -7,6 +7,7 @@ from registry.errors import PlanConflict, StageConflict
 from registry.records.plan import CHAMPION, TrafficPlan
 from registry.store.audit import append
 from registry.store.base import Cause, Store, kept
+from registry.store.stages import refuse_deleted
 from registry.store.tables import plans
 from registry.store.versions import lock_model, one_version, production
 
@@ -35,7 +36,7 @@ class Plans(Store):
             PlanConflict: If its epoch is not the next one: somebody published first; or if another
                 model's experiment has taken places of its layer.
             NotFound: If an arm or a shadow is not registered.
-            StageConflict: If its champion is not the version in production.
+            StageConflict: If its champion is not the version in production, or an artifact was deleted.
         """
         plan = kept(plan)
         with self._writes() as connection:
@@ -48,7 +49,7 @@ def publish(connection: Connection, plan: TrafficPlan) -> TrafficPlan:
     before = newest_plan(connection, plan.model)
     _refuse_wrong_epoch(plan, before)
     for version in dict.fromkeys([*(arm.version for arm in plan.arms), *plan.shadows]):
-        one_version(connection, plan.model, version)
+        refuse_deleted(one_version(connection, plan.model, version), f"was not given epoch {plan.epoch}")
     _refuse_foreign_champion(connection, plan)
     _refuse_taken_places(connection, plan)
     connection.execute(

@@ -11,12 +11,13 @@ from registry.store.engine import make_engine, translated
 from registry.store.looks import Looks
 from registry.store.migrate import HEAD, revision, upgrade
 from registry.store.plans import Plans
+from registry.store.retention import Retention
 from registry.store.retraining import Retraining
 from registry.store.rollouts import Rollouts
 from registry.store.versions import Versions
 
 
-class Registry(Versions, Plans, Rollouts, Approvals, Champions, Retraining, Decisions, Looks, AuditTrail):
+class Registry(Versions, Plans, Rollouts, Approvals, Champions, Retention, Retraining, Decisions, Looks, AuditTrail):
     """
     Source of truth about versions, plans, rollouts and what people decided.
 

@@ -12,7 +12,7 @@ from registry.records.version import Stage
 from registry.store.audit import append
 from registry.store.base import Cause, Store, kept
 from registry.store.plans import publish
-from registry.store.stages import change, promote
+from registry.store.stages import change, promote, refuse_deleted
 from registry.store.tables import rollouts
 from registry.store.versions import lock_model, one_version, production
 
@@ -37,7 +37,7 @@ class Rollouts(Store):
 
         Raises:
             StageConflict: If another one of the model is active, its champion is not in
-                production, or its challenger was rejected.
+                production, its challenger was rejected, or the challenger's artifact was deleted.
             AlreadyExists: If its id is taken.
         """
         rollout = kept(rollout)
@@ -189,6 +189,7 @@ def _refuse_start(connection: Connection, rollout: Rollout) -> None:
         raise StageConflict(
             what, f"{challenger.version} was rejected.", "Move it back to staging first, or train another."
         )
+    refuse_deleted(challenger, f"was not given {rollout.id}")
     if not rollout.active or rollout.revision != 1:
         raise InvalidRecord.of(
             "The rollout", [f"it starts {rollout.status} at revision {rollout.revision}"], "Start at revision 1."

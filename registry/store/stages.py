@@ -24,6 +24,8 @@ def change(connection: Connection, version: ModelVersion, stage: Stage, cause: C
     """Move a version if the life cycle allows it; StageConflict if not."""
     if stage not in LAWFUL[version.stage]:
         raise _unlawful(version, stage)
+    if stage != "archived":
+        refuse_deleted(version, f"was not moved to {stage}")
     move(connection, version, stage, cause)
 
 
@@ -56,6 +58,16 @@ def move(connection: Connection, version: ModelVersion, stage: Stage, cause: Cau
         before={"stage": version.stage},
         after={"stage": stage},
     )
+
+
+def refuse_deleted(version: ModelVersion, what: str) -> None:
+    """Let nothing depend on bytes that are gone; StageConflict says since when."""
+    if version.artifact_deleted_at is not None:
+        raise StageConflict(
+            f"{version.model} {version.version} {what}.",
+            f"Its artifact was deleted by retention on {version.artifact_deleted_at:%Y-%m-%d %H:%M} UTC.",
+            f"Train again: `understudy train {version.model}`.",
+        )
 
 
 def _unlawful(version: ModelVersion, stage: str) -> StageConflict:

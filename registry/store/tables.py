@@ -56,6 +56,18 @@ versions = Table(
     Index("one_production", "model", unique=True, sqlite_where=text(PRODUCTION), postgresql_where=text(PRODUCTION)),
 )
 
+# A version stays when retention has deleted its bytes.
+deleted_artifacts = Table(
+    "deleted_artifacts",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["model_versions.model", "model_versions.version"]),
+)
+
 plans = Table(
     "traffic_plans",
     metadata,
@@ -175,4 +187,4 @@ audit_head = Table(
     CheckConstraint("id = 1", name="only_one_head"),
 )
 
-APPEND_ONLY = (audit_entries, plans, approvals)
+APPEND_ONLY = (audit_entries, plans, approvals, deleted_artifacts)

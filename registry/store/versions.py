@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, insert, select
@@ -12,7 +13,7 @@ from registry.records.version import ModelVersion, Stage, version_key
 from registry.store.audit import append
 from registry.store.base import Cause, Store, kept
 from registry.store.stages import change
-from registry.store.tables import models, versions
+from registry.store.tables import deleted_artifacts, models, versions
 
 
 class Versions(Store):
@@ -102,7 +103,7 @@ def lock_model(connection: Connection, model: str) -> None:
 
 def one_version(connection: Connection, model: str, version: str) -> ModelVersion:
     """Read one version, or refuse with those that are known."""
-    query = select(versions).where(versions.c.model == model, versions.c.version == version)
+    query = _known(model).where(versions.c.version == version)
     row = connection.execute(query).first()
     if row is not None:
         return _record(row)
@@ -117,7 +118,7 @@ def one_version(connection: Connection, model: str, version: str) -> ModelVersio
 def all_versions(connection: Connection, model: str, stage: Stage | None = None) -> list[ModelVersion]:
     """Read all versions of *model*, newest first."""
     newest = (versions.c.major.desc(), versions.c.minor.desc(), versions.c.patch.desc())
-    query = select(versions).where(versions.c.model == model).order_by(*newest)
+    query = _known(model).order_by(*newest)
     if stage is not None:
         query = query.where(versions.c.stage == stage)
     return [_record(row) for row in connection.execute(query)]
@@ -127,6 +128,12 @@ def production(connection: Connection, model: str) -> ModelVersion | None:
     """Read the version in production."""
     found = all_versions(connection, model, "production")
     return found[0] if found else None
+
+
+def _known(model: str) -> Select[Any]:
+    same = (deleted_artifacts.c.model == versions.c.model) & (deleted_artifacts.c.version == versions.c.version)
+    columns = versions.c.document, versions.c.stage, deleted_artifacts.c.at.label("deleted_at")
+    return select(*columns).outerjoin_from(versions, deleted_artifacts, same).where(versions.c.model == model)
 
 
 def _row_of(model: str) -> Select[tuple[str]]:
@@ -147,8 +154,9 @@ def _row(version: ModelVersion) -> dict[str, object]:
     }
 
 
-def _record(row: Row[tuple[object, ...]]) -> ModelVersion:
-    return msgspec.structs.replace(ModelVersion.from_json(row.document), stage=row.stage)
+def _record(row: Row[Any]) -> ModelVersion:
+    document = ModelVersion.from_json(row.document)
+    return msgspec.structs.replace(document, stage=row.stage, artifact_deleted_at=row.deleted_at)
 
 
 def _refuse_known(connection: Connection, version: ModelVersion) -> None:
