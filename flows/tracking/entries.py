@@ -207,7 +207,7 @@ def of_retraining(
 
 
 def version_run(model: str, version: str, digest: str) -> str:
-    """Name of the run of a version; what `ModelVersion.experiment` holds."""
+    """Name of the run of a version, which its tag `understudy.entry` has; what `ModelVersion.experiment` holds."""
     return f"{model}/version/{version}/{digest[:12]}"
 
 

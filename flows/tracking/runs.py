@@ -103,14 +103,14 @@ class Runs:
             return
         known = {run.data.tags.get(ENTRY): run for run in self._children(experiment, parent)}
         for trial in entry.trials:
-            name = f"{entry.run}/trial/{trial.number}"
+            name = f"{entry.run}/trial/{trial.family}-{trial.number}"
             run = known.get(_key(name)) or self._create_trial(experiment, parent, name, entry, trial)
             if run.info.status == "RUNNING":
                 self._complete_trial(run, entry, trial)
 
     def _create_trial(self, experiment: str, parent: str, name: str, entry: Entry, trial: Trial) -> Any:
         tags = self._identity(name) | {"mlflow.parentRunId": parent, "model": entry.model, "state": trial.state}
-        return self._client.create_run(experiment, _millis(entry.at), tags, f"trial {trial.number}")
+        return self._client.create_run(experiment, _millis(entry.at), tags, f"{trial.family} {trial.number}")
 
     def _complete_trial(self, run: Any, entry: Entry, trial: Trial) -> None:
         params = {"family": trial.family} | {name: str(value) for name, value in trial.params.items()}
