@@ -17,6 +17,10 @@ class RouterDied(Exception):
     """The router process ended while it worked with the version."""
 
 
+class NotLoaded(Exception):
+    """The router lives, and refused to load the version."""
+
+
 class OutOfTime(Exception):
     """The time of the validation is up."""
 

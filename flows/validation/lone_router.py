@@ -3,6 +3,7 @@
 import atexit
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any, Self
 import httpx
 
 from flows.validation.deadline import Deadline
-from flows.validation.errors import Hog, RouterDied, ValidationUnavailable
+from flows.validation.errors import Hog, NotLoaded, RouterDied, ValidationUnavailable
 from flows.validation.tied import kill_family
 from registry.home import Settings
 
@@ -24,6 +25,7 @@ _SERVE = (
     "from router.parent import die_with_parent; die_with_parent(); from router.serve import main; "
     "raise SystemExit(main())"
 )
+_INFO = re.compile(r"\bINFO\b|^Extension modules")
 _BELOW_EPHEMERAL = range(10_000, 32_000)  # the kernel gives higher ones to connections
 
 
@@ -82,7 +84,8 @@ class LoneRouter:
             above: What it took before.
 
         Raises:
-            RouterDied: If the process ends, or the plan is refused; with the reason.
+            NotLoaded: If the plan is refused; with the reason.
+            RouterDied: If the process ends; with what it said last.
             Hog: If it takes more memory.
             OutOfTime: If it takes longer.
         """
@@ -94,7 +97,7 @@ class LoneRouter:
                     self._worker = int(ready["worker"])
                     return
                 if model in ready.get("troubles", {}):
-                    raise RouterDied(str(ready["troubles"][model]))
+                    raise NotLoaded(str(ready["troubles"][model]))
                 self.refuse_hog(above, most_mb)
                 time.sleep(LOOK_S)
 
@@ -127,12 +130,16 @@ class LoneRouter:
         if replaced or process is None or process.poll() is not None:
             raise RouterDied(self.last_words())
 
-    def last_words(self, lines: int = 3) -> str:
-        """The end of its log."""
+    def last_words(self) -> str:
+        """What its log says besides that all is well: how it crashed and where, or the last lines."""
+        lines: list[str] = []
         with suppress(OSError):
-            said = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
-            return " / ".join(said[-lines:])[-600:]
-        return "it left no log"
+            lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines()]
+        lines = [line for line in lines if line and not _INFO.search(line)]
+        fatal = next((i for i, line in enumerate(lines) if line.startswith("Fatal Python error")), None)
+        if fatal is not None:
+            lines = [lines[fatal], *[line for line in lines[fatal:] if line.startswith("File ")][:2]]
+        return " / ".join(lines[-3:])[-600:] or "it left no word, as if it was killed, e.g. for want of memory"
 
     def _ready(self, http: httpx.Client, timeout: float) -> dict[str, Any]:
         try:
@@ -167,10 +174,10 @@ def start_baseline(router: LoneRouter, model: str, deadline: Deadline) -> None:
     """
     try:
         router.wait_for(model, deadline)
-    except RouterDied as error:
+    except (RouterDied, NotLoaded) as error:
         raise ValidationUnavailable(
             "Nothing was validated: a router of its own did not start.",
-            f"It ended before it served anything: {error or router.last_words()}.",
+            f"It served nothing: {error}.",
             "Look whether there is memory and disk left; `understudy doctor` may know more.",
         ) from error
 
@@ -189,6 +196,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OMP_WAIT_POLICY": "PASSIVE",
         "GOMP_SPINCOUNT": "0",
+        "PYTHONFAULTHANDLER": "1",  # a native library that aborts leaves a word
         "PYTHONUNBUFFERED": "1",
     }
 

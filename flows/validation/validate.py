@@ -11,7 +11,7 @@ from flows.validation.checks.latency import latency
 from flows.validation.checks.own_tests import own_tests
 from flows.validation.checks.slices import slices
 from flows.validation.deadline import Clock, Deadline
-from flows.validation.errors import Hog, OutOfTime, RouterDied
+from flows.validation.errors import Hog, NotLoaded, OutOfTime, RouterDied
 from flows.validation.exam import Exam
 from flows.validation.holdout import HeldOut
 from flows.validation.lone_router import LoneRouter, settings_of, start_baseline
@@ -111,7 +111,9 @@ def _guarded(name: str, exam: Exam, look: Look) -> Sequence[Check]:
         exam.router.refuse_dead()
     except RouterDied as died:
         alive = "load" if name == "load" else "alive"
-        return [Check(name=alive, passed=False, said=f"The router process did not survive it ({name}): {died}")]
+        return [Check(name=alive, passed=False, said=f"The router process did not survive it ({name}): {died}.")]
+    except NotLoaded as refused:
+        return [Check(name=name, passed=False, said=f"The router did not load it: {refused}")]
     except Hog as found_hog:
         return [memory.hog(found_hog.mb, exam.rules.memory_mb)]
     except OutOfTime:

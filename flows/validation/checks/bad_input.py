@@ -8,10 +8,11 @@ import msgspec
 from flows.validation.asking import Caller, Failed
 from flows.validation.exam import Exam, Row
 from flows.validation.report import Check
+from registry.records.version import Feature
 
 REFUSED = (400, 422)
 UNKNOWN = "a level that nobody has seen"
-_LARGE = 1e30  # below what a single-precision number can hold
+_FAR = 10.0  # widths of the range seen in training, beyond it
 
 
 def bad_input(exam: Exam) -> list[Check]:
@@ -65,14 +66,20 @@ def _unusual(exam: Exam, caller: Caller) -> Check:
 
 def unusual_rows(row: Row, exam: Exam) -> dict[str, Row]:
     """What a caller may send on a bad day, by what is unusual."""
-    numeric = [f.name for f in exam.version.features if f.kind == "numeric"]
+    numeric = [f for f in exam.version.features if f.kind == "numeric"]
     categorical = [f.name for f in exam.version.features if f.kind == "categorical"]
     rows = {"all values missing": dict.fromkeys(row)} | {f"{name} missing": row | {name: None} for name in row}
     if categorical:
         rows["all levels unknown"] = row | dict.fromkeys(categorical, UNKNOWN)
         rows["all levels empty"] = row | dict.fromkeys(categorical, "")
     if numeric:
-        rows["all numbers large"] = row | dict.fromkeys(numeric, _LARGE)
-        rows["all numbers small"] = row | dict.fromkeys(numeric, -_LARGE)
-        rows["all numbers zero"] = row | dict.fromkeys(numeric, 0.0)
+        rows["all numbers far above"] = row | {f.name: _beyond(f, _FAR) for f in numeric}
+        rows["all numbers far below"] = row | {f.name: _beyond(f, -_FAR) for f in numeric}
+        rows["all numbers zero"] = row | {f.name: 0.0 for f in numeric}
     return rows
+
+
+def _beyond(feature: Feature, widths: float) -> float:
+    """A value so many widths of the known range above its top, or below its bottom."""
+    low, high = feature.low or 0.0, feature.high or 1.0
+    return (high if widths > 0 else low) + widths * max(high - low, 1.0)

@@ -1,9 +1,11 @@
 """Versions that are well or ill, each in its own way: helpers."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
+import psutil
 
 from flows.config.load import parse_config
 from flows.validation.holdout import HeldOut
@@ -78,3 +80,17 @@ def a_holdout(files=None, n=300, **changes):
     labels = (np.random.default_rng(2).random(n) < truth).astype(np.float64)
     expected = scores_of(files, frame) if files else None
     return HeldOut(**{"frame": frame, "labels": labels, "expected": expected} | changes)
+
+
+def processes_of(home):
+    """Living processes whose state folder lies within *home*."""
+    found = []
+    for one in psutil.process_iter():
+        with suppress(psutil.Error):
+            if one.environ().get("UNDERSTUDY_HOME", "").startswith(str(home) + "/"):
+                found.append(one.pid)
+    return found
+
+
+def checks_of(report):
+    return {check.name: check for check in report.checks}
