@@ -50,11 +50,7 @@ def test_scores_that_are_no_numbers_are_no_answers(settings):
 
 def test_a_slow_version_is_found_without_waiting_for_all_of_it(settings):
     with SlowServer(0.08) as server:
-        files = {
-            UPSTREAM_FILE: Upstream(
-                url=server.url, protocol="json", request={"instances": "$rows"}, scores="/predictions"
-            ).to_json()
-        }
+        asked = Upstream(url=server.url, protocol="json", request={"instances": "$rows"}, scores="/predictions")
         began = time.monotonic()
         seen = judged(settings, {UPSTREAM_FILE: asked.to_json()}, latency_ms=20.0, rows=50)
 
