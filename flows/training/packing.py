@@ -12,6 +12,7 @@ from flows.config.data import Features
 from flows.training.errors import ParityRefused
 from flows.training.folding.errors import CannotFold
 from flows.training.folding.fold import fold
+from flows.training.folding.members import Parts
 from flows.training.parity import Parity, check_parity
 from registry.errors import ArtifactRefused, InvalidRecord, Refusal
 from registry.originals import original_spec, stored
@@ -19,11 +20,6 @@ from registry.records.version import Serving, Task
 from registry.scoring.scorer import Scorer, scorer_files
 from registry.scoring.spec import Calibration, ScorerSpec
 
-Parts = (
-    tuple[ScorerSpec, bytes | None, bytes | None]
-    | tuple[ScorerSpec, bytes | None, bytes | None, Mapping[str, bytes] | None]
-)
-"""What `scorer_files` takes."""
 Folding = Callable[[], Parts]
 
 

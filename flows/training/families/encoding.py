@@ -9,6 +9,9 @@ from flows.config.data import Features
 from registry.scoring.spec import CategoryColumn
 
 CROSS_FITS = 5
+RARE = 20  # rows below which a level is thrown together with the other rare ones
+MOST_LEVELS = 100
+TARGETS = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous"}
 
 
 def columns(features: Features, numeric: Any, category: Callable[[], Any]) -> Any:
@@ -36,7 +39,35 @@ def target_encoder(task: str, seed: int) -> Any:
     from sklearn.preprocessing import TargetEncoder
 
     others = KFold(CROSS_FITS, shuffle=True, random_state=seed)
-    return TargetEncoder(target_type="binary" if task == "binary" else "continuous", cv=others)
+    return TargetEncoder(target_type=TARGETS[task], cv=others)
+
+
+def targeted(features: Features, task: str, seed: int) -> Any:
+    """Make an encoder for trees: numbers as they are, missing included, and means for categories."""
+    return columns(features, "passthrough", lambda: target_encoder(task, seed))
+
+
+def filled_targeted(features: Features, task: str, seed: int) -> Any:
+    """Make the same with the median for missing numbers."""
+    from sklearn.impute import SimpleImputer
+
+    fill = SimpleImputer(strategy="median", keep_empty_features=True)
+    return columns(features, fill, lambda: target_encoder(task, seed))
+
+
+def scaled(features: Features) -> Any:
+    """Make an encoder for sums of products: filled, of one size, and one column for each level."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    def one_hot() -> Any:
+        return OneHotEncoder(
+            handle_unknown="infrequent_if_exist", min_frequency=RARE, max_categories=MOST_LEVELS, sparse_output=False
+        )
+
+    numeric = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    return columns(features, numeric, one_hot)
 
 
 def category_tables(features: Features, transformer: Any) -> list[CategoryColumn]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from flows.training.folding.members import Parts
 from flows.training.progress import Progress, silent
 from flows.training.rows import Sample
 from flows.training.tuning.plan import Tuning
-from registry.scoring.spec import ScorerSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,10 @@ class Family(Protocol):
         ...
 
     def scores(self, fitted: Any, sample: Sample) -> Any:
-        """P(1) or the value, shape (n,)."""
+        """P(1) or the value, shape (n,); of several classes, shape (n, classes)."""
         ...
 
-    def spec(self, fitted: Any) -> tuple[ScorerSpec, bytes | None, bytes | None]:
+    def spec(self, fitted: Any) -> Parts:
         """Fold a fitted pipeline into tables and, if it has them, a native model and arrays."""
         ...
 
@@ -90,8 +90,9 @@ def only(params: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
 
 def fit(family: Family, setting: Setting, sample: Sample) -> Any:
     """Fit one pipeline to *sample*; its encoding counts all rows alike, its last step by their weights."""
+    weights = {} if sample.weights is None else {"model__sample_weight": sample.weights}
     with patiently():
-        return family.pipeline(setting).fit(sample.features, sample.labels, model__sample_weight=sample.weights)
+        return family.pipeline(setting).fit(sample.features, sample.labels, **weights)
 
 
 @contextlib.contextmanager

@@ -4,27 +4,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flows.config.data import Features
-from flows.training.families.encoding import category_tables, columns
+from flows.training.families.encoding import scaled
 from flows.training.families.family import Budget, Fold, Setting, patiently
+from flows.training.families.saying import Encoded, Floats, folded, said
+from flows.training.folding.members import Folded
 from flows.training.metrics import measure
 from flows.training.rows import Sample
 from registry.records.version import Task
-from registry.scoring.spec import NumericColumn, ScorerSpec
 
-RARE = 20  # rows below which a level is thrown together with the other rare ones
-MOST_LEVELS = 100
 STRENGTHS = (1.0, 100.0, 0.01)  # of the penalty, the usual one first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
-    """Logistic regression (binary) or ridge regression."""
+    """Logistic regression, of two classes or several, or ridge regression."""
 
     features: Features
     task: Task
+    classes: tuple[str, ...] = ()
     name: str = "linear"
 
     def search(self, fold: Fold, budget: Budget) -> list[Setting]:
@@ -32,13 +31,12 @@ class Linear:
         settings = [Setting(self.name, {"penalty": strength}) for strength in STRENGTHS[: max(1, budget.trials)]]
         if len(settings) == 1:
             return settings
-        encoder = self._encoder()
-        past, future = encoder.fit_transform(fold.past.features), encoder.transform(fold.future.features)
-        losses: list[float] = []
+        race, losses = Encoded.of(scaled(self.features), fold), []
         with patiently():
             for setting in settings:
-                fitted = self._model(setting).fit(past, fold.past.labels, sample_weight=fold.past.weights)
-                losses.append(measure(self.task, fold.future.labels, self._of(fitted, future))["loss"])
+                fitted = self._model(setting).fit(race.past, race.learned, sample_weight=race.weights)
+                scores = said(fitted, race.future, self.task, len(self.classes))
+                losses.append(measure(self.task, race.judged, scores)["loss"])
         return [settings[int(np.argmin(losses))]]
 
     def adapt(self, setting: Setting, fold: Fold) -> Setting:  # noqa: ARG002 (other families need the fold)
@@ -49,55 +47,18 @@ class Linear:
         """Make encoder and model."""
         from sklearn.pipeline import Pipeline
 
-        return Pipeline([("encode", self._encoder()), ("model", self._model(setting))])
+        return Pipeline([("encode", scaled(self.features)), ("model", self._model(setting))])
 
-    def scores(self, fitted: Any, sample: Sample) -> NDArray[np.float64]:
-        """P(1) or the value, shape (n,)."""
-        return self._of(fitted, sample.features)
+    def scores(self, fitted: Any, sample: Sample) -> Floats:
+        """P(1) or the value, shape (n,); of several classes, shape (n, classes)."""
+        return said(fitted, sample.features, self.task, len(self.classes))
 
-    def spec(self, fitted: Any) -> tuple[ScorerSpec, None, None]:
+    def spec(self, fitted: Any) -> Folded:
         """Fold filling, scaling, levels and coefficients into one table."""
-        model = fitted["model"]
-        tables = category_tables(self.features, fitted["encode"])
-        spec = ScorerSpec(
-            task=self.task,
-            kind="linear",
-            columns=(*self._numbers(fitted["encode"]), *tables),
-            coefficients=tuple(map(float, np.ravel(model.coef_))),
-            intercept=float(np.ravel(model.intercept_)[0]),
-            inputs=self.features.names,
-        )
-        return spec, None, None
-
-    def _numbers(self, encoder: Any) -> list[NumericColumn]:
-        if not self.features.numeric:
-            return []
-        fill, scale = encoder.named_transformers_["numeric"]
-        fitted = zip(self.features.numeric, fill.statistics_, scale.mean_, scale.scale_, strict=True)
-        return [NumericColumn(feature=n, fill=float(f), shift=float(m), scale=float(s)) for n, f, m, s in fitted]
-
-    def _encoder(self) -> Any:
-        from sklearn.impute import SimpleImputer
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-        def one_hot() -> Any:
-            return OneHotEncoder(
-                handle_unknown="infrequent_if_exist",
-                min_frequency=RARE,
-                max_categories=MOST_LEVELS,
-                sparse_output=False,
-            )
-
-        numeric = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-        return columns(self.features, numeric, one_hot)
+        return folded(fitted, self.features, self.classes)
 
     def _model(self, setting: Setting) -> Any:
         from sklearn.linear_model import LogisticRegression, Ridge
 
         penalty = setting.params["penalty"]
-        return LogisticRegression(C=1.0 / penalty, max_iter=500) if self.task == "binary" else Ridge(alpha=penalty)
-
-    def _of(self, fitted: Any, features: Any) -> NDArray[np.float64]:
-        found = fitted.predict_proba(features)[:, 1] if self.task == "binary" else fitted.predict(features)
-        return np.asarray(found, dtype=np.float64)
+        return Ridge(alpha=penalty) if self.task == "regression" else LogisticRegression(C=1.0 / penalty, max_iter=500)

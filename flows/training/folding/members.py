@@ -23,6 +23,9 @@ class Folded(NamedTuple):
         return {name: raw for name, raw in own if name is not None and raw is not None} | dict(self.members or {})
 
 
+Parts = tuple[ScorerSpec, bytes | None, bytes | None] | Folded
+
+
 def joined(parts: Sequence[Folded], **fields: Any) -> Folded:
     """
     Make one scorer of several; each file is named after the number of its member.

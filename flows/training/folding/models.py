@@ -1,6 +1,8 @@
 """The last step of a pipeline: its model."""
 
+import re
 from collections.abc import Callable
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -133,7 +135,13 @@ def _xgboost(model: Any, sparse: bool = False) -> FoldedModel:
 def _lightgbm(model: Any) -> FoldedModel:
     booster = model.booster_
     _refuse_pandas(booster)
-    return _trees("lightgbm", lightgbm_trees(booster), (TEXT_FILE, booster.model_to_string().encode()))
+    return _trees("lightgbm", lightgbm_trees(booster), (TEXT_FILE, _text(booster).encode()))
+
+
+def _text(booster: Any) -> str:
+    """Its own format, without the number of threads: that makes no other model."""
+    found: str = re.sub(r"^\[num_threads: \d+\]$", "[num_threads: 0]", booster.model_to_string(), flags=re.MULTILINE)
+    return found
 
 
 def _mean(model: Any) -> FoldedModel:
@@ -194,6 +202,24 @@ def _layers(model: Any, output: int, link: str) -> FoldedModel:
     return FoldedModel(fields, arrays=layers.to_bytes())
 
 
+def _rescaled(model: Any) -> FoldedModel:
+    """A model of values in units of their spread: its last sum is brought back."""
+    inner, scaler = model.regressor_, model.transformer_
+    key = type(inner).__module__.split(".")[0], type(inner).__name__
+    if type(scaler).__name__ != "StandardScaler" or key not in _SUMS:
+        raise CannotFold(type(model).__name__, f"it holds {key[1]}, its values changed by {type(scaler).__name__}")
+    scaled = copy(inner)
+    shift = float(scaler.mean_[0]) if scaler.with_mean else 0.0
+    factor = float(scaler.scale_[0]) if scaler.with_std else 1.0
+    if key[1] == "MLPRegressor":
+        scaled.coefs_ = [*inner.coefs_[:-1], inner.coefs_[-1] * factor]
+        scaled.intercepts_ = [*inner.intercepts_[:-1], inner.intercepts_[-1] * factor + shift]
+    else:
+        scaled.coef_, scaled.intercept_ = inner.coef_ * factor, inner.intercept_ * factor + shift
+    return _MODELS[key](scaled)
+
+
+_SUMS = {("sklearn", "MLPRegressor"), *(("sklearn", name) for name in REGRESSORS)}
 _MODELS: dict[tuple[str, str], Callable[[Any], FoldedModel]] = {
     **{("xgboost", f"XGB{kind}"): _xgboost for kind in ("Classifier", "Regressor", "RFClassifier", "RFRegressor")},
     **{("lightgbm", f"LGBM{kind}"): _lightgbm for kind in ("Classifier", "Regressor")},
@@ -205,6 +231,7 @@ _MODELS: dict[tuple[str, str], Callable[[Any], FoldedModel]] = {
     **{("sklearn", f"HistGradientBoosting{kind}"): _histogram for kind in ("Classifier", "Regressor")},
     **{("sklearn", name): _linear for name in CLASSIFIERS | REGRESSORS | LOGARITHMIC},
     **{("sklearn", f"MLP{kind}"): _perceptron for kind in ("Classifier", "Regressor")},
+    ("sklearn", "TransformedTargetRegressor"): _rescaled,
 }
 _CLASSES: dict[tuple[str, str], Callable[[Any], tuple[Link, list[FoldedModel]]]] = {
     **{("xgboost", name): _xgboost_classes for name in ("XGBClassifier", "XGBRFClassifier")},

@@ -206,6 +206,8 @@ def _missing_level(step: Any, place: int) -> Any:
 
 
 def _widths(step: Any, columns: int, total: int) -> list[int]:
+    if type(step).__name__ == "TargetEncoder" and columns:
+        return [total // columns] * columns  # one for each class, if they are several
     if type(step).__name__ != "OneHotEncoder":
         if total != columns:
             raise CannotFold(type(step).__name__, f"it makes {total} columns of {columns}")
