@@ -1,7 +1,8 @@
 """All rows that a model may learn from: read, rid of repeats, and checked against the contract."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -9,10 +10,16 @@ import polars as pl
 from flows.client import RouterClient
 from flows.config.model import ModelConfig
 from flows.data.contract.records import Contract, ContractReport
-from flows.data.history import history
+from flows.data.digest import rows_digest
+from flows.data.history import columns_of_history
+from flows.data.live import live_frame
+from flows.data.repeats import IDENTITY, without_repeats
+from flows.data.tables import tables_of, within_reach
 from registry.artifacts import ArtifactStore
 from registry.home import Settings
 from registry.records.version import ModelVersion
+
+LOG = "log of the router"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +81,37 @@ def extract(
         DataError: If a source cannot be used.
         Unreachable: If a database, or the router, does not answer.
     """
+    until = (as_of or datetime.now(UTC)).timestamp()
+    tables = tables_of(config, settings, until=until, tolerant=contract is not None)
+    logged = _logged(config, client, until)
+    mixed = _mixed([*(table.frame for table in tables), logged], until)
+    told = without_repeats(mixed, leave_out=config.data.deduplicate)
+    parts = [(table.source, table.version) for table in tables]
+    if logged.height or not parts:
+        parts.append((LOG, rows_digest(logged)))
     return Extracted(
-        frame=history(client, config, settings), source=config.data.source or "log of the router", version=""
+        frame=told.frame,
+        source=" + ".join(source for source, _ in parts),
+        version=" + ".join(version for _, version in parts),
+        duplicates=told.duplicates,
+        conflicts=told.conflicts,
     )
+
+
+def _logged(config: ModelConfig, client: RouterClient, until: float) -> pl.DataFrame:
+    def read(since: float | None) -> pl.DataFrame:
+        return live_frame(client, config, labelled=True, since=since).select(columns_of_history(config))
+
+    return within_reach(config, read, lambda frame: frame["_time"], until)
+
+
+def _mixed(parts: Sequence[pl.DataFrame], until: float) -> pl.DataFrame:
+    """Labelled rows of all; of the same key and time, a later part wins, and the router's log is the last."""
+    frame = parts[0]
+    for part in parts[1:]:
+        frame = pl.concat([frame.join(part, on=IDENTITY, how="anti", maintain_order="left"), part], how="diagonal")
+    known = frame.filter(pl.col("_label").is_not_null(), pl.col("_time") <= until)
+    return known.sort("_time", maintain_order=True)
 
 
 def validated(config: ModelConfig, extracted: Extracted, contract: Contract | None, *, keep_in: Path) -> Validated:

@@ -1,6 +1,8 @@
 """All labelled rows that a model may learn from: the first table and the router's log."""
 
+import json
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -9,6 +11,8 @@ from flows.config.model import ModelConfig
 from flows.data.live import live_frame
 from flows.errors import DataError
 from registry.home import Settings
+
+_ORIGIN = "understudy"
 
 
 def history(client: RouterClient, config: ModelConfig, settings: Settings | None = None) -> pl.DataFrame:
@@ -29,21 +33,50 @@ def history(client: RouterClient, config: ModelConfig, settings: Settings | None
     Raises:
         DataError: If the first table was saved with other features.
     """
-    columns = [*config.features.names, "_time", "_key", "_label", *(f"_kpi_{name}" for name in config.data.kpis)]
+    columns = columns_of_history(config)
     logged = live_frame(client, config, labelled=True).select(columns)
-    seed = _seed(seed_file(settings or Settings(), config.model), columns)
+    seed = read_seed(seed_file(settings or Settings(), config.model), columns)
     parts = [logged] if seed is None else [seed, logged.join(seed, on=["_key", "_time"], how="anti")]
     rows = pl.concat(parts).filter(pl.col("_label").is_not_null())
     return rows.sort("_time", maintain_order=True)
 
 
-def save_seed(settings: Settings, config: ModelConfig, frame: pl.DataFrame) -> Path:
+def columns_of_history(config: ModelConfig) -> list[str]:
+    """Names of the columns of labelled rows, in order."""
+    return [*config.features.names, "_time", "_key", "_label", *(f"_kpi_{name}" for name in config.data.kpis)]
+
+
+class Origin(NamedTuple):
+    """
+    Where a first table came from.
+
+    Attributes:
+        source: For people.
+        version: Which state of it.
+        played: Whether the rest of the table comes through the router, so that it is not read again.
+    """
+
+    source: str = ""
+    version: str = ""
+    played: bool = False
+
+
+UNKNOWN = Origin()
+
+
+def save_seed(settings: Settings, config: ModelConfig, frame: pl.DataFrame, origin: Origin = UNKNOWN) -> Path:
     """Keep the first training table beside the log; replaces an earlier one whole."""
     path = seed_file(settings, config.model)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    frame.write_parquet(temporary)
+    frame.write_parquet(temporary, metadata={_ORIGIN: json.dumps(origin)})
     return temporary.replace(path)
+
+
+def origin_of(path: Path) -> Origin:
+    """Look up where a first table came from; nothing is known of one that was put there by hand."""
+    said = pl.read_parquet_metadata(path).get(_ORIGIN)
+    return Origin(*json.loads(said)) if said else Origin()
 
 
 def seed_file(settings: Settings, model: str) -> Path:
@@ -51,7 +84,13 @@ def seed_file(settings: Settings, model: str) -> Path:
     return settings.home / "tables" / f"{model}.parquet"
 
 
-def _seed(path: Path, columns: list[str]) -> pl.DataFrame | None:
+def read_seed(path: Path, columns: list[str]) -> pl.DataFrame | None:
+    """
+    Read the first table; None if there is none.
+
+    Raises:
+        DataError: If it was saved with other features.
+    """
     if not path.exists():
         return None
     known = pl.read_parquet_schema(path)

@@ -1,5 +1,6 @@
 """One shape for every table: typed features and `_time`, `_key`, `_label`."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import polars as pl
@@ -15,13 +16,14 @@ LATEST = 1e11  # epoch seconds; milliseconds would be beyond, and the router ref
 _ISO = r"^\d{4}-\d{2}-\d{2}"  # 01/02/2026 is another day on the other side of the ocean
 
 
-def prepare(config: ModelConfig, frame: pl.DataFrame) -> pl.DataFrame:
+def prepare(config: ModelConfig, frame: pl.DataFrame, *, also: Sequence[str] = ()) -> pl.DataFrame:
     """
     Type the features and name the rest; every problem is said at once.
 
     Args:
         config: Names the columns.
         frame: As read.
+        also: Further columns that are kept as they are, last.
 
     Returns:
         Feature columns (Float64 and String; NaN and infinity become null), `_time` in
@@ -46,6 +48,7 @@ def prepare(config: ModelConfig, frame: pl.DataFrame) -> pl.DataFrame:
         _key(config, frame),
         _label(config, frame),
         *_kpis(config),
+        *(pl.col(name) for name in also),
     ]
     return frame.select(columns).sort("_time", maintain_order=True)
 

@@ -11,7 +11,7 @@ import msgspec
 from flows.client.clock import lives_in_another_time, played_time
 from flows.config.load import register_config
 from flows.config.model import ModelConfig
-from flows.data import save_seed
+from flows.data import Origin, save_seed
 from flows.replay.closing import sum_up, write_files
 from flows.replay.errors import ReplayExists, ReplayRefused
 from flows.replay.live import live
@@ -49,7 +49,8 @@ def replay(
     refuse_running(settings, options.name)
     table = load(config, source, options.limit)
     journal = Journal(settings.replays_dir / options.name)
-    with played_time(settings, options.name), terminable(), live(settings, options.name, audience.told) as system:
+    system_of = live(settings, options.name, audience.told, config.data.classes)
+    with played_time(settings, options.name), terminable(), system_of as system:
         progress = _begin(settings, config, table, options, journal, resume=resume)
         stops = timetable(table.times, start=progress.start, batch=options.batch, ticks=options.ticks)
         player = Player(
@@ -145,7 +146,8 @@ def _begin(
         return _resumed(journal.read(), mark)
     refuse_existing(settings, options.name)
     register_config(config, settings)
-    save_seed(settings, config, table.frame.head(start))
+    origin = Origin(f"first {start} rows of {config.data.source or 'a table'}", played=True)
+    save_seed(settings, config, table.frame.head(start), origin)
     return journal.write(
         Progress(
             name=options.name,

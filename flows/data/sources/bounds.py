@@ -18,8 +18,9 @@ def within(column: str, kind: pl.DataType, since: float | None, until: float | N
         None where there is no bound, or the type, such as text, is not compared in the order of time.
 
     Example:
-        >>> str(within("ts", pl.Float64(), 5.0, None))
-        '[(col("ts")) >= (dyn float: 5.0)]'
+        >>> rows = pl.DataFrame({"ts": [1.0, 5.0, 9.0]})
+        >>> rows.filter(within("ts", pl.Float64(), 5.0, None))["ts"].to_list()
+        [5.0, 9.0]
     """
     bounds = [_bound(kind, at) for at in (since, until)]
     earliest, latest = bounds
@@ -44,9 +45,13 @@ def _bound(kind: pl.DataType, at: float | None) -> pl.Expr | None:
 def projected(
     frame: pl.LazyFrame, columns: list[str], time: str | None, since: float | None, until: float | None
 ) -> pl.LazyFrame:
-    """Take only those of *columns* that are there, and only rows of the span."""
+    """
+    Take these columns, and only rows of the span.
+
+    Where a column is absent, one row with all columns there are: whoever refuses the table can name them.
+    """
     schema = frame.collect_schema()
-    condition = within(time, schema[time], since, until) if time in schema and time is not None else None
-    chosen = frame if condition is None else frame.filter(condition)
-    present = [name for name in columns if name in schema]
-    return chosen.select(present) if present else chosen
+    if any(name not in schema for name in columns):
+        return frame.head(1)
+    condition = None if time is None else within(time, schema[time], since, until)
+    return (frame if condition is None else frame.filter(condition)).select(columns)

@@ -1,0 +1,146 @@
+"""The table of a model: read from its source, or kept from its first training."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import polars as pl
+
+from flows.config.model import ModelConfig
+from flows.data.digest import rows_digest
+from flows.data.history import Origin, columns_of_history, origin_of, read_seed, save_seed, seed_file
+from flows.data.prepare import prepare
+from flows.data.sources import Source, columns_needed, grows, source_of
+from flows.data.untyped import UNTYPED, without_untyped
+from flows.errors import DataError
+from registry.home import Settings
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """
+    Labelled rows of one origin.
+
+    Attributes:
+        frame: In one shape and in time order; perhaps with `_untyped`.
+        source: For people; without passwords.
+        version: Which state of it.
+    """
+
+    frame: pl.DataFrame
+    source: str
+    version: str
+
+
+def keep_first_table(config: ModelConfig, settings: Settings, chosen: str | None = None) -> int:
+    """
+    Keep the table of the first training where trainings find it, beside the router's log.
+
+    One that grows is read anew by every training, and not kept.
+
+    Args:
+        config: Of the model.
+        settings: Names the state folder.
+        chosen: A path, to be taken instead of `data.source`; kept whatever it is.
+
+    Returns:
+        How many rows there are now.
+
+    Raises:
+        DataError: If it cannot be used, or none is named.
+        Unreachable: If its database does not answer.
+    """
+    source = source_of(config, chosen)
+    if source is None:
+        raise DataError(
+            f"{config.model} was not trained.",
+            "It has no champion yet, and its configuration names no table.",
+            "Give one by --source FILE, or data.source.",
+        )
+    table = read_source(config, source, tolerant=False)
+    if chosen is not None or not grows(config.data.source):
+        save_seed(settings, config, table.frame, Origin(table.source, table.version))
+    return table.frame.height
+
+
+def tables_of(config: ModelConfig, settings: Settings, *, until: float, tolerant: bool) -> list[Table]:
+    """
+    Read the table of the first training, and the source if it grows.
+
+    Args:
+        config: Of the model.
+        settings: Names the state folder.
+        until: Epoch seconds; later rows are not needed.
+        tolerant: Whether text in a numeric column is left to the contract, rather than refused.
+    """
+    path = seed_file(settings, config.model)
+    seed = read_seed(path, columns_of_history(config))
+    origin = Origin() if seed is None else origin_of(path)
+    kept = [] if seed is None else [_kept(seed, origin)]
+    source = source_of(config) if grows(config.data.source) and not origin.played else None
+    if source is None:
+        return kept
+
+    def read(since: float | None) -> Table:
+        return read_source(config, source, since=since, until=until, tolerant=tolerant)
+
+    return [*kept, within_reach(config, read, lambda table: table.frame["_time"], until)]
+
+
+def within_reach(
+    config: ModelConfig, read: Callable[[float | None], Read], times: Callable[[Read], pl.Series], until: float
+) -> Read:
+    """
+    Read what the windows of the training can reach, and no more.
+
+    Windows reach back from the newest row, wherever that is: where it is older than expected, it is read again.
+
+    Args:
+        config: Names the windows.
+        read: Reads rows since epoch seconds; None: all.
+        times: Looks up `_time` of what was read, in order.
+        until: Epoch seconds, now.
+    """
+    windows = (config.training.window, *config.training.candidate_windows)
+    if config.data.time is None or None in windows:
+        return read(None)
+    back = _reach(config)
+    since = until - back - config.data.label_delay.total_seconds()
+    found = read(since)
+    newest = times(found)
+    if newest.is_empty():
+        return read(None)
+    needed = float(newest[-1]) - back
+    return found if needed >= since else read(needed)
+
+
+def _reach(config: ModelConfig) -> float:
+    """Twice the longest window, in seconds: one before the holdout, and the holdout lies within another."""
+    windows = (config.training.window, *config.training.candidate_windows)
+    return 2 * max(window.total_seconds() for window in windows if window is not None)
+
+
+def read_source(
+    config: ModelConfig, source: Source, *, since: float | None = None, until: float | None = None, tolerant: bool
+) -> Table:
+    """
+    Read and bring into shape.
+
+    Raises:
+        DataError: If the source cannot be used, or has no rows at all.
+        Unreachable: If its database does not answer.
+    """
+    version = source.version()
+    raw = source.read(columns_needed(config), since, until)
+    if raw.is_empty() and since is None:
+        raise DataError(f"The table {source.describe()} was not read.", "It has no rows.", "Give a table with rows.")
+    typed = without_untyped(config, raw) if tolerant else raw
+    also = [UNTYPED] if UNTYPED in typed.columns else []
+    frame = prepare(config, typed, also=also)
+    return Table(frame=frame, source=source.describe(), version=version or rows_digest(frame))
+
+
+def _kept(seed: pl.DataFrame, origin: Origin) -> Table:
+    return Table(frame=seed, source=origin.source or "first table", version=origin.version or rows_digest(seed))
