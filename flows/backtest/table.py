@@ -58,8 +58,14 @@ def read(config: ModelConfig, raw: pl.DataFrame) -> Table:
 
     Raises:
         DataError: With all that is wrong with the columns.
-        BacktestRefused: If no label is left, or all are the same.
+        BacktestRefused: If no label is left, or all are the same, or there are several classes.
     """
+    if config.task == "multiclass":
+        raise BacktestRefused(
+            "Nothing was replayed.",
+            "The task is multiclass: policies are tried with models of one score per row.",
+            "Replay it with the whole system: `understudy replay`.",
+        )
     prepared = prepare(config, raw)
     frame = prepared.filter(pl.col("_label").is_not_null())
     labels = frame["_label"].to_numpy().astype(np.float64)

@@ -7,6 +7,7 @@ import polars as pl
 
 from flows.config.detection.settings import Detection
 from flows.config.model import ModelConfig
+from flows.detection.classes import NUMBERS, class_columns
 from flows.detection.judging.report import DriftReport, FeatureDrift
 from flows.detection.judging.verdict import judge, judged
 from flows.detection.univariate.compare import compare, kept_measured
@@ -31,6 +32,8 @@ def drift(reference: ReferenceProfile, frame: Table, config: ModelConfig, *, thr
     if rows < limits.min_rows:
         return judge((), limits, rows=(reference.rows, rows))
     report = judge(compare(reference, frame, threads=threads), limits, rows=(reference.rows, rows))
+    if config.task == "multiclass":
+        return msgspec.structs.replace(report, **_of_classes(reference, now, config))
     return msgspec.structs.replace(
         report,
         score_drift=_kept("score", reference.score, now, limits),
@@ -52,6 +55,8 @@ def drift_between(reference: Table, current: Table, config: ModelConfig, *, thre
     rows = was.rows(), now.rows()
     if rows[1] < limits.min_rows:
         return judge((), limits, rows=rows)
+    if config.task == "multiclass":
+        reference, current = (_named(side, config) for side in (reference, current))
     numeric, categorical = (_in(was, names) for names in (config.features.numeric, config.features.categorical))
     found = compare(reference, current, numeric=numeric, categorical=categorical, threads=threads)
     return msgspec.structs.replace(
@@ -72,10 +77,31 @@ def _kept(name: str, was: NumericProfile | None, now: Columns, limits: Detection
 
 def _both(name: str, reference: Table, current: Table, limits: Detection) -> FeatureDrift | None:
     hidden = f"_{name}"
+    kind = columns(current).schema.get(hidden)
     if hidden not in columns(reference).schema or hidden not in columns(current).schema:
         return None
-    (found,) = compare(reference, current, numeric=[hidden])
+    words = kind == pl.String
+    (found,) = compare(reference, current, numeric=() if words else [hidden], categorical=[hidden] if words else ())
     return _alone(msgspec.structs.replace(found, name=name), limits)
+
+
+def _of_classes(reference: ReferenceProfile, now: Columns, config: ModelConfig) -> dict[str, FeatureDrift | None]:
+    """Of the classes said and the true ones, by name."""
+    numbers = {name: _known(now, column) for name, column in NUMBERS.items()}
+    named = class_columns(config, {name: column for name, column in numbers.items() if column is not None})
+    return {
+        f"{name}_drift": _alone(kept_measured(name, reference.classes[name], column), config.detection)
+        for name, column in named.items()
+        if name in reference.classes
+    }
+
+
+def _named(table: Table, config: ModelConfig) -> Table:
+    """A frame with names of classes for their numbers; what is not in memory is left as it is."""
+    if not isinstance(table, pl.DataFrame):
+        return table
+    there = {f"_{name}": table[column] for name, column in NUMBERS.items() if column in table.columns}
+    return table.with_columns(**class_columns(config, there))
 
 
 def _alone(found: ColumnStatistics, limits: Detection) -> FeatureDrift | None:

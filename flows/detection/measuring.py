@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from flows.config.model import ModelConfig
+from flows.detection.classes import as_hits
 from flows.detection.drift import drift, drift_between
 from flows.detection.fusion.cadence import overdue
 from flows.detection.fusion.decision import decide
@@ -67,6 +68,7 @@ def looked(
     season = season_drift(standard.season, window, config) if standard.season else None
     report = _report(config, seen, window, reference, season)
     joint = _jointly(config, standard, window)
+    seen = seen._replace(rows=as_hits(config, seen.rows), labelled=as_hits(config, seen.labelled))
     own, recent = _own(champion, seen.labelled), _recent(config, seen.labelled)
     errors, error_times = _errors(config, own)
     quality = _performance(config, seen, champion, standard)
@@ -150,7 +152,7 @@ def _performance(config: ModelConfig, seen: Seen, champion: ModelVersion, standa
     waiting = seen.rows.filter(pl.col("_label").is_null())
     frame = pl.concat([_recent(config, seen.labelled), waiting], how="vertical").sort("_time", maintain_order=True)
     # A model of losses learns from features, which are not kept: for regression only the size of the holdout is told.
-    held = standard.holdout() if config.task == "binary" else None
+    held = standard.holdout() if config.task != "regression" else None
     return performance(
         frame, champion, config, config.training.seed, holdout=held, holdout_rows=len(standard.scores) or None
     )

@@ -20,11 +20,13 @@ _HUGE, _TINY = 1e50, 1e-50  # a test takes the fourth power of a loss, and that 
 
 def row_losses(config: ModelConfig, frame: pl.DataFrame) -> NDArray[np.float64]:
     """
-    Loss of each labelled, scored row: squared error of the probability, or absolute error.
+    Loss of each labelled, scored row: squared error of the probability, absolute error, or 1 for a wrong class.
 
     Beyond 1e50 it is 1e50, below 1e-50 it is 0: no single absurd score stops a look.
     """
     rows = _judgeable(frame)
+    if config.task == "multiclass":
+        return (rows["_prediction"] != rows["_label"]).cast(pl.Float64).to_numpy()
     size = np.abs((rows["_score"] - rows["_label"]).to_numpy().astype(np.float64))
     losses = np.minimum(size, math.sqrt(_HUGE)) ** 2 if config.task == "binary" else np.minimum(size, _HUGE)
     return np.where(losses < _TINY, 0.0, losses)
@@ -60,6 +62,8 @@ def error_metrics(config: ModelConfig, frame: pl.DataFrame, champion: ModelVersi
     metrics["error"] = error
     if config.task == "binary":
         metrics["accuracy"] = _accuracy(frame, limits.error_window)
+    elif config.task == "multiclass":
+        metrics["accuracy"] = 1 - error
     if before.size >= min(limits.min_labelled, BACK * limits.error_window) and before.mean() > 0:
         metrics["error_increase"] = error / float(before.mean()) - 1
         metrics["error_p"] = rise_p(recent, before)

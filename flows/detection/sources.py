@@ -122,6 +122,11 @@ class TableRows:
         if self._score is None:
             return rows.rename({_SCORE: "_score"})
         parts = [self._score(feature_rows(self._config, part)) for part in rows.iter_slices(_AT_ONCE) if part.height]
+        if self._config.task == "multiclass":
+            return rows.with_columns(
+                _score=pl.Series([p for part in parts for p in part.max(axis=1)], dtype=pl.Float64),
+                _prediction=pl.Series([n for part in parts for n in part.argmax(axis=1)], dtype=pl.Float64),
+            )
         return rows.with_columns(pl.Series("_score", np.concatenate([*parts, np.zeros(0)]), dtype=pl.Float64))
 
 
@@ -175,6 +180,8 @@ def open_table(
     if champion is None:
         raise NotFound(f"{config.model} was not looked at.", "It has no champion.", "Train one: `understudy train`.")
     frame = table_frame(config, path, until)
+    if config.task == "multiclass":  # one score would not say which class
+        frame = frame.drop(_SCORE, strict=False)
     score = None if _SCORE in frame else TableScorer(champion, artifacts).score
     return TableRows(frame, config, champion.version, score)
 

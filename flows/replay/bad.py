@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.comparison.classes import top_label
 from flows.config.model import ModelConfig
 from flows.replay.errors import ReplayRefused
 from flows.rollout.begin import begin_rollout
@@ -33,7 +34,7 @@ class Seen(NamedTuple):
 
 def worst(files: Mapping[str, bytes], seen: Seen, *, seed: int, tries: int = 24) -> ScorerSpec:
     """
-    Try some ways to shuffle, and take the one with the largest squared error on *seen*.
+    Try some ways to shuffle, and take the one with the largest loss on *seen*: squared errors, or wrong classes.
 
     A shuffled model may be nearly constant, and a constant may look fine for a while;
     this one is as bad as shuffling makes it.
@@ -148,8 +149,12 @@ def _register(settings: Settings, registry: Registry, config: ModelConfig, at: d
 
 
 def _loss(files: Mapping[str, bytes], spec: ScorerSpec, seen: Seen) -> float:
-    scores = Scorer.of({**files, SPEC_FILE: spec.to_json()}).score(seen.rows)
-    return float(((scores - seen.labels) ** 2).mean()) if len(seen.labels) else 0.0
+    scorer = Scorer.of({**files, SPEC_FILE: spec.to_json()})
+    if not len(seen.labels):
+        return 0.0
+    if spec.task == "multiclass":
+        return 1 - float(top_label(seen.labels, scorer.probabilities(seen.rows)).right.mean())
+    return float(((scorer.score(seen.rows) - seen.labels) ** 2).mean())
 
 
 def _following(columns: Sequence[NumericColumn | CategoryColumn], rng: np.random.Generator) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from flows.comparison.classes import several
 from flows.comparison.scoring import TableScorer
 from flows.config.model import ModelConfig
 from flows.replay.bad import highest_share, is_bad
@@ -110,8 +111,9 @@ def _frozen(config: ModelConfig, table: Table, live: Live, start: int) -> tuple[
     predictions, scores = np.full(len(table), np.nan), np.full(len(table), np.nan)
     for begin in range(start, len(table), _AT_ONCE):
         rows = slice(begin, min(begin + _AT_ONCE, len(table)))
-        scores[rows] = scorer.score(table.features[rows])
-        predictions[rows] = scorer.predictions(scores[rows])
+        said = scorer.score(table.features[rows])
+        scores[rows] = said.max(axis=1) if several(said) else said
+        predictions[rows] = scorer.predictions(said)
     return predictions, scores
 
 

@@ -29,10 +29,20 @@ class Live:
         settings: Names all three.
         model: Name of the model.
         told: Hears of waiting and recovery.
+        classes: Of a multi-class model: the router is told labels by name.
     """
 
-    def __init__(self, settings: Settings, model: str, registry: Registry, client: RouterClient, told: Told) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        model: str,
+        registry: Registry,
+        client: RouterClient,
+        told: Told,
+        classes: Sequence[str] = (),
+    ) -> None:
         self.settings, self.model, self.registry, self._client, self._told = settings, model, registry, client, told
+        self._classes = classes
         self.waits = 0
 
     def predict(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -41,8 +51,13 @@ class Live:
 
     def deliver(self, outcomes: Sequence[Outcome]) -> list[OutcomeStatus]:
         """Deliver outcomes; ids make it safe to deliver again."""
-        documents = [{name: value for name, value in one.to_dict().items() if value is not None} for one in outcomes]
+        documents = [self._document(one) for one in outcomes]
         return self._calmly(lambda: self._client.send_outcomes(self.model, documents))
+
+    def _document(self, one: Outcome) -> dict[str, Any]:
+        document = {name: value for name, value in one.to_dict().items() if value is not None}
+        named = {"value": self._classes[int(one.value)]} if self._classes and one.metric == "label" else {}
+        return document | named
 
     def sync(self) -> ModelMetrics:
         """Wait until everything sent is joined."""
@@ -100,7 +115,7 @@ class Live:
 
 
 @contextlib.contextmanager
-def live(settings: Settings, model: str, told: Told) -> Iterator[Live]:
+def live(settings: Settings, model: str, told: Told, classes: Sequence[str] = ()) -> Iterator[Live]:
     """Open everything, with Prefect quiet on this terminal; its server still gets every log line."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     logging.raiseExceptions = False  # log lines that a killed server does not take are no news
@@ -113,7 +128,7 @@ def live(settings: Settings, model: str, told: Told) -> Iterator[Live]:
         Registry.open(settings.registry_url) as registry,
         RouterClient(settings, actor="replay") as client,
     ):
-        yield Live(settings, model, registry, client, told)
+        yield Live(settings, model, registry, client, told, classes)
         _send_logs()
 
 

@@ -150,7 +150,8 @@ class Player:
         if not rows:
             return
         said = self._live.predict([self._request(row) for row in rows])
-        answers = [Answer.of(row, one) for row, one in zip(rows, said, strict=True)]
+        classes = self._config.data.classes
+        answers = [Answer.of(row, one, classes) for row, one in zip(rows, said, strict=True)]
         self.progress = self._journal.keep(self.progress, answers)
         self._remember(answers)
 

@@ -1,6 +1,7 @@
 """What a replay remembers: written before it goes on, so that it resumes exactly."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,12 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     reason: str
 
     @classmethod
-    def of(cls, row: int, said: dict[str, Any]) -> "Answer":
-        """Take what counts from an answer of the router."""
+    def of(cls, row: int, said: dict[str, Any], classes: Sequence[str] = ()) -> "Answer":
+        """Take what counts from an answer of the router; of several *classes* the number of the one it names."""
+        prediction = said["prediction"]
         return cls(
             row,
-            said["prediction"],
+            float(classes.index(prediction)) if classes else prediction,
             said.get("score"),
             said["variant"],
             said["assigned"],

@@ -9,7 +9,11 @@ from flows.stats.paired.ranking import auc
 from registry.records.version import Task
 
 Numbers = NDArray[np.float64]
-METRICS: dict[Task, tuple[str, ...]] = {"binary": ("accuracy", "auc", "brier"), "regression": ("mae", "rmse")}
+METRICS: dict[Task, tuple[str, ...]] = {
+    "binary": ("accuracy", "auc", "brier"),
+    "multiclass": ("accuracy",),
+    "regression": ("mae", "rmse"),
+}
 
 
 def quality(task: Task, labels: Numbers, predictions: Numbers, scores: Numbers) -> Mapping[str, float]:
@@ -17,16 +21,18 @@ def quality(task: Task, labels: Numbers, predictions: Numbers, scores: Numbers) 
     Measure predictions against the truth.
 
     Args:
-        task: Binary: accuracy, auc and brier; regression: mae and rmse.
+        task: Binary: accuracy, auc and brier; multiclass: accuracy; regression: mae and rmse.
         labels: Shape (n,), no NaN.
-        predictions: Shape (n,): the class (binary) or the value.
-        scores: Shape (n,): the probability (binary) or the value.
+        predictions: Shape (n,): the class (of several its number) or the value.
+        scores: Shape (n,): the probability (of several classes: of the one predicted) or the value.
 
     Returns:
         By name; nan where it is not defined, e.g. the AUC of a single class.
     """
     if not len(labels):
         return dict.fromkeys(METRICS[task], float("nan"))
+    if task == "multiclass":
+        return {"accuracy": float((labels == predictions).mean())}
     error = labels - scores
     if task == "regression":
         return {"mae": float(np.abs(error).mean()), "rmse": float(np.sqrt((error**2).mean()))}

@@ -115,6 +115,7 @@ class ModelVersion(Record, frozen=True, kw_only=True):
         mistakes += [f"feature {n!r} is listed twice" for n in sorted({n for n in names if names.count(n) > 1})]
         if self.target in names:
             mistakes.append(f"target {self.target!r} is also a feature")
+        mistakes += _class_mistakes(self.task, self.classes)
         for which, metrics in (("metric", self.metrics), ("baseline metric", self.baseline_metrics)):
             mistakes += [f"{which} {n} is {v}" for n, v in metrics.items() if not isfinite(v)]
         if not isfinite(self.parity):
@@ -123,6 +124,13 @@ class ModelVersion(Record, frozen=True, kw_only=True):
             mistakes.append(f"artifact digest {self.artifact_digest!r} is not a sha256")
         if mistakes:
             raise InvalidRecord.of("The model version", mistakes, "Correct the training configuration and train again.")
+
+
+def _class_mistakes(task: Task, classes: tuple[str, ...]) -> list[str]:
+    if task != "multiclass":
+        return [f"task is {task}, but it has classes"] if classes else []
+    few = [] if len(classes) > 2 else [f"task is multiclass, but it has {len(classes)} of at least 3 classes"]
+    return few + [f"class {name!r} is listed twice" for name in sorted({c for c in classes if classes.count(c) > 1})]
 
 
 def version_key(version: str) -> tuple[int, int, int]:

@@ -83,7 +83,7 @@ def recoverable(
     Args:
         features: One row per labelled row, oldest first.
         scores: Shape (n,): the champion's. labels: Shape (n,): 0 or 1, or numbers.
-        task: binary: squared error of the probability; regression: absolute error.
+        task: binary: squared error of the probability; regression: absolute error; multiclass: not measured.
         baseline: Mean loss on the champion's holdout; the window's own corrected loss if not known.
         seed: Of the correction's sampling.
 
@@ -91,6 +91,9 @@ def recoverable(
         Residual boosting as a test of misfit: Hastie, Tibshirani, Friedman (2009), chapter 10; the loss is
         that of Gama et al. (2014), ACM Computing Surveys 46:44, section 2.1: real drift is what a new model mends.
     """
+    if task == "multiclass":
+        said = "not for several classes: a correction is fitted to one score per row"
+        return Recoverable(enough=False, said=said, rows=int(scores.size))
     known = np.flatnonzero(np.isfinite(scores) & np.isfinite(labels))[-MOST_ROWS:]
     if known.size < LEAST_ROWS:
         said = f"not enough data: {known.size} labelled rows, {LEAST_ROWS} are needed"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from flows.detection.performance.calibrators import Calibrator
-from flows.detection.performance.expected import EXPECTED, Expected
+from flows.detection.performance.expected import EXPECTED, Expected, Metric, Metrics
 from flows.detection.performance.records import Check, Measure, known
 from flows.detection.performance.rows import Scored
 from flows.detection.performance.spread import Floats, spread
@@ -52,9 +52,14 @@ class Gap:
         return self.realised - self.estimated
 
 
-def estimates(rows: Scored, calibrate: Calibrator, options: Options) -> tuple[list[Measure], list[Check]]:
+def estimates(
+    rows: Scored, calibrate: Calibrator, options: Options, metrics: Metrics = EXPECTED
+) -> tuple[list[Measure], list[Check]]:
     """
-    Estimate metrics of binary classification for all rows: labels where they are, expectations elsewhere.
+    Estimate metrics of classification for all rows: labels where they are, expectations elsewhere.
+
+    Args:
+        metrics: Of the task; those of a binary one by default.
 
     Source:
         Confidence-based performance estimation (CBPE), NannyML's documentation. The interval has
@@ -64,11 +69,11 @@ def estimates(rows: Scored, calibrate: Calibrator, options: Options) -> tuple[li
     known_rows, chances = rows.known, calibrate(rows.scores)
     mixed = np.where(known_rows, rows.labels, chances)
     measures, checks = [], []
-    for name, metric in EXPECTED.items():
+    for name, metric in metrics.items():
         whole = metric(mixed, rows.scores)
         if whole is None:
             continue
-        gap = _gap(name, rows, chances, calibrate) if known_rows.sum() >= options.least else None
+        gap = _gap(metric, rows, chances, calibrate) if known_rows.sum() >= options.least else None
         thinner = _thinner(rows, chances) if known_rows.sum() >= options.least else 1.0
         error = _error(whole, known_rows, rows.scores, chances, calibrate, thinner)
         measures.append(estimated(name, whole.value, error, rows, options))
@@ -134,10 +139,10 @@ def _sentence(name: str, gap: Gap, ends: tuple[float, float], *, blind: bool) ->
     return f"{seen} That speaks for it on these rows, and for no later ones."
 
 
-def _gap(name: str, rows: Scored, chances: Floats, calibrate: Calibrator) -> Gap | None:
+def _gap(metric: Metric, rows: Scored, chances: Floats, calibrate: Calibrator) -> Gap | None:
     where = rows.known
     labels, p, scores = rows.labels[where], chances[where], rows.scores[where]
-    before, after = EXPECTED[name](p, scores), EXPECTED[name](labels, scores)
+    before, after = metric(p, scores), metric(labels, scores)
     if before is None or after is None:
         return None
     series = before.gradient * (labels - p) * labels.size

@@ -30,6 +30,11 @@ def accuracy(chances: Floats, scores: Floats) -> Expected:
     return Expected(float(np.where(said, chances, 1 - chances).mean()), np.where(said, 1.0, -1.0) / scores.size)
 
 
+def hits(chances: Floats, scores: Floats) -> Expected:
+    """Expected share of rows where the class said, of several, is right."""
+    return Expected(float(chances.mean()), np.full(scores.size, 1.0 / scores.size))
+
+
 def brier(chances: Floats, scores: Floats) -> Expected:
     """Expected squared error of the probability that the model gave."""
     value = float((chances * (1 - scores) ** 2 + (1 - chances) * scores**2).mean())
@@ -77,10 +82,14 @@ def auc(chances: Floats, scores: Floats) -> Expected | None:
     return Expected(min(max(value, 0.0), 1.0), gradient)
 
 
-EXPECTED: Mapping[str, Callable[[Floats, Floats], Expected | None]] = {
+Metric = Callable[[Floats, Floats], Expected | None]
+Metrics = Mapping[str, Metric]
+EXPECTED: Metrics = {
     "accuracy": accuracy,
     "auc": auc,
     "f1": f1,
     "brier": brier,
     "log_loss": log_loss,
 }
+HITS: Metrics = {"accuracy": hits}
+"""Of several classes: chances are those that the class said is right."""

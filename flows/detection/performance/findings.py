@@ -28,7 +28,7 @@ def reach_findings(seen: Performance, config: ModelConfig, labels: Floats) -> li
     """What is out of reach, and what could not be judged."""
     if not seen.enough:
         return []
-    one_label = bool(np.ptp(labels) == 0)
+    one_label = bool(np.ptp(labels) == 0) and config.task != "multiclass"  # of several, labels are hits
     found = ["All labels are the same: what tells rows apart cannot be measured."] if one_label else []
     lost = [name for name in KINDS[config.task] if seen.measure(name) is None]
     if lost and not one_label:

@@ -10,6 +10,7 @@ from flows.config.model import ModelConfig
 from flows.detection.performance.baseline import Baseline, against, judge, point_of, points_of, thresholds_of
 from flows.detection.performance.calibrators import NONE, Calibrator, calibrator
 from flows.detection.performance.estimate import Options, estimates
+from flows.detection.performance.expected import EXPECTED, HITS
 from flows.detection.performance.findings import floor_of, reach_findings, summary, trivial_accuracy
 from flows.detection.performance.losses import Labelled, estimate_losses
 from flows.detection.performance.pulls import KINDS, KPI
@@ -140,12 +141,13 @@ def _estimated(bench: _Bench) -> tuple[list[Measure], list[Check]]:
     limits, missing = bench.config.detection.performance, int((~bench.rows.known).sum())
     if not limits.estimate or missing < limits.min_unlabelled:
         return [], []
-    found, checks = _classes(bench) if bench.config.task == "binary" else _losses(bench)
+    found, checks = _losses(bench) if bench.config.task == "regression" else _classes(bench)
     return [_with_change(bench, one) for one in found], checks
 
 
 def _classes(bench: _Bench) -> tuple[list[Measure], list[Check]]:
-    return estimates(bench.rows, _calibrator(bench.holdout), bench.options)
+    metrics = HITS if bench.config.task == "multiclass" else EXPECTED
+    return estimates(bench.rows, _calibrator(bench.holdout), bench.options, metrics)
 
 
 def _calibrator(held: Labelled | None) -> Calibrator:

@@ -52,6 +52,11 @@ def accuracy(labels: Floats, scores: Floats) -> Pulled:
     return _mean(((scores >= THRESHOLD) == (labels == 1)).astype(np.float64))
 
 
+def hits(labels: Floats, _: Floats) -> Pulled:
+    """Share of rows where the class said, of several, is right."""
+    return _mean(labels)
+
+
 def brier(labels: Floats, scores: Floats) -> Pulled:
     """Mean squared error of the probability."""
     return _mean((scores - labels) ** 2)
@@ -177,6 +182,10 @@ KINDS: Mapping[Task, Mapping[str, Kind]] = {
         "f1": Kind(f1, "share", higher=True),
         "brier": Kind(brier, "log", higher=False),
         "log_loss": Kind(log_loss, "log", higher=False),
+        "calibration": Kind(calibration, "plain", higher=False, relative=False),
+    },
+    "multiclass": {
+        "accuracy": Kind(hits, "share", higher=True),
         "calibration": Kind(calibration, "plain", higher=False, relative=False),
     },
     "regression": {

@@ -53,8 +53,8 @@ def scored(task: Task, frame: pl.DataFrame, version: str | None = None) -> Score
     Rows that can be judged.
 
     Args:
-        task: Binary: labels are 0 and 1. Regression: a score beyond a million times the largest
-            label is absurd, and left out.
+        task: Binary: labels are 0 and 1; of several classes 1 where the one said is right. Regression: a
+            score beyond a million times the largest label is absurd, and left out.
         frame: With `_score`; `_label`, `_version` and `_time` where there are any.
         version: Only rows that it served; all of them where the frame has no `_version`.
     """
@@ -66,9 +66,9 @@ def scored(task: Task, frame: pl.DataFrame, version: str | None = None) -> Score
     labels, scores = _column(frame, "_label")[places], _column(frame, "_score")[places]
     usable = _labels_of(task, labels)
     foreign = int((~np.isnan(labels) & np.isnan(usable)).sum())
-    kept = np.isfinite(scores) & (np.abs(scores) <= (np.inf if task == "binary" else _limit(usable)))
-    beyond = int(((scores < 0) | (scores > 1))[kept].sum()) if task == "binary" else 0
-    clean = np.clip(scores[kept], 0.0, 1.0) if task == "binary" else scores[kept]
+    kept = np.isfinite(scores) & (np.abs(scores) <= (_limit(usable) if task == "regression" else np.inf))
+    beyond = int(((scores < 0) | (scores > 1))[kept].sum()) if task != "regression" else 0
+    clean = scores[kept] if task == "regression" else np.clip(scores[kept], 0.0, 1.0)
     return Scored(
         labels=usable[kept],
         scores=clean,
@@ -108,7 +108,7 @@ def _column(frame: pl.DataFrame, name: str) -> Floats:
 
 
 def _labels_of(task: Task, labels: Floats) -> Floats:
-    fine = np.isin(labels, (0.0, 1.0)) if task == "binary" else np.abs(labels) <= _LARGEST
+    fine = np.abs(labels) <= _LARGEST if task == "regression" else np.isin(labels, (0.0, 1.0))
     return np.where(fine, labels, np.nan)
 
 

@@ -76,17 +76,25 @@ class CategoryProfile(Record, frozen=True, kw_only=True):
 
 
 class ReferenceProfile(Record, frozen=True, kw_only=True):
-    """All columns, and the scores and labels if there were any."""
+    """
+    All columns, and the scores and labels if there were any.
+
+    Attributes:
+        classes: Instead of these two, of several classes: "score" those that were said, "label" the true ones.
+    """
 
     rows: int
     numeric: dict[str, NumericProfile] = {}
     categorical: dict[str, CategoryProfile] = {}
     score: NumericProfile | None = None
     label: NumericProfile | None = None
+    classes: dict[str, CategoryProfile] = {}
 
     def to_json(self) -> bytes:
         """Encode with sorted keys, quantiles packed."""
         plain = self.to_dict()
+        if not self.classes:
+            del plain["classes"]
         for one in (*plain["numeric"].values(), plain["score"], plain["label"]):
             if one is not None and len(one["quantiles"]) >= _PACKED_FROM:
                 _pack(one)
