@@ -21,7 +21,8 @@ from flows.errors import DataError, NotEnoughData
 from flows.training.candidate import CARD_FILE, features_of
 from flows.training.metrics import measure
 from flows.training.packing import Packed, pack
-from flows.training.publish import LIBRARIES, installed, number_for
+from flows.training.provenance import code_version, dependencies
+from flows.training.publish import number_for
 from registry.errors import ArtifactRefused
 from registry.originals import loaded
 from registry.records.version import ModelVersion, TrainingData
@@ -189,8 +190,8 @@ def _version(
         serving=packed.serving,
         serving_reason=packed.why,
         parent=champion.version if champion else None,
-        code_version=installed("understudy"),
-        dependencies={name: installed(name) for name in LIBRARIES},
+        code_version=code_version(),
+        dependencies=dependencies(),
         created_at=at,
         actor=actor,
         reason=reason,

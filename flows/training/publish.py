@@ -3,18 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import metadata
 from typing import Any, Protocol
 
 import msgspec
 
 from flows.config.model import ModelConfig
+from flows.tracking.entries import version_run
 from flows.training.candidate import Candidate
+from flows.training.provenance import code_version, config_digest, dependencies, environment
 from registry.artifacts import ArtifactStore
 from registry.records.version import Feature, ModelVersion, Task, next_version
 from registry.store.registry import Registry
-
-LIBRARIES = ("xgboost", "scikit-learn", "numpy", "numba", "polars", "optuna", "skops")
 
 
 class Proposed(Protocol):
@@ -29,16 +28,25 @@ class Proposed(Protocol):
         """Of the artifact."""
 
 
-def register(proposal: Proposed, registry: Registry, artifacts: ArtifactStore) -> ModelVersion:
+def register(
+    proposal: Proposed, registry: Registry, artifacts: ArtifactStore, *, tracked: bool = False
+) -> ModelVersion:
     """
     Keep the artifact, then register the version in staging.
+
+    Args:
+        proposal: What would be registered.
+        registry: Knows the versions.
+        artifacts: Keeps the bytes.
+        tracked: Whether a run in MLflow will tell of it; the version names that run.
 
     Raises:
         AlreadyExists: If the number was taken meanwhile.
     """
     made = proposal.version
     digest = artifacts.save(made.model, made.version, proposal.files)
-    made = msgspec.structs.replace(made, artifact_digest=digest)
+    run = version_run(made.model, made.version, digest) if tracked else made.experiment
+    made = msgspec.structs.replace(made, artifact_digest=digest, experiment=run)
     registry.register_version(made)
     return made
 
@@ -118,8 +126,10 @@ def propose(
         serving=candidate.serving,
         serving_reason=candidate.serving_reason,
         parent=candidate.parent,
-        code_version=installed("understudy"),
-        dependencies={name: installed(name) for name in LIBRARIES},
+        code_version=code_version(),
+        dependencies=dependencies(),
+        environment=environment(config),
+        config_digest=config_digest(config),
         warnings=candidate.warnings,
         seed=candidate.seed,
         duration_s=candidate.duration_s,
@@ -132,7 +142,15 @@ def propose(
 
 
 def next_number(candidate: Candidate, registry: Registry, config: ModelConfig) -> str:
-    """Number what was trained; see `number_for`."""
+    """
+    Number what was trained.
+
+    MAJOR grows when callers must send something else, or get something else; PATCH when the newest version was made of
+    the same rows by the same configuration, so that only code or libraries were mended; MINOR otherwise.
+    """
+    known = registry.versions(config.model)
+    if known and _is_repeated(candidate, known[0], config):
+        return next_version([version.version for version in known], "patch")
     return number_for(candidate.features, registry, config)
 
 
@@ -144,13 +162,10 @@ def number_for(features: Sequence[Feature], registry: Registry, config: ModelCon
     return next_version([version.version for version in known], "minor" if same else "major")
 
 
+def _is_repeated(candidate: Candidate, newest: ModelVersion, config: ModelConfig) -> bool:
+    made_of = candidate.data.fingerprint, config_digest(config)
+    return made_of == (newest.data.fingerprint, newest.config_digest)
+
+
 def _contract(task: Task, target: str, features: Sequence[Feature]) -> tuple[object, ...]:
     return task, target, {(feature.name, feature.kind) for feature in features}
-
-
-def installed(name: str) -> str:
-    """Version of a package; empty if it is not there."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
