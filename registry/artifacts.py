@@ -1,10 +1,12 @@
 """Bytes of model versions: in BentoML's model store, under a manifest of our own that finds every altered byte."""
 
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,14 @@ class ArtifactStore:
                 "Set UNDERSTUDY_HOME to a folder that you may write to.",
             ) from error
         return freed
+
+    def sweep(self, *, older_than: timedelta) -> None:
+        """Remove what killed processes have left behind; younger folders may belong to one that is at work."""
+        until = time.time() - older_than.total_seconds()
+        for folder in (*self._root.glob("saving-*"), *self._root.glob("deleting-*")):
+            with suppress(OSError):
+                if folder.stat().st_mtime < until:
+                    shutil.rmtree(folder)
 
     def grave(self, model: str, version: str) -> Grave | None:
         """When and why the artifact was deleted; None if it was not."""

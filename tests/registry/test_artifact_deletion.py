@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from datetime import timedelta
 
 import pytest
 from registry_making import NOON
@@ -86,9 +88,19 @@ def test_a_deletion_that_is_killed_leaves_the_artifact_whole_or_gone_and_can_be_
     assert not (store._root / "models" / "churn" / "v1.0.0").exists()
 
 
+def test_what_killed_processes_have_left_is_swept_up_after_a_while(store):
+    for name, age in (("deleting-old", 100_000), ("saving-old", 100_000), ("saving-now", 0), ("kept", 100_000)):
+        (store._root / name / "artifact").mkdir(parents=True)
+        moment = time.time() - age
+        os.utime(store._root / name, (moment, moment))
+    store.sweep(older_than=timedelta(days=1))
+
+    assert sorted(path.name for path in store._root.iterdir()) == ["kept", "models", "saving-now"]
+
+
 def test_who_has_read_it_already_keeps_what_was_read(store, digest):
     files = store.load("churn", "v1.0.0", digest)
     delete(store)
 
     assert files == FILES
-    assert os.path.exists(store._root / "deleted" / "churn" / "v1.0.0")
+    assert (store._root / "deleted" / "churn" / "v1.0.0").exists()
