@@ -1,13 +1,13 @@
 """Classes of a model version."""
 
 import pytest
-from registry_making import version
+from registry_making import a_version
 
 from registry.errors import InvalidRecord
 
 
 def test_a_version_of_several_classes_names_them():
-    assert version(task="multiclass", classes=("a", "b", "c")).classes == ("a", "b", "c")
+    assert a_version(task="multiclass", classes=("a", "b", "c")).classes == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ def test_a_version_of_several_classes_names_them():
 )
 def test_classes_that_do_not_fit_the_task_are_refused(task, classes, said):
     with pytest.raises(InvalidRecord, match=said):
-        version(task=task, classes=classes)
+        a_version(task=task, classes=classes)
