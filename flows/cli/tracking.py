@@ -72,17 +72,23 @@ def send(
 
 
 @app.command("open-command", epilog=example('sh -c "$(understudy tracking open-command)"'))
-def open_command(*, port: Annotated[int, typer.Option(help="Where the page will be.")] = 5000) -> None:
+def open_command(
+    *, port: Annotated[int, typer.Option(help="Where the page will be.")] = 5000, as_json: Json = False
+) -> None:
     """Print the command that shows the runs as web pages, with a full MLflow."""
+    command = _opening(_shown(settings()), port)
+    return print_json({"command": command}) if as_json else typer.echo(command)
+
+
+def _opening(uri: str, port: int) -> str:
     import shlex
 
     from flows.tracking.store import VARIABLE
 
-    uri = _shown(settings())
     if uri.startswith("http"):
-        return typer.echo(f"xdg-open {shlex.quote(uri)}")
+        return f"xdg-open {shlex.quote(uri)}"
     place = f'"${VARIABLE}"' if "***" in uri else shlex.quote(uri)
-    return typer.echo(
+    return (
         f"MLFLOW_DISABLE_TELEMETRY=true uvx --from 'mlflow>=3.4' mlflow server --backend-store-uri {place} "
         f"--host 127.0.0.1 --port {port}"
     )
