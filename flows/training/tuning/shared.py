@@ -1,6 +1,7 @@
 """A study in a database that several machines share: whoever joins takes the next trial."""
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -112,9 +113,12 @@ def _made(url: str, name: str, known: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _storage(url: str) -> Any:
+    from optuna.exceptions import ExperimentalWarning
     from optuna.storages import RDBStorage
 
-    return RDBStorage(url, heartbeat_interval=HEARTBEAT_S, grace_period=2 * HEARTBEAT_S)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # of the heartbeat, which has been one since Optuna 2
+        return RDBStorage(url, heartbeat_interval=HEARTBEAT_S, grace_period=2 * HEARTBEAT_S)
 
 
 def _ended() -> Any:

@@ -1,15 +1,17 @@
 """One trial: what is tried, what came of it, and how Optuna is told; the same on every machine."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from flows.training.tuning.space import Space
 from flows.training.tuning.watching import REPORT_EVERY, Watch
 
+T = TypeVar("T")
 STUDY = "understudy"
 """Its hash deals trials to Hyperband's brackets."""
 
@@ -74,7 +76,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     loss: float | None
     found: dict[str, Any] = {}
     reports: dict[int, float] = {}
-    rungs: dict[str, Any] = {}
+    rungs: dict[str, float] = {}
 
     @property
     def settled(self) -> dict[str, Any]:
@@ -137,15 +139,27 @@ def watching(trial: Any) -> Watch:
 
 
 def kept(seen: Any, params: Mapping[str, Any], tried: Tried | None = None) -> Trial:
-    """What is kept of an Optuna trial."""
+    """What is kept of an Optuna trial: plain numbers; a loss that is none counts as cut off."""
+    loss = float(tried.loss) if tried and math.isfinite(tried.loss) else None
+    rungs = {name: value for name, value in seen.system_attrs.items() if name.startswith("completed_rung")}
     return Trial(
         number=seen.number,
         params=dict(params),
-        loss=tried.loss if tried else None,
-        found=dict(tried.found) if tried else {},
-        reports=dict(seen.intermediate_values),
-        rungs={name: value for name, value in seen.system_attrs.items() if name.startswith("completed_rung")},
+        loss=loss,
+        found={name: _plain(value) for name, value in tried.found.items()} if tried else {},
+        reports=_finite(seen.intermediate_values),
+        rungs=_finite(rungs),
     )
+
+
+def _finite(values: Mapping[T, Any]) -> dict[T, float]:
+    """Without what JSON has no word for."""
+    return {name: float(value) for name, value in values.items() if math.isfinite(value)}
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy's as one of Python's."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def pruner(search: Search, pruning: bool) -> Any:
