@@ -85,9 +85,11 @@ def init(
     """Check and register, or write an example."""
     if write:
         return _write(file)
+    from flows.config.classes import refuse_other_classes
     from flows.config.load import load_config, register_config
 
     config = _found_from_anywhere(load_config(file))
+    refuse_other_classes(config, settings())
     where = register_config(config, settings())
     if as_json:
         return print_json({"model": config.model, "registered": str(where)})
