@@ -18,6 +18,7 @@ from flows.config.load import registered_config
 from flows.data.gather import extract
 from flows.errors import ConfigError, FlowsError
 from flows.rollout.desk import artifact_key
+from flows.tracking.launch import send_soon
 from flows.training.errors import CancelledByPeople, TimedOut
 from flows.training.first import clock_of
 from flows.training.politeness import be_polite
@@ -82,6 +83,8 @@ def retrain(
             return Failed(name="TimedOut", message=str(ending), data=ending)
         except CancelledByPeople as ending:
             return Cancelled(message=str(ending), data=ending)
+        finally:
+            send_soon(settings)
 
 
 def _played(as_of: datetime | None) -> datetime | None:

@@ -6,10 +6,13 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from flows.data.contract.records import CONTRACT_FILE
 from flows.errors import Unreachable
 from flows.notify import messages
+from flows.tracking.tracker import Tracker
 from flows.training import events
 from flows.training.alone import alone
+from flows.training.candidate import CARD_FILE
 from flows.training.errors import Busy, CancelledByPeople
 from flows.training.judging import decision_id, follow, judge
 from flows.training.limits import at_most, no_children_left, watched
@@ -18,6 +21,7 @@ from flows.training.publish import Proposal, next_number, propose, register
 from flows.training.scratch import Scratch, left_behind
 from flows.training.shop import Shop
 from flows.training.stages import Trained, trained
+from flows.training.tried import tried
 from flows.validation.validate import validate
 from registry.errors import NotFound, StoreUnavailable
 from registry.records.retraining import RetrainingEvent, TriggerType
@@ -200,6 +204,7 @@ def _make_room(shop: Shop, event: RetrainingEvent, actor: str, force: bool) -> R
         "Wait for its end, roll it back, or retrain with force."
     )
     closed = events.refused(shop.registry, event, said, shop.clock())
+    _tracker(shop).note_retraining(closed)
     return Retraining(event=closed, outcome="refused", said=said)
 
 
@@ -211,7 +216,13 @@ def _trained(shop: Shop, event: RetrainingEvent, actor: str) -> Retraining:
     candidate = made.candidate
     shop.progress(0.97, f"Register {proposal.version.version} in staging")
     event = events.named(shop.registry, event, proposal.version.version)
-    version = shop.step("register in staging", lambda: register(proposal, shop.registry, shop.artifacts))
+    version = shop.step(
+        "register in staging",
+        lambda: register(proposal, shop.registry, shop.artifacts, tracked=shop.config.tracking.enabled),
+    )
+    journal = Scratch.of(shop.settings, event.id).journal
+    shown = {name: proposal.files[name] for name in (CARD_FILE, CONTRACT_FILE)}
+    _tracker(shop).note_candidate(version, tried(journal), shown)
     if not version.parent or not _valid(version):
         return _finish(shop, event, version, None, actor)
     decision = shop.step("compare with production", lambda: judge(shop, event, candidate, version))
@@ -272,6 +283,7 @@ def _finish(
         notes=said,
     )
     moved = shop.registry.version(shop.model, version.version)
+    _tracker(shop).note_retraining(closed, moved, decision)
     return Retraining(event=closed, outcome=outcome, said=said, version=moved, decision=decision, rollout=rollout)
 
 
@@ -315,11 +327,16 @@ def _record_failure(shop: Shop, event: RetrainingEvent, error: BaseException) ->
     """Keep what went wrong; the version it had named, if any, stays where it is."""
     newest = shop.registry.retraining_event(event.id)
     if _by_people(shop, error):
-        events.cancelled(shop.registry, newest, _words(error), shop.clock())
+        closed = events.cancelled(shop.registry, newest, _words(error), shop.clock())
     else:
-        events.failed(shop.registry, newest, error, shop.clock())
+        closed = events.failed(shop.registry, newest, error, shop.clock())
+    _tracker(shop).note_retraining(closed)
     _announce(shop, "failed", newest, outcome="cancelled" if _by_people(shop, error) else "failed")
     shop.tell(messages.failed(shop.model, f"retraining {event.id}", error))
+
+
+def _tracker(shop: Shop) -> Tracker:
+    return Tracker(shop.settings, shop.config)
 
 
 def _words(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import pytest
 from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 
 from flows.ops.deployments import load_flow, prefect_yaml, read_deployments, trigger_parameters
+from flows.training.politeness import THREADS
 
 DEPLOYMENTS = read_deployments(prefect_yaml())
 # Prefect ignores what it does not know at this level, so a typo would be silent.
@@ -68,7 +69,15 @@ def test_no_key_is_misspelt(deployment):
 
 
 def test_a_flow_survives_the_death_of_its_worker(deployment):
-    assert deployment["work_pool"]["job_variables"] == {"stream_output": False}
+    assert deployment["work_pool"]["job_variables"]["stream_output"] is False
+
+
+def test_training_leaves_the_cores_to_the_router_and_nothing_else_is_set_for_a_flow():
+    env = {named(one): one["work_pool"]["job_variables"].get("env", {}) for one in DEPLOYMENTS}
+    capped = {name for name, said in env.items() if said}
+
+    assert capped == {"retrain/retrain-on-demand", "retrain/retrain-weekly"}
+    assert all(env[name] == THREADS for name in capped)
 
 
 def test_full_names_are_unique():
