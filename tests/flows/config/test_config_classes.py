@@ -60,11 +60,11 @@ def test_new_classes_may_be_added_behind(settings):
 @pytest.mark.usefixtures("champion")
 @pytest.mark.parametrize("classes", [("a", "c", "b"), ("b", "c", "d"), ("z", "a", "b", "c")])
 def test_no_class_gets_another_number(settings, classes):
-    with pytest.raises(ConfigError, match="data.classes must begin with a, b, c"):
+    with pytest.raises(ConfigError, match=r"data\.classes must begin with a, b, c"):
         refuse_other_classes(config(*classes), settings)
 
 
 @pytest.mark.usefixtures("champion")
 def test_a_model_of_several_classes_does_not_become_another(settings):
-    with pytest.raises(ConfigError, match="task is binary, and that of v1.0.0, in production, is multiclass"):
+    with pytest.raises(ConfigError, match=r"task is binary, and that of v1\.0\.0, in production, is multiclass"):
         refuse_other_classes(config(task="binary"), settings)
