@@ -5,16 +5,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
 from flows.client import RouterClient
 from flows.config.model import ModelConfig
-from flows.data.contract.records import Contract, ContractReport
+from flows.data.contract.check import check_contract
+from flows.data.contract.learn import infer_contract
+from flows.data.contract.quarantine import only_reported, set_aside
+from flows.data.contract.records import CONTRACT_FILE, Contract, ContractReport
 from flows.data.digest import rows_digest
 from flows.data.history import columns_of_history
 from flows.data.live import live_frame
 from flows.data.repeats import IDENTITY, without_repeats
 from flows.data.tables import tables_of, within_reach
+from flows.data.untyped import UNTYPED
+from flows.errors import DataError
 from registry.artifacts import ArtifactStore
 from registry.home import Settings
 from registry.records.version import ModelVersion
@@ -127,7 +133,22 @@ def validated(config: ModelConfig, extracted: Extracted, contract: Contract | No
     Raises:
         DataError: If the configuration says so, or more than `data.most_quarantined` of the rows break it.
     """
-    return Validated(frame=extracted.frame, report=None, contract=contract or Contract(rows=extracted.frame.height))
+    frame = extracted.frame
+    if contract is None or config.data.contract == "off":
+        plain = frame.drop(UNTYPED, strict=False)
+        return Validated(frame=plain, report=None, contract=_learned(config, plain, contract))
+    checked = check_contract(contract, frame)
+    if config.data.contract == "report":
+        plain = frame.drop(UNTYPED, strict=False)
+        return Validated(frame=plain, report=only_reported(checked.report), contract=_learned(config, plain, contract))
+    report = set_aside(config, checked, keep_in)
+    return Validated(frame=checked.kept, report=report, contract=_learned(config, checked.kept, contract))
+
+
+def _learned(config: ModelConfig, frame: pl.DataFrame, before: Contract | None) -> Contract:
+    if frame.is_empty():
+        return before or Contract(rows=0)
+    return infer_contract(config, frame, before=before)
 
 
 def contract_of(artifacts: ArtifactStore, version: ModelVersion | None) -> Contract | None:
@@ -137,7 +158,17 @@ def contract_of(artifacts: ArtifactStore, version: ModelVersion | None) -> Contr
     Raises:
         ArtifactRefused: If its files were altered.
     """
-    return None
+    if version is None:
+        return None
+    files = artifacts.load(version.model, version.version, version.artifact_digest)
+    try:
+        return Contract.from_json(files[CONTRACT_FILE]) if CONTRACT_FILE in files else None
+    except msgspec.MsgspecError as error:
+        raise DataError(
+            f"The contract of {version.model} {version.version} was not used.",
+            f"{error}.",
+            "Upgrade Understudy, or set data.contract to off for one training.",
+        ) from error
 
 
 def quarantine_file(settings: Settings, model: str, event: str) -> Path:
