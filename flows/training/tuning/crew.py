@@ -1,7 +1,7 @@
 """Who runs the trials: this process, others beside it, or a Dask cluster; all of them the same way."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from multiprocessing import get_context
@@ -48,15 +48,17 @@ def _beside(race: Race, workers: int) -> Iterator[Submit]:
     """In new processes (a fork of one that runs OpenMP may hang), which share the arrays of the fold."""
     with packed(race) as folder:
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin)
-        with _closed_at_once(pool):
+        try:
             yield lambda order: pool.submit(run_from, folder, order)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)  # after an error, drop what has not begun
 
 
 @contextmanager
 def _on_dask(race: Race, tuning: Tuning) -> Iterator[Submit]:
     with cluster(tuning) as client:
         there = client.scatter(race, broadcast=True, hash=False)
-        with _closed_at_once(client.get_executor(pure=False)) as executor:
+        with client.get_executor(pure=False) as executor:
             yield lambda order: executor.submit(run, there, order)
 
 
@@ -94,22 +96,13 @@ def _started(workers: int) -> AbstractContextManager[Any]:
     import distributed
 
     start: Any = distributed.LocalCluster
-    quiet = {"dashboard_address": None, "silence_logs": 40, "memory_limit": 0}
+    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": 40, "memory_limit": 0}
     made: AbstractContextManager[Any] = start(n_workers=workers, threads_per_worker=1, processes=True, **quiet)
     return made
 
 
 _INSTALL = "Install it: `pip install 'understudy[dask]'`; or set training.engine to local."
 _START = "Start it (`dask scheduler`, `dask worker`), or correct training.dask."
-
-
-@contextmanager
-def _closed_at_once(executor: Executor) -> Iterator[Executor]:
-    """After an error, drop what has not begun."""
-    try:
-        yield executor
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
 
 
 def begin() -> None:
