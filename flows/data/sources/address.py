@@ -45,6 +45,8 @@ class Address:
         try:
             parts = urlsplit(source)
             port = f":{parts.port}" if parts.port else ""
+            if "@" in parts.path + parts.query + parts.fragment:
+                raise ValueError("a sign of the password has ended the host")
         except ValueError:
             raise DataError(
                 f"{scheme}://{_HIDDEN} was not read.",

@@ -55,7 +55,7 @@ def newest(table: str) -> int:
     from deltalake import DeltaTable
 
     try:
-        return int(DeltaTable(table, without_files=True).version())
+        return int(DeltaTable(table).version())
     except Exception as error:
         raise DataError(
             f"The table {table} was not read.",
