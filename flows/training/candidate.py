@@ -26,7 +26,7 @@ from flows.training.families.make import families_of
 from flows.training.layout import Span, before, lay_out, unseen, window_text
 from flows.training.leakage import constants, leaks, refuse_leaks
 from flows.training.metrics import measure
-from flows.training.packing import Packed, pack
+from flows.training.packing import Ending, Packed, pack
 from flows.training.progress import Progress, silent, within
 from flows.training.reference import reference, standard
 from flows.training.rows import Rows, Sample, fingerprint, refuse_empty, usable
@@ -326,6 +326,7 @@ def _build(bench: Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, A
         rows=asked,
         expected=expected,
         folding=lambda: family.spec(fitted),
+        ending=Ending(classes=bench.config.data.classes),
     )
     weights = importance(
         lambda frame: family.scores(fitted, Sample(frame, held.labels)), held.features, seed=bench.seed
