@@ -26,9 +26,10 @@ from flows.cli import (
     rollout,
     steer,
     system,
-    traffic,
     tracking,
+    traffic,
     train,
+    validate,
     watch,
 )
 from flows.cli.options import example
@@ -82,5 +83,6 @@ for part in (
     approvals,
 ):
     part.add_to(app)
+validate.add_to(models.app)
 for part in (events, history, audit, decision, tracking, watch, log):
     part.add_to(app)

@@ -36,21 +36,19 @@ def start(
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """Begin a rollout; the next tick makes its first move."""
+    """Begin a rollout; the next tick makes its first move. A version that was never validated is validated first."""
     from flows.cli.decision import decision_of
-    from flows.rollout.begin import begin_rollout
+    from flows.rollout.begin import begin_rollout, refuse_impossible
+    from flows.validation.registered import ensure_validated
 
+    config, at = config_of(model), moment(as_of)
     with opened_registry(model) as registry:
-        version_of(registry, model, version)
+        wanted = version_of(registry, model, version)
+        speaks = decision_of(registry, decision) if decision else None
+        refuse_impossible(registry, model, version)
+        ensure_validated(config, settings(), registry, wanted, actor=actor, at=at)
         begun = begin_rollout(
-            config_of(model),
-            registry,
-            model=model,
-            challenger=version,
-            decision=decision_of(registry, decision) if decision else None,
-            actor=actor,
-            reason=reason,
-            at=moment(as_of),
+            config, registry, model=model, challenger=version, decision=speaks, actor=actor, reason=reason, at=at
         )
     _show([begun], as_json=as_json)
 

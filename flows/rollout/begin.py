@@ -10,6 +10,7 @@ from flows.comparison.policy import configured_policy
 from flows.config.experiment import NO_LAYER, ExperimentConfig, LayerConfig
 from flows.config.model import GuardsConfig, ModelConfig, StepConfig
 from flows.rollout.errors import RolloutRefused
+from flows.validation.evidence import refuse_unvalidated
 from registry.assignment import TOTAL
 from registry.errors import StageConflict
 from registry.records.plan import Guards, Layer
@@ -52,9 +53,11 @@ def begin_rollout(
     Raises:
         RolloutRefused: If there is no champion, or it is this version, or the decision is about
             something else.
+        NotValidated: If the version failed its validation or had none, and the configuration asks for one.
         StageConflict: If another rollout of the model is active, or the version is out of the game.
     """
     champion = _opponent(registry, model, challenger, decision)
+    refuse_unvalidated(config, registry, registry.version(model, challenger), f"No rollout of {challenger} was begun.")
     if registry.version(model, challenger).stage == "archived":
         registry.set_stage(model, challenger, "staging", actor=actor, reason=reason, at=at)
     chosen = tuple(steps) if steps is not None else configured_steps(config)

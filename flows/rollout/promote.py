@@ -7,10 +7,11 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.notify.messages import promoted
 from flows.rollout.approval import ROLES
-from flows.rollout.begin import begin_rollout, configured_guards
+from flows.rollout.begin import begin_rollout, configured_guards, refuse_impossible
 from flows.rollout.desk import Desk, artifact_key, moment, opened
 from flows.rollout.rollout import heartbeat
 from flows.tracking.tracker import Tracker
+from flows.validation.registered import ensure_validated
 from registry.home import Settings
 
 
@@ -36,11 +37,17 @@ def promote(model: str, version: str, actor: str, reason: str, as_of: datetime |
 
 
 def start(desk: Desk, model: str, version: str, *, actor: str, reason: str, at: datetime) -> dict[str, str]:
-    """Install the first champion, or begin a rollout and make its first move; repeating it goes on with the same."""
+    """
+    Install the first champion, or begin a rollout and make its first move; repeating it goes on with the same.
+
+    A version that was never validated is validated first, which takes seconds.
+    """
     if desk.registry.champion(model) is None:
         return _first(desk, model, version, actor=actor, reason=reason, at=at)
     rollout = desk.registry.active_rollout(model)
     if rollout is None or rollout.challenger != version:
+        refuse_impossible(desk.registry, model, version)
+        _ask(desk, model, version, actor, at)
         rollout = begin_rollout(
             desk.config(model),
             desk.registry,
@@ -57,9 +64,15 @@ def start(desk: Desk, model: str, version: str, *, actor: str, reason: str, at: 
 
 
 def _first(desk: Desk, model: str, version: str, *, actor: str, reason: str, at: datetime) -> dict[str, str]:
+    _ask(desk, model, version, actor, at)
     guards = configured_guards(desk.config(model).guards)
     desk.registry.install_first(model, version, guards=guards, salt=f"{model}.first", actor=actor, reason=reason, at=at)
     said = f"{version} is the first champion of {model}"
     desk.tell(model, promoted(model, version, said))
     Tracker.of(desk.settings, model).note_deployment(model, version, "install", said, actor, at)
     return {"model": model, "rollout": "", "said": said}
+
+
+def _ask(desk: Desk, model: str, version: str, actor: str, at: datetime) -> None:
+    wanted = desk.registry.version(model, version)
+    ensure_validated(desk.config(model), desk.settings, desk.registry, wanted, actor=actor, at=at)

@@ -1,5 +1,7 @@
 """Rows of a table as the version's callers would send them."""
 
+import random
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -32,3 +34,22 @@ def rows_for(config: ModelConfig, version: ModelVersion, frame: pl.DataFrame) ->
 
 def _column(feature: Feature) -> pl.Expr:
     return number(feature.name) if feature.kind == "numeric" else pl.col(feature.name).cast(pl.String)
+
+
+def made_up(features: Sequence[Feature], count: int = 200) -> pl.DataFrame:
+    """
+    Rows within the ranges and levels of *features*, for a version of which no rows are known.
+
+    The same ones each time.
+    """
+    dice = random.Random(0)  # noqa: S311  no secret
+    return pl.DataFrame(
+        {one.name: [_any(one, dice) for _ in range(count)] for one in features},
+        schema={one.name: pl.Float64 if one.kind == "numeric" else pl.String for one in features},
+    )
+
+
+def _any(feature: Feature, dice: random.Random) -> float | str | None:
+    if feature.kind == "categorical":
+        return dice.choice(feature.levels) if feature.levels else None
+    return dice.uniform(feature.low or 0.0, feature.high if feature.high is not None else 1.0)
