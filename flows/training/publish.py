@@ -114,6 +114,7 @@ def propose(
         model=config.model,
         version=version,
         task=candidate.task,
+        classes=config.data.classes,
         target=config.target,
         features=candidate.features,
         algorithm=candidate.algorithm,

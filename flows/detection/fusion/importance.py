@@ -19,7 +19,7 @@ def importance(score: Score, features: pl.DataFrame, *, seed: int = 0) -> dict[s
     change of the score.
 
     Args:
-        score: Of a frame with the same columns, shape (n,).
+        score: Of a frame with the same columns, shape (n,); or (n, k), of several classes.
         features: Rows to permute; at most 2,000 are used, evenly spread.
         seed: Of the dealing.
 
