@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from flows.config.data import Features
 from flows.training.families.encoding import category_tables, columns, target_encoder
 from flows.training.families.family import Budget, Fold, Setting, only
+from flows.training.families.saying import folded, said
 from flows.training.folding.boosters import xgboost_trees
+from flows.training.folding.members import Parts
 from flows.training.rows import Sample
 from flows.training.tuning.devices import refuse_absent
 from flows.training.tuning.space import Space
@@ -31,6 +33,7 @@ SPACE = Space(
     linear={"subsample": (0.5, 1.0), "colsample_bytree": (0.5, 1.0)},
     whole={"max_depth": (2, 8)},
 )
+_MEASURED = {"binary:logistic": "logloss", "multi:softprob": "mlogloss", "reg:absoluteerror": "mae"}
 START: dict[str, Any] = {
     "learning_rate": 0.1,
     "min_child_weight": 5.0,
@@ -56,6 +59,7 @@ class Boosting:
     threads: int
     absolute: bool = False
     device: str = "cpu"
+    classes: tuple[str, ...] = ()
     name: str = "xgboost"
 
     def search(self, fold: Fold, budget: Budget) -> list[Setting]:
@@ -80,18 +84,18 @@ class Boosting:
         from sklearn.pipeline import Pipeline
         from xgboost import XGBClassifier, XGBRegressor
 
-        make = XGBClassifier if self.task == "binary" else XGBRegressor
+        make = XGBRegressor if self.task == "regression" else XGBClassifier
         model = make(**setting.params, **self.fixed, n_jobs=self.threads, random_state=self.seed)
         return Pipeline([("encode", self.encoder()), ("model", model)])
 
     def scores(self, fitted: Any, sample: Sample) -> NDArray[np.float64]:
-        """P(1) or the value, shape (n,)."""
-        if self.task == "binary":
-            return np.asarray(fitted.predict_proba(sample.features)[:, 1], dtype=np.float64)
-        return np.asarray(fitted.predict(sample.features), dtype=np.float64)
+        """P(1) or the value, shape (n,); of several classes, shape (n, classes)."""
+        return said(fitted, sample.features, self.task, len(self.classes))
 
-    def spec(self, fitted: Any) -> tuple[ScorerSpec, bytes, bytes]:
-        """Fold the encoder into tables, and the trees into arrays; the native booster is kept beside them."""
+    def spec(self, fitted: Any) -> Parts:
+        """Fold the encoder into tables, and the trees into arrays; the native booster of one output beside them."""
+        if self.classes:
+            return folded(fitted, self.features, self.classes)
         booster = fitted["model"].get_booster()
         trees = xgboost_trees(booster)
         tables = category_tables(self.features, fitted["encode"])
@@ -116,19 +120,20 @@ class Boosting:
     def fixed(self) -> dict[str, Any]:
         """Parameters that no search touches."""
         device = {"device": self.device} if self.device != "cpu" else {}
-        return {"objective": self.objective, "tree_method": "hist", "max_bin": BINS} | device
+        classes = {"num_class": len(self.classes)} if self.classes else {}
+        return {"objective": self.objective, "tree_method": "hist", "max_bin": BINS} | device | classes
 
     @property
     def objective(self) -> str:
         """What the trees minimise."""
-        if self.task == "binary":
-            return "binary:logistic"
+        if self.task != "regression":
+            return "binary:logistic" if self.task == "binary" else "multi:softprob"
         return "reg:absoluteerror" if self.absolute else "reg:squarederror"
 
     @property
     def measured(self) -> str:
         """What early stopping watches: a proper loss, so that probabilities stay honest."""
-        return {"binary:logistic": "logloss", "reg:absoluteerror": "mae"}.get(self.objective, "rmse")
+        return _MEASURED.get(self.objective, "rmse")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ def families_of(config: ModelConfig, metric: str, seed: int) -> tuple[Family, ..
             threads=training.threads,
             absolute=absolute,
             device=training.device,
+            classes=classes,
         ),
         "lightgbm": lambda: LightGBM(
             features=features, task=task, seed=seed, threads=training.threads, absolute=absolute, classes=classes

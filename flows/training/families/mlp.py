@@ -64,7 +64,7 @@ class Perceptron:
 
         make = MLPRegressor if self.task == "regression" else MLPClassifier
         return make(
-            tuple(int(width) for width in params["layers"].split("-")),
+            hidden_layer_sizes=tuple(int(width) for width in params["layers"].split("-")),
             alpha=params["alpha"],
             learning_rate_init=params["learning_rate_init"],
             random_state=self.seed,
