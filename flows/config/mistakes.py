@@ -7,6 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from flows.config.model import ModelConfig
+from flows.config.training import BUILT_IN
 
 Place = tuple[str | int, ...]
 _NAME = "1 to 63 lower-case letters, digits, - and _, a letter or digit at both ends"
@@ -25,6 +26,8 @@ _DEPENDENT: dict[Place, tuple[Place, ...]] = {
 }
 _NAMES: tuple[Place, ...] = (("model",), ("experiment", "layer", "name"))
 _TEXT_OR_NUMBER: Place = ("data", "positive")
+_FAMILIES: Place = ("training", "families")
+_FAMILY = f"should be one of {', '.join(BUILT_IN)}, or module:Class, an estimator of your own"
 _SAID = {
     "missing": "is missing",
     "extra_forbidden": "unknown key",
@@ -112,7 +115,7 @@ def _words(error: Any) -> str:
     said = said.removeprefix("Input ").partition(", unable to")[0].partition(", got a number")[0]
     said = said.replace("datetime.timedelta(0)", "0s")
     if error["type"] == "string_pattern_mismatch" and place not in _NAMES:
-        said = "should not be blank"
+        said = _FAMILY if place[:2] == _FAMILIES else "should not be blank"
     if place[:2] == _TEXT_OR_NUMBER:
         place, said = _TEXT_OR_NUMBER, "should be text or a whole number"
     said += _close(place) if error["type"] == "extra_forbidden" else ""
