@@ -27,6 +27,7 @@ class Exam:
         asked: The same rows with what is known of them.
         holdout: All rows.
         before_mb: Memory of the router's worker before it loaded the version.
+        trivial: Name of a model that the same router serves, and that is as small as can be.
         as_rows: Turns a table into rows as JSON takes them.
     """
 
@@ -38,6 +39,7 @@ class Exam:
     asked: HeldOut
     holdout: HeldOut
     before_mb: float
+    trivial: str
     as_rows: Callable[[pl.DataFrame], list[Row]]
 
     def another_caller(self) -> Caller:

@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 
 from flows.validation.deadline import Deadline
-from flows.validation.errors import Hog, NotLoaded, RouterDied, ValidationUnavailable
+from flows.validation.errors import Hog, NotLoaded, OutOfTime, RouterDied, ValidationUnavailable
 from flows.validation.tied import kill_family
 from registry.home import Settings
 
@@ -174,10 +174,10 @@ def start_baseline(router: LoneRouter, model: str, deadline: Deadline) -> None:
     """
     try:
         router.wait_for(model, deadline)
-    except (RouterDied, NotLoaded) as error:
+    except (RouterDied, NotLoaded, OutOfTime) as error:
         raise ValidationUnavailable(
             "Nothing was validated: a router of its own did not start.",
-            f"It served nothing: {error}.",
+            f"It served nothing: {str(error) or 'it was not ready within validation.timeout'}.",
             "Look whether there is memory and disk left; `understudy doctor` may know more.",
         ) from error
 

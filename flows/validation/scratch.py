@@ -10,7 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from flows.validation.errors import ValidationUnavailable
 from registry.artifacts import ArtifactStore
+from registry.errors import ArtifactRefused, InvalidRecord, RegistryError
 from registry.home import Settings
 from registry.records.plan import Guards
 from registry.records.version import Feature, ModelVersion, TrainingData
@@ -25,10 +27,22 @@ _AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 @contextlib.contextmanager
 def scratch_folder(settings: Settings) -> Iterator[Path]:
-    """Make an empty folder that is removed at the end; what killed processes left behind is removed, too."""
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
-    _sweep(settings.run_dir)
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=settings.run_dir))
+    """
+    Make an empty folder that is removed at the end; what killed processes left behind is removed, too.
+
+    Raises:
+        ValidationUnavailable: If it cannot be written.
+    """
+    try:
+        settings.run_dir.mkdir(parents=True, exist_ok=True)
+        _sweep(settings.run_dir)
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=settings.run_dir))
+    except OSError as error:
+        raise ValidationUnavailable(
+            "Nothing was validated: a router of its own needs a folder.",
+            f"{settings.run_dir}: {error.strerror or error}.",
+            "Free some space, or set UNDERSTUDY_HOME to a folder that you may write to.",
+        ) from error
     try:
         yield folder
     finally:
@@ -88,9 +102,15 @@ class Stage:
         Let the router serve the version; it notices within a tenth of a second.
 
         Raises:
-            RegistryError: If its record or its files cannot be kept.
+            InvalidRecord, ArtifactRefused: If its record or its files cannot be right.
+            ValidationUnavailable: If they cannot be kept, e.g. on a full disk: that is no fault of the version.
         """
-        self.digest = self._install(msgspec.structs.replace(self._version, stage="staging", parent=None), files)
+        try:
+            self.digest = self._install(msgspec.structs.replace(self._version, stage="staging", parent=None), files)
+        except (InvalidRecord, ArtifactRefused):
+            raise
+        except RegistryError as error:
+            raise ValidationUnavailable("Nothing was validated.", f"{error.what} {error.why}", error.mend) from error
 
     def _install(self, version: ModelVersion, files: Mapping[str, bytes]) -> str:
         digest = ArtifactStore(self._settings.models_dir).save(version.model, version.version, files)

@@ -11,7 +11,7 @@ from flows.validation.checks.latency import latency
 from flows.validation.checks.own_tests import own_tests
 from flows.validation.checks.slices import slices
 from flows.validation.deadline import Clock, Deadline
-from flows.validation.errors import Hog, NotLoaded, OutOfTime, RouterDied
+from flows.validation.errors import Hog, NotLoaded, OutOfTime, RouterDied, ValidationUnavailable
 from flows.validation.exam import Exam
 from flows.validation.holdout import HeldOut
 from flows.validation.lone_router import LoneRouter, settings_of, start_baseline
@@ -78,6 +78,7 @@ def validate(
             asked=asked,
             holdout=holdout,
             before_mb=before,
+            trivial=stage.empty,
             as_rows=lambda frame: rows_for(config, version, frame),
         )
         checks += _all_checks(exam, stage, files)
@@ -120,6 +121,8 @@ def _guarded(name: str, exam: Exam, look: Look) -> Sequence[Check]:
         bound = exam.rules.timeout.total_seconds()
         said = f"It was not done within {bound:g} s (validation.timeout); the time was up at: {name}."
         return [Check(name="time", passed=False, value=round(exam.deadline.spent, 1), bound=bound, said=said)]
+    except ValidationUnavailable:
+        raise
     except Refusal as refusal:
         return [Check(name=name, passed=False, said=f"{refusal.what} {refusal.why}")]
     return found

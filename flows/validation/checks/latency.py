@@ -1,14 +1,16 @@
 """Is it quick enough?"""
 
 import math
+import time
 from concurrent.futures import ThreadPoolExecutor
 
-from flows.validation.asking import Failed
-from flows.validation.exam import Exam
+from flows.validation.asking import Caller, Failed
+from flows.validation.exam import Exam, Row
 from flows.validation.report import Check
 
 ROUNDS = 3
 """A machine that trains beside it is noisy: the best round counts, and one good round is enough."""
+PAUSE_S = 0.5
 ALONE, CALLERS, EACH = 200, 4, 25
 _WARM = 10
 
@@ -23,9 +25,9 @@ def latency(exam: Exam) -> list[Check]:
 
 
 def _judged(exam: Exam) -> Check:
-    bound, best, rounds = exam.rules.latency_ms, math.inf, 0
-    asked = 0
+    bound, best, rounds, asked = exam.rules.latency_ms, math.inf, 0, 0
     while best > bound and rounds < ROUNDS:
+        time.sleep(exam.deadline.left(PAUSE_S) if rounds else 0.0)
         rounds += 1
         found, count = _round(exam, bound)
         best, asked = min(best, found), asked + count
@@ -33,6 +35,8 @@ def _judged(exam: Exam) -> Check:
         f"p99 is {best:.3g} ms (bound {bound:g} ms) of single rows, one after the other and from {CALLERS} callers;"
         f" {asked} requests, best of {rounds} round{'s' if rounds > 1 else ''}."
     )
+    if best > bound:
+        said += f" A trivial version takes {_trivial(exam):.3g} ms here at the same time."
     return Check(name="latency", passed=best <= bound, value=round(best, 4), bound=bound, said=said)
 
 
@@ -49,14 +53,24 @@ def _round(exam: Exam, bound: float) -> tuple[float, int]:
 
 def _ask(exam: Exam, count: int, bound: float, start: int = 0) -> list[float]:
     """Milliseconds of each request; ends as soon as more than 1 % lie above *bound*."""
-    spent: list[float] = []
-    slow, allowed = 0, count // 100
     with exam.another_caller() as caller:
-        for i in range(start, start + count):
-            spent.append(caller.one(exam.rows[i % len(exam.rows)])[1])
-            slow += spent[-1] > bound
-            if slow > allowed:
-                break
+        return _timed(caller, [exam.rows[i % len(exam.rows)] for i in range(start, start + count)], bound)
+
+
+def _trivial(exam: Exam) -> float:
+    """p99 of the version that the router began with: what the machine itself takes."""
+    with Caller(exam.router, exam.trivial, exam.deadline) as caller:
+        return percentile(_timed(caller, [{"x": 1.0}] * ALONE, math.inf))
+
+
+def _timed(caller: Caller, rows: list[Row], bound: float) -> list[float]:
+    spent: list[float] = []
+    slow, allowed = 0, len(rows) // 100
+    for row in rows:
+        spent.append(caller.one(row)[1])
+        slow += spent[-1] > bound
+        if slow > allowed:
+            break
     return spent
 
 
