@@ -48,6 +48,7 @@ def _write(rows: pl.DataFrame, file: Path) -> None:
     draft = file.with_suffix(".tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        draft.touch(mode=0o600)  # rows of people; for nobody else
         rows.write_parquet(draft)
         draft.replace(file)
     except OSError as error:
