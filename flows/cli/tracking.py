@@ -1,6 +1,5 @@
 """`understudy tracking`: what waits for MLflow, and sending it."""
 
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,7 +94,7 @@ def _opening(uri: str, port: int) -> str:
 
 
 def _shown(where: "Settings") -> str:
-    from flows.tracking.store import shown, tracking_uri
+    from flows.config.aftercare import shown
+    from flows.tracking.store import tracking_uri
 
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     return shown(tracking_uri(where, None))

@@ -1,13 +1,15 @@
 """Sections `validation`, `tracking` and `retention` of a model's YAML file."""
 
+import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from flows.config.section import Count, Name, Period, Section
 
 Positive = Annotated[float, Field(gt=0)]
+STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 
 
 class Slice(Section):
@@ -45,6 +47,14 @@ class Tracking(Section):
     trials: bool = Field(default=True, description="One nested run per trial")
     mirror: bool = Field(default=True, description="Repeat versions, aliases and stages in MLflow's registry")
 
+    @field_validator("uri")
+    @classmethod
+    def _usable(cls, uri: str | None) -> str | None:
+        mistake = store_mistake(uri) if uri is not None else None
+        if mistake is not None:
+            raise ValueError(" ".join(mistake))
+        return uri
+
 
 class Retention(Section):
     """Which artifacts are kept."""
@@ -53,3 +63,30 @@ class Retention(Section):
         default=10, description="Newest archived versions whose artifacts are kept; never fewer than a rollback needs"
     )
     rejected: Annotated[int, Field(ge=0)] = Field(default=10, description="The same of rejected ones")
+
+
+def store_mistake(uri: str) -> tuple[str, str] | None:
+    """
+    Why MLflow cannot work with an address, and the mend; None if it can.
+
+    Example:
+        >>> store_mistake("mlruns")[0]
+        'mlruns is neither a server nor a database; MLflow refuses folders of files.'
+    """
+    kind = uri.partition("://")[0] if "://" in uri else ""
+    if kind == "postgresql+psycopg":
+        return (
+            f"{shown(uri)} uses psycopg 3, with which MLflow's own registry fails (mlflow#24592).",
+            "Write postgresql+psycopg2:// and install psycopg2-binary, or name an MLflow server (http://...).",
+        )
+    if kind.partition("+")[0] not in STORES and uri != "databricks":
+        return (
+            f"{shown(uri)} is neither a server nor a database; MLflow refuses folders of files.",
+            "Name a server (http://...) or a database (sqlite:///...).",
+        )
+    return None
+
+
+def shown(uri: str) -> str:
+    """An address without its user and password."""
+    return re.sub(r"//[^/@]*@", "//***@", uri)

@@ -80,7 +80,7 @@ def of_look(look: SeenLook) -> Iterator[Entry]:
         metrics=_look_numbers(look, decided),
     )
     if look.event_id is not None:
-        yield _triggered(look, look.event_id, tags, numbers(decided))
+        yield _triggered(look, look.event_id, tags, _look_numbers(look, decided))
 
 
 def _look_numbers(look: SeenLook, decided: Mapping[str, Any]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from flows.tracking.entry import Entry
+from registry.errors import StoreUnavailable
 from registry.home import Settings
 
 MOST_ENTRIES = 20_000
@@ -75,8 +76,9 @@ class Stock(NamedTuple):
 class Outbox:
     """The entries of one state folder; several processes may write, one sends."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, patience: float = 10.0) -> None:
         self.file = outbox_file(settings)
+        self._patience = patience  # seconds to wait for another process
 
     def put(self, entry: Entry, files: Mapping[str, bytes] = _NO_FILES) -> bool:
         """
@@ -86,10 +88,8 @@ class Outbox:
             Whether it is new; one that is there already stays as it is.
 
         Raises:
-            sqlite3.Error: If it cannot be written.
-            OSError: Likewise.
+            StoreUnavailable: If it cannot be written.
         """
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         kept = {name: content for name, content in files.items() if len(content) <= LARGEST_FILE}
         document = entry.to_json()
         size = len(document) + sum(map(len, kept.values()))
@@ -164,23 +164,36 @@ class Outbox:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """One transaction, on disk at its end."""
+        try:
+            with contextlib.closing(self._connect()) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                except BaseException:
+                    connection.execute("ROLLBACK")
+                    raise
+                connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(
+                f"The outbox of runs for MLflow, {self.file}, cannot be used.",
+                f"{type(error).__name__}: {error}.",
+                "Look at rights and free space; a damaged file may be removed: only runs that were not sent are lost.",
+            ) from error
+
+    def _connect(self) -> sqlite3.Connection:
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        new = not self.file.exists()
-        with contextlib.closing(sqlite3.connect(self.file, timeout=10.0, isolation_level=None)) as connection:
-            if new:
-                connection.execute("PRAGMA auto_vacuum = FULL")
-                connection.execute("PRAGMA journal_mode = WAL")
+        connection = sqlite3.connect(self.file, timeout=self._patience, isolation_level=None)
+        try:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            if new or not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone():
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone():
+                connection.execute("PRAGMA auto_vacuum = FULL")
+                connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(_TABLES)
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 def outbox_file(settings: Settings) -> Path:

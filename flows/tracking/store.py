@@ -2,10 +2,10 @@
 
 import logging
 import os
-import re
 from pathlib import Path
 from typing import Any
 
+from flows.config.aftercare import shown, store_mistake
 from flows.errors import ConfigError, Unreachable
 from registry.home import Settings
 
@@ -16,6 +16,7 @@ _ADVICE = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": str(SECONDS),
     "MLFLOW_CONFIGURE_LOGGING": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 _IMPOSED = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -37,32 +38,10 @@ def tracking_uri(settings: Settings, configured: str | None) -> str:
         ConfigError: If MLflow could not work with it.
     """
     uri = configured or os.environ.get(VARIABLE) or f"sqlite:///{mlflow_dir(settings)}/mlflow.db"
-    mistake = uri_mistake(uri)
+    mistake = store_mistake(uri)
     if mistake is not None:
-        why, mend = mistake
-        raise ConfigError("Nothing was sent to MLflow.", why, mend)
+        raise ConfigError("Nothing was sent to MLflow.", *mistake)
     return uri
-
-
-def uri_mistake(uri: str) -> tuple[str, str] | None:
-    """Why MLflow cannot work with an address, and the mend; None if it can."""
-    kind = uri.partition("://")[0] if "://" in uri else ""
-    if kind == "postgresql+psycopg":
-        return (
-            f"{shown(uri)} uses psycopg 3, with which MLflow's own registry fails (mlflow#24592).",
-            "Write postgresql+psycopg2:// and install psycopg2-binary, or name an MLflow server (http://...).",
-        )
-    if kind.partition("+")[0] not in ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks"):
-        return (
-            f"{shown(uri)} is neither a server nor a database; MLflow refuses folders of files.",
-            "Name a server (http://...) or a database (sqlite:///...).",
-        )
-    return None
-
-
-def shown(uri: str) -> str:
-    """Without what nobody should read."""
-    return re.sub(r"//[^/@]*@", "//***@", uri)
 
 
 def is_database(uri: str) -> bool:

@@ -24,6 +24,8 @@ from registry.records.verdict import Decision
 from registry.records.version import ModelVersion
 
 log = logging.getLogger("understudy.tracking")
+PATIENCE = 2.0
+"""Seconds that a flow waits at most for another process to let go of the outbox."""
 NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -45,7 +47,7 @@ class Tracker:
     def __init__(self, settings: Settings, config: ModelConfig | Configured) -> None:
         self._settings = settings
         self._wanted = config.tracking
-        self._outbox = Outbox(settings)
+        self._outbox = Outbox(settings, PATIENCE)
 
     @classmethod
     def of(cls, settings: Settings, model: str) -> Self:
