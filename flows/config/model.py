@@ -13,6 +13,7 @@ from flows.config.durations import Duration, text
 from flows.config.experiment import ExperimentConfig
 from flows.config.promotion import TAKEN, Promotion, promotion_mistakes
 from flows.config.section import Name, Section, Share
+from flows.config.slices import validation_mistakes
 from flows.config.training import Training
 from registry.records.version import Task
 
@@ -103,6 +104,7 @@ class ModelConfig(Section):
         mistakes += [*self.data.sql_mistakes(), *self.training.engine_mistakes()]
         mistakes += self._outcome_mistakes()
         mistakes += self._rule_mistakes()
+        mistakes += validation_mistakes(self.validation, self.features)
         mistakes += promotion_mistakes(self.promotion, self.task, self.data.kpis)
         if self.detection.min_rows > self.detection.window:
             seen = f"detection.window {self.detection.window} is smaller than min_rows {self.detection.min_rows}"

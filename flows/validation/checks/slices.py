@@ -3,9 +3,9 @@
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from polars.exceptions import PolarsError
 
 from flows.config.aftercare import Slice
+from flows.config.slices import slice_rows
 from flows.stats.paired.losses import paired_mean
 from flows.validation.asking import Failed
 from flows.validation.checks.answers import router_scores
@@ -38,22 +38,6 @@ def slices(exam: Exam) -> list[Check]:
     return [_slice(exam, one, fair.frame, *losses) for one in wanted]
 
 
-def condition(frame: pl.DataFrame, where: str) -> NDArray[np.bool_]:
-    """
-    Which rows fulfil a condition; one that cannot be decided, because a value is missing, is not fulfilled.
-
-    Raises:
-        ValueError: If it is no condition over the columns.
-    """
-    try:
-        found = frame.select(pl.sql_expr(where).alias("_in")).to_series()
-    except PolarsError as error:
-        raise ValueError(str(error).splitlines()[0]) from error
-    if found.dtype != pl.Boolean or len(found) != frame.height:
-        raise ValueError(f"it gives {found.dtype}, not true or false, of each row")
-    return found.fill_null(False).to_numpy()
-
-
 def losses_of(task: Task, labels: Floats, scores: Floats) -> Floats:
     """
     What each row costs, shape (n,): the unit of monitoring.
@@ -77,7 +61,7 @@ def _challenger(exam: Exam, fair: HeldOut) -> Floats:
 
 def _slice(exam: Exam, one: Slice, frame: pl.DataFrame, champion: Floats, challenger: Floats) -> Check:
     try:
-        inside = condition(frame, one.where)
+        inside = slice_rows(frame, one.where).to_numpy()
     except ValueError as error:
         return Check(name=f"slice: {one.name}", passed=False, said=f"Its condition `{one.where}` was refused: {error}.")
     n, least = int(inside.sum()), exam.rules.slice_rows
