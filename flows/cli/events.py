@@ -47,6 +47,22 @@ def list_events(model: AnyModel = None, *, limit: Limit = 100, as_json: Json = F
     return say(table("Retraining events", columns, rows))
 
 
+@app.command("log", epilog=example("understudy events log churn --limit 20"))
+def show_log(model: AnyModel = None, *, limit: Limit = 100, as_json: Json = False) -> None:
+    """Show the retraining log: times, data, version, metrics beside the champion's, status and notes."""
+    from flows.training.log import retraining_log
+
+    with opened_registry(model) as registry:
+        found = retraining_log(registry, model, limit)
+    if as_json:
+        return print_json(found)
+    if not found:
+        return say("No retraining was ever asked for.")
+    names = list(found[0].to_dict())
+    rows = [[getattr(one, name) for name in names] for one in found]
+    return say(table("Retraining log", [name.replace("_", " ") for name in names], rows))
+
+
 @app.command(epilog=example("understudy events week churn --json"))
 def week(model: AnyModel = None, *, as_of: AsOf = None, as_json: Json = False) -> None:
     """Show the last 7 days: time, severity, type, success, improvement."""

@@ -1,10 +1,15 @@
 """`understudy models`: versions and their stages."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from flows.cli.office import opened_registry, version_of
 from flows.cli.options import AnyModel, Json, Model, Version, example
 from flows.cli.screen import facts, print_json, say, table
+
+if TYPE_CHECKING:
+    from registry.records.version import ModelVersion
 
 app = typer.Typer(no_args_is_help=False)
 
@@ -29,13 +34,17 @@ def list_models(model: AnyModel = None, *, as_json: Json = False) -> None:
         versions = [version for name in names for version in registry.versions(name)]
     if as_json:
         return print_json(versions)
-    rows = [
-        (v.model, v.version, v.stage, v.algorithm, v.serving, v.metrics, v.data.rows, v.data.end, v.parent, v.reason)
-        for v in versions
-    ]
-    columns = ("model", "version", "stage", "algorithm", "served", "holdout", "rows", "data until", "parent", "reason")
+    columns = ["model", "version", "stage", "algorithm", "served", "holdout", "rows", "data from", "data until", "made"]
+    rows = [[*_line(version), version.created_at, version.parent, version.reason] for version in versions]
+    columns += ["parent", "reason"]
     nothing = f"{model} has no version yet" if model else "No model has a version yet"
     return say(table("Versions", columns, rows) if rows else f"{nothing}; see `understudy train`.")
+
+
+def _line(version: "ModelVersion") -> list[object]:
+    gone = "" if version.artifact_deleted_at is None else ", artifact deleted"
+    named = [version.model, version.version, f"{version.stage}{gone}", version.algorithm, version.serving]
+    return [*named, version.metrics, version.data.rows, version.data.start, version.data.end]
 
 
 @app.command(epilog=example("understudy models show churn v1.2.0"))

@@ -11,7 +11,7 @@ from flows.reports.effects import (
     shown_of,
     value_text,
 )
-from flows.reports.text import clean, p_value
+from flows.reports.text import clean, in_cell, in_markdown, p_value
 from flows.reports.verdict import expected_data, next_steps, outcome_line, verdict_sentence, what_would_change
 from registry.records.verdict import Decision, Finding
 
@@ -26,11 +26,13 @@ def decision_markdown(decision: Decision, path: str | None = None) -> str:
     Args:
         path: Where the HTML report is: an address becomes a link, a file is named.
     """
-    lines = [f"# {_text(outcome_line(decision))}", "", f"**{_text(verdict_sentence(decision))}**", ""]
-    lines += [_text(decision.headline), "", *_table(decision), "", "## What happens next", ""]
-    lines += [f"- {_text(step)}" for step in next_steps(decision)]
+    lines = [f"# {in_markdown(outcome_line(decision))}", "", f"**{in_markdown(verdict_sentence(decision))}**", ""]
+    lines += [in_markdown(decision.headline), "", *_table(decision), "", "## What happens next", ""]
+    lines += [f"- {in_markdown(step)}" for step in next_steps(decision)]
     changes = what_would_change(decision)
-    lines += ["", "## What would change the verdict", "", *(f"- {_text(one)}" for one in changes)] if changes else []
+    lines += (
+        ["", "## What would change the verdict", "", *(f"- {in_markdown(one)}" for one in changes)] if changes else []
+    )
     expected = expected_data(decision)
     lines += ["", f"More data expected: {expected}"] if expected else []
     lines += ["", _where(path)] if path else []
@@ -51,13 +53,13 @@ def _row(decision: Decision, finding: Finding) -> tuple[str, ...]:
     values = [of_metric(decision, finding, arm) for arm in ("champion", "challenger")] if shown else [None, None]
     passed = "" if finding.passed is None and finding.role in ("context", "segment") else _MARKS[finding.passed]
     return (
-        _cell(label_of(finding)),
+        in_cell(label_of(finding)),
         finding.role,
-        *(_cell(value_text(metric, value)) for value in values),
-        _cell(effect_text(shown)) if shown else "",
+        *(in_cell(value_text(metric, value)) for value in values),
+        in_cell(effect_text(shown)) if shown else "",
         p_value(finding.log_p, finding.p_value),
         passed,
-        _cell(finding.said),
+        in_cell(finding.said),
     )
 
 
@@ -65,13 +67,3 @@ def _where(path: str) -> str:
     if re.match(r"https?://", path):
         return f"[The whole report]({path.replace(')', '%29').replace(' ', '%20')})"
     return f"The whole report: `{clean(path).replace('`', '')}`"
-
-
-def _text(said: str) -> str:
-    """On one line; neither HTML nor links."""
-    safe = clean(said).replace("&", "&amp;").replace("<", "&lt;").replace("](", "]\\(")
-    return " ".join(safe.split())
-
-
-def _cell(said: str) -> str:
-    return _text(said).replace("|", "\\|")

@@ -154,4 +154,6 @@ def measure_of(metric: str) -> Measure:
 def less_is_better(metric: str, declared: str | None = None) -> bool:
     """Whether the raw value should fall."""
     known = declared if declared in ("higher", "lower") else None
+    if known is None and metric.startswith("pinball_"):
+        return True
     return direction_of(metric, known) == "lower"  # type: ignore[arg-type]

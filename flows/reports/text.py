@@ -26,6 +26,23 @@ def html(text: object) -> str:
     return escape(clean(text))
 
 
+def in_markdown(text: object) -> str:
+    r"""
+    As safe markdown text on one line; neither HTML nor links.
+
+    Example:
+        >>> in_markdown("<b>[a](b)")
+        '&lt;b>[a]\\(b)'
+    """
+    safe = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace("](", "]\\(")
+    return " ".join(safe.split())
+
+
+def in_cell(text: object) -> str:
+    """The same, for a cell of a markdown table."""
+    return in_markdown(text).replace("|", "\\|")
+
+
 def short(text: object, most: int = 60) -> str:
     """Cut what is too long for a label.
 

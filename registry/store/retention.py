@@ -6,14 +6,16 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, insert
 
+from registry.errors import StageConflict
 from registry.records.plan import TrafficPlan
 from registry.records.version import ModelVersion, Stage
 from registry.store.audit import append
 from registry.store.base import Cause, Store
 from registry.store.plans import champions_before, newest_plan
 from registry.store.rollouts import active
+from registry.store.stages import change, refuse_unlawful
 from registry.store.tables import deleted_artifacts
-from registry.store.versions import all_versions, lock_model, production
+from registry.store.versions import all_versions, lock_model, one_version, production
 
 
 class Keep(NamedTuple):
@@ -32,7 +34,7 @@ class Fate(NamedTuple):
 
 
 class Retention(Store):
-    """Deletes no bytes itself: it decides, and remembers what was decided."""
+    """Puts versions aside. Deletes no bytes itself: it decides, and remembers what was decided."""
 
     def fates(self, model: str, keep: Keep, held: Collection[str] = ()) -> list[Fate]:
         """
@@ -74,6 +76,36 @@ class Retention(Store):
                     _mark(connection, fate, cause)
         return decided
 
+    def archive(
+        self, model: str, version: str, *, actor: str, reason: str, at: datetime, dry_run: bool = False
+    ) -> ModelVersion:
+        """
+        Put a version aside that nobody uses.
+
+        Returns:
+            The version as it was before.
+
+        Raises:
+            StageConflict: If it is in production, in a plan or a rollout, or if a rollback would bring it back; or if
+                it is archived already.
+            NotFound: If there is no such version.
+        """
+        with self._reads() if dry_run else self._writes() as connection:
+            if not dry_run:
+                lock_model(connection, model)
+            found = one_version(connection, model, version)
+            used = _in_use(connection, model).get(version)
+            if used is not None:
+                raise StageConflict(
+                    f"{model} {version} was not archived.",
+                    f"{used[0].upper()}{used[1:]}.",
+                    "Promote another version, or end the rollout, first.",
+                )
+            refuse_unlawful(found, "archived")
+            if not dry_run:
+                change(connection, found, "archived", Cause(actor, reason, at))
+        return found
+
 
 def _fates(connection: Connection, model: str, keep: Keep, held: Collection[str]) -> list[Fate]:
     needed = _needed(connection, model, held)
@@ -95,13 +127,18 @@ def _fate(version: ModelVersion, place: int, most: int, needed: str | None) -> F
 
 
 def _needed(connection: Connection, model: str, held: Collection[str]) -> dict[str, str]:
+    champion = production(connection, model)
+    parents = [champion.parent] if champion and champion.parent else []
+    needed = dict.fromkeys(held, "a router may still hold it") | dict.fromkeys(parents, "the champion descends from it")
+    return needed | _in_use(connection, model)
+
+
+def _in_use(connection: Connection, model: str) -> dict[str, str]:
     champion, rollout = production(connection, model), active(connection, model)
-    former = champions_before(connection, model)[-1:]
-    needed = dict.fromkeys(held, "a router may still hold it")
-    needed |= dict.fromkeys([champion.parent] if champion and champion.parent else [], "the champion descends from it")
-    needed |= dict.fromkeys(former, "a rollback would bring it back")
-    needed |= dict.fromkeys([rollout.champion, rollout.challenger] if rollout else [], "it is in a rollout")
-    return needed | dict.fromkeys(_named(newest_plan(connection, model)), "it is in the newest plan")
+    used = dict.fromkeys(champions_before(connection, model)[-1:], "a rollback would bring it back")
+    used |= dict.fromkeys([rollout.champion, rollout.challenger] if rollout else [], "it is in a rollout")
+    used |= dict.fromkeys(_named(newest_plan(connection, model)), "it is in the newest plan")
+    return used | dict.fromkeys([champion.version] if champion else [], "it is in production")
 
 
 def _named(plan: TrafficPlan | None) -> list[str]:

@@ -22,8 +22,7 @@ PROMOTABLE: frozenset[Stage] = frozenset({"staging", "shadow", "canary", "archiv
 
 def change(connection: Connection, version: ModelVersion, stage: Stage, cause: Cause) -> None:
     """Move a version if the life cycle allows it; StageConflict if not."""
-    if stage not in LAWFUL[version.stage]:
-        raise _unlawful(version, stage)
+    refuse_unlawful(version, stage)
     if stage != "archived":
         refuse_deleted(version, f"was not moved to {stage}")
     move(connection, version, stage, cause)
@@ -58,6 +57,12 @@ def move(connection: Connection, version: ModelVersion, stage: Stage, cause: Cau
         before={"stage": version.stage},
         after={"stage": stage},
     )
+
+
+def refuse_unlawful(version: ModelVersion, stage: Stage) -> None:
+    """Raise StageConflict if the life cycle does not allow it."""
+    if stage not in LAWFUL[version.stage]:
+        raise _unlawful(version, stage)
 
 
 def refuse_deleted(version: ModelVersion, what: str) -> None:

@@ -141,3 +141,34 @@ def test_a_registry_of_before_retention_is_brought_up_to_date(tmp_path):
     with Registry.open(url) as registry:
         assert registry.champion("churn").artifact_deleted_at is None
         assert registry.verify_audit() == []
+
+
+def test_a_version_that_nobody_uses_is_archived_and_a_dry_run_changes_nothing(registry):
+    install(registry, "v1.1.0")
+    before = registry.audit()
+    assert registry.archive("churn", "v1.1.0", dry_run=True, **WHO).stage == "staging"
+    assert registry.audit() == before
+    registry.archive("churn", "v1.1.0", **WHO)
+
+    assert registry.version("churn", "v1.1.0").stage == "archived"
+    assert registry.audit()[0].action == "version.moved"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_is_in_use_is_not_archived(registry, dry_run):
+    reign(registry, "v1.0.0", "v1.1.0")
+    registry.register_version(a_version("v1.2.0"))
+    registry.register_version(a_version("v1.3.0"))
+    registry.start_rollout(a_rollout("r-0009", champion="v1.1.0", challenger="v1.2.0"), **WHO)
+    registry.publish_plan(a_plan(3, champion="v1.1.0", challenger="v1.3.0", share=1000))
+    whys = {"v1.1.0": "in production", "v1.0.0": "A rollback", "v1.2.0": "in a rollout", "v1.3.0": "newest plan"}
+    for version, why in whys.items():
+        with pytest.raises(StageConflict, match=why):
+            registry.archive("churn", version, dry_run=dry_run, **WHO)
+
+
+def test_an_archived_version_is_not_archived_again(registry):
+    reign(registry, "v1.0.0", "v1.1.0", "v1.2.0")
+
+    with pytest.raises(StageConflict, match="is in archived"):
+        registry.archive("churn", "v1.0.0", **WHO)
