@@ -88,5 +88,5 @@ def store_mistake(uri: str) -> tuple[str, str] | None:
 
 
 def shown(uri: str) -> str:
-    """An address without its user and password."""
-    return re.sub(r"//[^/@]*@", "//***@", uri)
+    """An address, or a text with addresses, without their users and passwords."""
+    return re.sub(r"//[^/@\s]*@", "//***@", uri)

@@ -16,7 +16,7 @@ from flows.errors import ConfigError, Unreachable
 from flows.tracking.mirror import mirror
 from flows.tracking.outbox import Outbox, Waiting
 from flows.tracking.runs import Runs
-from flows.tracking.store import connect, is_database, mlflow_dir, refuse_silent, tracking_uri
+from flows.tracking.store import connect, is_database, mlflow_dir, refuse_silent, said_of, tracking_uri
 from registry.errors import Refusal
 from registry.home import Settings
 from registry.store.registry import Registry
@@ -161,7 +161,7 @@ def _blame(work: _Round, one: Waiting, error: Exception, store: tuple[str, str, 
         work.silent.add(configured)
         work.said.append(str(gone))
         return
-    said = f"{one.entry.run}: {type(error).__name__}: {str(error).strip()[:300]}"
+    said = f"{one.entry.run}: {said_of(error)}"
     work.outbox.refused(one.number, said)
     work.said.append(said)
 
@@ -188,7 +188,7 @@ def _mirror_one(work: _Round, registry: Registry, model: str) -> bool:
         work.said.append(str(error))
         return False
     except Exception as error:  # noqa: BLE001  whatever a store may raise: other models go on
-        work.said.append(f"{model} was not mirrored: {type(error).__name__}: {str(error).strip()[:300]}")
+        work.said.append(f"{model} was not mirrored: {said_of(error)}")
         return False
     work.said += [said] if said else []
     return not said

@@ -76,7 +76,7 @@ def refuse_silent(client: Any, uri: str) -> None:
     except Exception as error:
         raise Unreachable(
             f"Nothing was sent to MLflow at {shown(uri)}.",
-            f"{type(error).__name__}: {_first_line(error)}",
+            said_of(error),
             "What was noted waits: mend the address or start the server, then `understudy tracking send`.",
         ) from error
 
@@ -109,5 +109,6 @@ def _make_store(folder: Path) -> None:
     draft.rename(folder / "mlflow.db")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]
+def said_of(error: Exception) -> str:
+    """Its kind and first line, without passwords."""
+    return shown(f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0])[:400]
