@@ -20,18 +20,21 @@ from flows.detection.fusion.importance import importance
 from flows.detection.standard import REFERENCE_FILE, STANDARD_FILE
 from flows.errors import DataError
 from flows.training.card import Facts, card
+from flows.training.concluding import Conclusion, conclude
 from flows.training.contest import Contest, Entry, decide
+from flows.training.families.calibration import corrected
 from flows.training.families.family import Budget, Setting, fit
 from flows.training.families.make import families_of
 from flows.training.layout import Span, before, lay_out, unseen, window_text
 from flows.training.leakage import constants, leaks, refuse_leaks
-from flows.training.metrics import measure
-from flows.training.packing import Ending, Packed, pack
+from flows.training.metrics import kpis_per_row, measure
+from flows.training.packing import Packed, pack
 from flows.training.progress import Progress, silent, within
 from flows.training.reference import reference, standard
 from flows.training.rows import Rows, Sample, fingerprint, refuse_empty, usable
 from flows.training.tuning.basis import basis_of
 from flows.training.tuning.plan import Tuning
+from flows.training.worth import Worth
 from registry.records.version import Feature, ModelVersion, Serving, Task, TrainingData
 
 CARD_FILE = "card.md"
@@ -82,6 +85,8 @@ class Candidate:
         parity: Largest absolute difference between scorer and fitted pipeline.
         serving: Whether machine code scores, or the fitted pipeline itself.
         serving_reason: Why it is not compiled.
+        threshold: A binary score at or above it predicts 1.
+        calibration: How probabilities are corrected; empty if they are not.
         parent: The champion's version, if there is one.
         warnings: What people should know of the rows, e.g. a feature that nearly tells the answer.
     """
@@ -101,6 +106,8 @@ class Candidate:
     parity: float
     serving: Serving
     serving_reason: str
+    threshold: float
+    calibration: str
     parent: str | None
     warnings: tuple[str, ...]
     seed: int
@@ -115,6 +122,7 @@ class Built:
     span: Span
     importance: dict[str, float]
     expected: NDArray[np.float64]
+    end: Conclusion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,7 +308,8 @@ def _build_both(bench: Bench, best: Entry, on_progress: Progress) -> tuple[Built
     config, rows, holdout = bench.config, bench.rows, bench.holdout
     asked = feature_rows(config, rows.cut(holdout))
     on_progress(0.0, f"Fit {best.setting.family} and score the holdout")
-    judged = _build(bench, best, rows.past(holdout, best.window), asked)
+    end = conclude(config, bench.contest, best)
+    judged = _build(bench, best, rows.past(holdout, best.window), asked, end)
     scored = Holdout(
         times=rows.times[holdout.start :],
         labels=rows.labels[holdout.start :],
@@ -311,14 +320,14 @@ def _build_both(bench: Bench, best: Entry, on_progress: Progress) -> tuple[Built
     if not config.training.refit:
         return judged, scored
     on_progress(0.5, "Fit again on all rows")
-    return _build(bench, best, before(rows.times, holdout.stop, best.window), asked), scored
+    return _build(bench, best, before(rows.times, holdout.stop, best.window), asked, end), scored
 
 
-def _build(bench: Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, Any]]) -> Built:
+def _build(bench: Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, Any]], end: Conclusion) -> Built:
     family = bench.contest.family(best.setting)
     held = bench.rows.sample(bench.holdout)
     fitted = fit(family, best.setting, bench.rows.sample(span, judged=_judged(bench, span)))
-    expected = family.scores(fitted, held)
+    expected = corrected(end.ending.calibration, family.scores(fitted, held))
     packed = pack(
         fitted,
         bench.config.features,
@@ -326,12 +335,12 @@ def _build(bench: Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, A
         rows=asked,
         expected=expected,
         folding=lambda: family.spec(fitted),
-        ending=Ending(classes=bench.config.data.classes),
+        ending=end.ending,
     )
     weights = importance(
         lambda frame: family.scores(fitted, Sample(frame, held.labels)), held.features, seed=bench.seed
     )
-    return Built(packed, span, weights, expected)
+    return Built(packed, span, weights, expected, end)
 
 
 def _judged(bench: Bench, span: Span) -> Span | None:
@@ -360,8 +369,8 @@ def _champion_scores(config: ModelConfig, part: pl.DataFrame, bench: Bench) -> N
 def describe(bench: Bench, entries: tuple[Entry, ...], served: Built, scored: Holdout, duration_s: float) -> Candidate:
     """Measure, and put everything together that a version is registered with."""
     config, best, part = bench.config, entries[0], bench.rows.cut(served.span)
-    metrics, data = measure(config.task, scored.labels, scored.challenger), _data(bench, part)
-    baseline = _baseline(config.task, scored)
+    threshold, data = served.end.ending.threshold, _data(bench, part)
+    metrics, baseline = _measured(bench, scored, scored.challenger, threshold), _baseline(bench, scored)
     facts = Facts(
         config=config,
         data=data,
@@ -374,6 +383,8 @@ def describe(bench: Bench, entries: tuple[Entry, ...], served: Built, scored: Ho
         parity=served.packed.parity.largest,
         serving=served.packed.serving,
         serving_reason=served.packed.why,
+        threshold=threshold,
+        calibration=served.end.said,
         seed=bench.seed,
         warnings=bench.warnings,
     )
@@ -399,6 +410,8 @@ def describe(bench: Bench, entries: tuple[Entry, ...], served: Built, scored: Ho
         parity=served.packed.parity.largest,
         serving=served.packed.serving,
         serving_reason=served.packed.why,
+        threshold=threshold,
+        calibration=served.end.said,
         parent=bench.parent,
         warnings=bench.warnings,
         seed=bench.seed,
@@ -412,11 +425,23 @@ def _memory(config: ModelConfig, best: Entry) -> dict[str, Any]:
     return {"window": window_text(best.window), "refit": config.training.refit} | faded
 
 
-def _baseline(task: Task, scored: Holdout) -> dict[str, float]:
+def _measured(bench: Bench, scored: Holdout, scores: NDArray[np.float64], threshold: float) -> dict[str, float]:
+    """All metrics on the holdout, and what of the KPIs lies in the rows that are picked."""
+    value, part = bench.config.training.value, bench.rows.cut(bench.holdout)
+    found = measure(
+        bench.config.task, scored.labels, scores, threshold=threshold, worth=Worth.of(value) if value else None
+    )
+    if bench.config.task != "binary":
+        return found
+    kpis = {name: part[f"_kpi_{name}"].to_numpy() for name in bench.config.data.kpis if f"_kpi_{name}" in part.columns}
+    return found | kpis_per_row(scored.labels, scores, threshold, kpis)
+
+
+def _baseline(bench: Bench, scored: Holdout) -> dict[str, float]:
     """Measure the champion, unless it has learned from some of the rows."""
-    if scored.champion is None or scored.unseen < len(scored.labels):
+    if bench.champion is None or scored.champion is None or scored.unseen < len(scored.labels):
         return {}
-    return measure(task, scored.labels, scored.champion)
+    return _measured(bench, scored, scored.champion, bench.champion.threshold)
 
 
 def _data(bench: Bench, part: pl.DataFrame) -> TrainingData:

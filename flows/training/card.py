@@ -25,6 +25,8 @@ class Facts:
     parity: float
     serving: Serving
     serving_reason: str
+    threshold: float
+    calibration: str
     seed: int
     warnings: tuple[str, ...] = ()
 
@@ -56,7 +58,15 @@ def _training(facts: Facts) -> str:
         f"- Seed: {facts.seed}\n"
         f"- Largest difference between what is served and what was fitted: {facts.parity:.1e}\n"
         f"- Served by: {_served(facts)}"
+        f"{_use(facts)}"
     )
+
+
+def _use(facts: Facts) -> str:
+    """How scores become probabilities and decisions, where that is not the usual way."""
+    calibrated = f"\n- Probabilities corrected: {facts.calibration}" if facts.calibration else ""
+    decided = f"\n- Predicts 1 at or above {facts.threshold:.4g}, where decisions on later rows were worth most"
+    return calibrated + (decided if facts.config.training.value else "")
 
 
 def _memory(facts: Facts) -> str:

@@ -126,6 +126,8 @@ def propose(
         parity=candidate.parity,
         serving=candidate.serving,
         serving_reason=candidate.serving_reason,
+        threshold=candidate.threshold,
+        calibration=candidate.calibration,
         parent=candidate.parent,
         code_version=code_version(),
         dependencies=dependencies(),

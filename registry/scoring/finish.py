@@ -46,22 +46,6 @@ class Finish:
             kernel(scores, n, *arguments)
 
 
-def calibrated(calibration: Sequence[Calibration], probabilities: Floats) -> Floats:
-    """
-    Correct probabilities as a scorer does.
-
-    Args:
-        calibration: None at all, one, or one for each class.
-        probabilities: Shape (n,), or (n, classes).
-
-    Returns:
-        A new array of the same shape.
-    """
-    columns = np.array(np.atleast_2d(probabilities.T), dtype=np.float64, order="C")
-    Finish(calibration, len(columns))(columns)
-    return columns[0] if probabilities.ndim == 1 else columns.T.copy()
-
-
 def softened(columns: Floats) -> None:
     """Softmax of shape (classes, rows), in place."""
     from registry.scoring import kernels

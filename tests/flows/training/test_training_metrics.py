@@ -76,7 +76,7 @@ def test_metrics_of_several_classes_agree_with_scikit_learn():
 
 @pytest.mark.parametrize("threshold", [0.2, 0.5, 0.9])
 def test_decisions_are_measured_at_the_threshold(threshold):
-    said, found = CHANCES >= threshold, measure("binary", LABELS, CHANCES, threshold=threshold)
+    said, found = threshold <= CHANCES, measure("binary", LABELS, CHANCES, threshold=threshold)
 
     assert found["accuracy"] == truth.accuracy_score(LABELS, said)
     assert found["precision"] == truth.precision_score(LABELS, said, zero_division=0)

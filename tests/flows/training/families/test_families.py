@@ -41,7 +41,12 @@ def test_what_is_served_says_what_was_fitted(name, task):
     expected = family.scores(pipeline, Sample(rows, np.empty(0)))
     features = family.features
     found = pack(
-        pipeline, features, task, rows=rows.to_dicts(), expected=expected, folding=lambda: family.spec(pipeline),
+        pipeline,
+        features,
+        task,
+        rows=rows.to_dicts(),
+        expected=expected,
+        folding=lambda: family.spec(pipeline),
         ending=ending(task),
     )
 
@@ -107,4 +112,6 @@ def test_a_scorer_of_a_family_scores_one_row_like_many():
     scorer, rows = Scorer.of(scorer_files(*family.spec(pipeline))), unseen(20).to_dicts()
 
     assert scorer.probabilities(rows).tolist() == [scorer.probabilities([row])[0].tolist() for row in rows]
-    assert check_parity(scorer_files(*family.spec(pipeline)), rows, scorer.probabilities(rows), "multiclass").largest == 0
+    assert (
+        check_parity(scorer_files(*family.spec(pipeline)), rows, scorer.probabilities(rows), "multiclass").largest == 0
+    )
