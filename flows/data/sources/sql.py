@@ -159,4 +159,5 @@ def _sorted(frame: pl.DataFrame, time: str | None) -> pl.DataFrame:
     """The same rows in the same order: a database promises none."""
     if time is None or time not in frame.columns:
         return frame
-    return frame.sort([time, *(name for name in frame.columns if name != time)], nulls_last=True)
+    others = [name for name in frame.columns if name != time] if frame[time].is_duplicated().any() else []
+    return frame.sort([time, *others], nulls_last=True)
