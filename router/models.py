@@ -76,7 +76,8 @@ class Loaded:
 
     def quick(self, rows: int) -> bool:
         """Whether so many rows may be scored within the event loop: compiled, and done in a moment."""
-        each = getattr(getattr(self.scorer, "compiled", None), "us_per_row", math.inf)
+        code = getattr(self.scorer, "compiled", None)
+        each = getattr(self.scorer if code is None else code, "us_per_row", math.inf)
         return each <= QUICK_US and each * rows <= _INLINE_US
 
     def answer(self, rows: Rows) -> Answers:

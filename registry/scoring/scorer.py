@@ -1,5 +1,6 @@
 """Features in, scores out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -63,6 +64,11 @@ class Scorer:
     def compiled(self) -> Compiled | None:
         """Machine code that says the one number of each row; None where a library scores, or classes are several."""
         return None if self.spec.outputs > 1 else self._code
+
+    @property
+    def us_per_row(self) -> float:
+        """Microseconds of machine code, also where classes are several; infinite where a library scores."""
+        return math.inf if self._code is None else self._code.us_per_row
 
     @property
     def serving(self) -> Serving:

@@ -132,3 +132,11 @@ def test_where_classes_are_written_as_numbers_a_number_is_a_name():
 
 def test_other_predictions_are_logged_as_they_are():
     assert [logged(prediction) for prediction in (1, 0.5, None)] == [(1, None), (0.5, None), (None, None)]
+
+
+def test_machine_code_of_several_classes_is_asked_within_the_loop():
+    scorer = Chances(TABLE)
+    assert not multi("v1.0.0", scorer).quick(1)
+
+    scorer.compiled, scorer.us_per_row = None, 5.0
+    assert multi("v1.0.0", scorer).quick(1)
