@@ -10,12 +10,14 @@ import time
 from types import FrameType
 
 from flows.tracking.outbox import Outbox, outbox_file
-from flows.tracking.send import LATER, send
+from flows.tracking.send import LATER, alone, send
 from registry.home import Settings
 
 log = logging.getLogger("understudy.tracking")
 LONGEST = 300.0
 """Seconds after which a sender in the background begins nothing new."""
+LINGER = 30.0
+"""Seconds for which it waits for more."""
 VARIABLE = "UNDERSTUDY_TRACKING_SEND"
 """`later` in the environment: nobody sends but `understudy tracking send`."""
 _POLITENESS = 10
@@ -25,7 +27,7 @@ def send_soon(settings: Settings) -> bool:
     """
     Send what waits in a process of its own; takes milliseconds, and never raises.
 
-    Nothing is started while nothing waits, or within a minute of a failure.
+    Nothing is started while nothing waits, while another one is at work, or within a minute of a failure.
 
     Returns:
         Whether a sender was started.
@@ -44,7 +46,10 @@ def _is_due(settings: Settings) -> bool:
     if not outbox_file(settings).exists():
         return False
     outbox = Outbox(settings)
-    return outbox.stock().waiting > 0 and time.time() >= float(outbox.fact(LATER) or 0)
+    if outbox.stock().waiting == 0 or time.time() < float(outbox.fact(LATER) or 0):
+        return False
+    with alone(settings, "sender.lock") as nobody:
+        return nobody
 
 
 def _start(settings: Settings) -> None:
@@ -73,19 +78,33 @@ def _settings(settings: Settings) -> dict[str, str]:
 
 
 def main() -> None:
-    """Send until nothing is left; entries that come while this one lets go are sent, too."""
+    """Send until nothing comes any more; what comes while this one lets go is sent, too."""
     with contextlib.suppress(OSError):
         os.nice(_POLITENESS)
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(round(LONGEST) + 60)
     settings = Settings()
     _shorten(settings)
-    until = time.monotonic() + LONGEST
-    while True:
-        done = send(settings, timeout=until - time.monotonic())
-        print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {done}", flush=True)  # noqa: T201  its own log
-        if done.busy or not done.waiting or done.said or time.monotonic() > until:
-            return
+    until, more = time.monotonic() + LONGEST, True
+    while more and time.monotonic() < until:
+        with alone(settings, "sender.lock") as first:
+            if not first:
+                return
+            _serve(settings, until)
+        more = _is_due(settings)
+
+
+def _serve(settings: Settings, until: float) -> None:
+    """Send, and wait a little for more: importing MLflow costs more than waiting."""
+    outbox, quiet = Outbox(settings), time.monotonic() + LINGER
+    while time.monotonic() < min(until, quiet):
+        if outbox.stock().waiting:
+            done = send(settings, timeout=until - time.monotonic())
+            print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {done}", flush=True)  # noqa: T201  its own log
+            if done.said:
+                return
+            quiet = time.monotonic() + LINGER
+        time.sleep(1.0)
 
 
 def _shorten(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ def send(settings: Settings, *, limit: int = 10_000, timeout: float = 300.0, rep
         repeat: Whether the mirror is brought up to date, too.
     """
     outbox = Outbox(settings)
-    with _alone(settings) as first:
+    with alone(settings, "sending.lock") as first:
         if not first:
             return _outcome(outbox, busy=True)
         work = _Round(settings, outbox, time.monotonic() + timeout, origin_of(settings))
@@ -195,14 +196,21 @@ def _mirror_one(work: _Round, registry: Registry, model: str) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(settings: Settings) -> Iterator[bool]:
-    """Whether nobody else sends for this state folder; the kernel lets go when a sender dies."""
+def alone(settings: Settings, lock: str) -> Iterator[bool]:
+    """
+    Whether nobody else has the lock of this name; while it is held, it says who does.
+
+    The kernel lets go of it when a process dies.
+    """
     folder = settings.home / "tracking"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "sending.lock").open("w") as file:
+    with (folder / lock).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
             yield True

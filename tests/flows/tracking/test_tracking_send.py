@@ -2,6 +2,8 @@
 
 import fcntl
 import json
+import os
+import signal
 import socket
 import time
 from pathlib import Path
@@ -250,20 +252,39 @@ def test_an_address_that_mlflow_cannot_work_with_is_refused_with_the_mend_and_wi
         assert "secret" not in refusal.what + refusal.why.partition("given")[0]
 
 
-def test_a_sender_in_the_background_sends_and_leaves_no_corpse(where, monkeypatch):
-    note_everything(where, tried=0)
+@pytest.fixture
+def background(where, monkeypatch):
+    """Senders may start; none outlives the test."""
     monkeypatch.delenv(launch.VARIABLE)
+    yield where
+    lock = where.home / "tracking" / "sender.lock"
+    with sending.alone(where, "sender.lock") as nobody:
+        if not nobody:
+            os.kill(int(lock.read_text()), signal.SIGKILL)
+
+
+def test_a_sender_in_the_background_sends_what_waits_and_what_comes_soon_after(background):
+    note_everything(background, tried=0)
     began = time.monotonic()
-    started = launch.send_soon(where)
+    started = launch.send_soon(background)
     took = time.monotonic() - began
-    until = time.monotonic() + 60
-    while Outbox(where).stock().waiting and time.monotonic() < until:
-        time.sleep(0.2)
+    first = _sent(background, ENTRIES)
+    Tracker(background, a_config()).note_look(a_look(NOON.replace(year=2027), event_id=None))
+    again = launch.send_soon(background)
 
     assert started
     assert took < 1.0
-    assert Outbox(where).stock().sent == ENTRIES
-    assert launch.send_soon(where) is False
+    assert first == ENTRIES
+    assert not again
+    assert _sent(background, ENTRIES + 1) == ENTRIES + 1
+
+
+def _sent(where, wanted):
+    """Entries sent, once they are, or after a while."""
+    until = time.monotonic() + 60
+    while (sent := Outbox(where).stock().sent) < wanted and time.monotonic() < until:
+        time.sleep(0.2)
+    return sent
 
 
 def test_nobody_tries_by_himself_for_a_minute_after_a_failure(where, nowhere, monkeypatch):
