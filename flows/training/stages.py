@@ -3,8 +3,6 @@
 import time
 from dataclasses import dataclass, replace
 
-import msgspec
-
 from flows.comparison.scoring import TableScorer
 from flows.data.contract.records import CONTRACT_FILE, Contract
 from flows.data.gather import Extracted, Validated, contract_of, quarantine_file, validated
@@ -47,7 +45,7 @@ def trained(shop: Shop, event_id: str, progress: Progress) -> Trained:
     served, scored = shop.step("train", lambda: fit_and_score(bench, entries[0], within(progress, 0.84, 0.98)))
     progress(0.98, "Measure")
     made = shop.step("evaluate", lambda: describe(bench, entries, served, scored, time.monotonic() - started))
-    files = {**made.files, CONTRACT_FILE: msgspec.json.encode(checked.contract)}
+    files = {**made.files, CONTRACT_FILE: checked.contract.to_json()}
     return Trained(candidate=replace(made, files=files), held_out=_held_out(bench, made), rows=checked)
 
 
