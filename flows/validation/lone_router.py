@@ -16,7 +16,7 @@ import httpx
 
 from flows.validation.deadline import Deadline
 from flows.validation.errors import Hog, NotLoaded, OutOfTime, RouterDied, ValidationUnavailable
-from flows.validation.tied import kill_family
+from flows.validation.tied import kill_family, lives
 from registry.home import Settings
 
 LOOK_S = 0.05
@@ -126,7 +126,7 @@ class LoneRouter:
     def refuse_dead(self, answers: int | None = None) -> None:
         """Raise RouterDied if the process or the worker that was seen first has ended, or another one *answers*."""
         process, known = self._process, self._worker
-        replaced = known is not None and (answers not in (None, known) or not _lives(known))
+        replaced = known is not None and (answers not in (None, known) or not lives(known))
         if replaced or process is None or process.poll() is not None:
             raise RouterDied(self.last_words())
 
@@ -207,12 +207,3 @@ def _free_port() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-
-
-def _lives(pid: int) -> bool:
-    import psutil
-
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False

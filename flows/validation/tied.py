@@ -4,9 +4,11 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1
+_PATIENCE_S = 10.0
 
 
 def die_with(parent: int) -> None:
@@ -28,4 +30,16 @@ def kill_family(pid: int) -> None:
     for one in family:
         with suppress(psutil.Error):
             one.kill()
-    psutil.wait_procs(family, timeout=10)
+    until = time.monotonic() + _PATIENCE_S
+    while any(lives(one.pid) for one in family) and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process still does anything; an orphan that has ended may keep its number for a second."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

@@ -25,10 +25,8 @@ def slices(exam: Exam) -> list[Check]:
     if not wanted:
         return []
     fair = exam.holdout.fair()
-    if fair.labels is None or fair.champion is None:
-        why = (
-            "the labels of these rows are not known" if fair.labels is None else "there is no champion to compare with"
-        )
+    why = _why_not(fair)
+    if fair.labels is None or fair.champion is None or why:
         return [_unjudged(one, why) for one in wanted]
     try:
         ours = _challenger(exam, fair)
@@ -51,6 +49,15 @@ def losses_of(task: Task, labels: Floats, scores: Floats) -> Floats:
         return np.asarray((scores - labels) ** 2)
     likeliest = np.argmax(scores, axis=1) if scores.ndim == 2 else scores
     return np.asarray(likeliest != labels, dtype=np.float64)
+
+
+def _why_not(fair: HeldOut) -> str:
+    """Why no slice can be judged on these rows; empty if some can."""
+    if fair.champion is None:
+        return "there is no champion to compare with"
+    if fair.labels is None:
+        return "the labels of these rows are not known"
+    return "" if fair.rows else "one of both models has learned from every row that is known"
 
 
 def _challenger(exam: Exam, fair: HeldOut) -> Floats:
