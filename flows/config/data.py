@@ -35,6 +35,9 @@ class Data(Section):
     positive: str | int | None = Field(default=None, description="Value of the target that counts as 1")
     classes: tuple[Name, ...] = Field(default=(), description="Values of the target, if the task is multiclass")
     kpis: dict[Name, Name] = Field(default_factory=dict, description="KPI name -> column, e.g. revenue")
+    incremental: bool = Field(
+        default=False, description="Ask a source that grows only for rows newer than those read before"
+    )
     deduplicate: bool = Field(default=True, description="Leave out rows that repeat another one in every column")
     contract: Literal["off", "report", "quarantine", "refuse"] = Field(
         default="quarantine", description="What becomes of rows that break the contract of the champion's data"
@@ -49,7 +52,12 @@ class Data(Section):
         return str(value).lower() if isinstance(value, bool) else value
 
     def sql_mistakes(self) -> list[str]:
-        """A database needs exactly one of table and query, and nothing else has one."""
+        """A database needs exactly one of table and query, and nothing else has one; newer needs a time."""
+        if self.incremental and self.time is None:
+            return ["data.incremental is set, and data.time is missing", *self._sql_mistakes()]
+        return self._sql_mistakes()
+
+    def _sql_mistakes(self) -> list[str]:
         named = [name for name in ("table", "query") if getattr(self, name) is not None]
         if is_database(self.source) and len(named) != 1:
             return [f"data.source is a database: name one of data.table and data.query, not {len(named)}"]

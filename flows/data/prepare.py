@@ -67,6 +67,17 @@ def number(name: str) -> pl.Expr:
     return pl.when(value.is_finite()).then(value).alias(name)
 
 
+def seconds(column: pl.Series) -> pl.Series:
+    """Epoch seconds of ISO 8601 text, timestamps or numbers; null where a value is no time."""
+    if column.dtype.is_numeric():
+        value = column.cast(pl.Float64)
+        return value.set(~(value.is_finite() & (value.abs() < LATEST)), None)
+    if column.dtype == pl.String:
+        iso = column.str.strip_chars().str.contains(_ISO)
+        column = column.set(~iso, None).str.to_datetime(time_zone="UTC", strict=False)
+    return column.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
+
+
 def _features(config: ModelConfig) -> list[pl.Expr]:
     numeric = [number(name) for name in config.features.numeric]
     return [*numeric, *(pl.col(name).cast(pl.String).alias(name) for name in config.features.categorical)]
@@ -76,18 +87,7 @@ def _time(config: ModelConfig, frame: pl.DataFrame) -> pl.Expr:
     if config.data.time is None:
         every = config.data.row_every.total_seconds()
         return (_row() * every + EPOCH).cast(pl.Float64).alias("_time")
-    return pl.lit(_seconds(frame[config.data.time])).alias("_time")
-
-
-def _seconds(column: pl.Series) -> pl.Series:
-    """Epoch seconds; null where a value is no time."""
-    if column.dtype.is_numeric():
-        value = column.cast(pl.Float64)
-        return value.set(~(value.is_finite() & (value.abs() < LATEST)), None)
-    if column.dtype == pl.String:
-        iso = column.str.strip_chars().str.contains(_ISO)
-        column = column.set(~iso, None).str.to_datetime(time_zone="UTC", strict=False)
-    return column.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
+    return pl.lit(seconds(frame[config.data.time])).alias("_time")
 
 
 def _key(config: ModelConfig, frame: pl.DataFrame) -> pl.Expr:
@@ -173,7 +173,7 @@ def _time_mistakes(column: pl.Series) -> list[str]:
     if not (column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype == pl.String):
         return [f"time {column.name!r} holds {_holds(column)}, {expected}"]
     try:
-        wrong = column.filter(_seconds(column).is_null())
+        wrong = column.filter(seconds(column).is_null())
     except PolarsError:  # a duration or a time of day
         return [f"time {column.name!r} holds {_holds(column)}, {expected}"]
     return [f"time {column.name!r} holds {wrong[0]!r}, {expected}"] if wrong.len() else []

@@ -11,6 +11,7 @@ from flows.data.digest import rows_digest
 from flows.data.history import Origin, columns_of_history, origin_of, read_seed, save_seed, seed_file
 from flows.data.prepare import prepare
 from flows.data.sources import Source, columns_needed, grows, source_of
+from flows.data.sources.incremental import Incremental
 from flows.data.untyped import UNTYPED, without_untyped
 from flows.errors import DataError
 from registry.home import Settings
@@ -79,7 +80,7 @@ def tables_of(config: ModelConfig, settings: Settings, *, until: float, tolerant
     seed = read_seed(path, columns_of_history(config))
     origin = Origin() if seed is None else origin_of(path)
     kept = [] if seed is None else [_kept(seed, origin)]
-    source = source_of(config) if grows(config.data.source) and not origin.played else None
+    source = growing(config, settings) if grows(config.data.source) and not origin.played else None
     if source is None:
         return kept
 
@@ -87,6 +88,15 @@ def tables_of(config: ModelConfig, settings: Settings, *, until: float, tolerant
         return read_source(config, source, since=since, until=until, tolerant=tolerant)
 
     return [*kept, within_reach(config, read, lambda table: table.frame["_time"], until)]
+
+
+def growing(config: ModelConfig, settings: Settings) -> Source | None:
+    """Open the source that grows; where rows are only added to it, what was read before is kept."""
+    source, data = source_of(config), config.data
+    if source is None or data.time is None or not data.incremental:
+        return source
+    file = settings.home / "tables" / f"{config.model}.read.parquet"
+    return Incremental(source, file, time=data.time, overlap=data.label_delay.total_seconds())
 
 
 def within_reach(

@@ -271,3 +271,19 @@ def test_rows_that_are_set_aside_are_for_their_owner_alone(tmp_path, client, set
 
     assert S_IMODE(quarantine_file(settings, "churn", "e-1").stat().st_mode) == 0o600
     assert done.report.quarantined == 1
+
+
+def test_a_database_to_which_rows_are_added_is_read_bit_by_bit(tmp_path, client, settings):
+    file = tmp_path / "shop.sqlite"
+    asked = config(f"sqlite:///{file}", table="sales", incremental=True)
+    for part in range(3):
+        with sqlite3.connect(file) as connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS sales (who TEXT, ts REAL, age REAL, plan TEXT, left INTEGER)"
+            )
+            connection.executemany("INSERT INTO sales VALUES (?, ?, ?, ?, ?)", rows(100, start=100 * part).rows())
+        connection.close()
+        found = extract(asked, settings, client, as_of=NOW)
+
+    assert found.frame["_key"].to_list() == [f"c{n}" for n in range(300)]
+    assert (settings.home / "tables" / "churn.read.parquet").exists()
