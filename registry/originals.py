@@ -1,5 +1,6 @@
 """Fitted scikit-learn pipelines that are served as they are, because nothing leaner says the same."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -58,7 +59,7 @@ class Original:
             ArtifactRefused: If scikit-learn or skops is not installed, or the bytes hold
                 other types than the trusted ones, or cannot be read.
         """
-        return cls(spec, loaded(raw))
+        return cls(spec, loaded(raw, spec.trusted))
 
     def score(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """
@@ -98,8 +99,18 @@ def original_spec(
     categorical: Sequence[str],
     order: Sequence[str],
     classes: Sequence[str] = (),
+    trusted: Sequence[str] = (),
 ) -> ScorerSpec:
-    """Name the features of a pipeline, in the *order* of the table that it was fitted on, and the classes."""
+    """
+    Describe a pipeline that is served as it is.
+
+    Args:
+        task: What it says.
+        numeric, categorical: Its features.
+        order: All of them, as in the table that it was fitted on.
+        classes: Values of the target, if they are several.
+        trusted: Types of the user's own that it is made of; see `own_types`.
+    """
     kinds = {name: NumericColumn(feature=name) for name in numeric}
     tables = {name: CategoryColumn(feature=name, table={}, unknown=(), missing=()) for name in categorical}
     columns = tuple((kinds | tables)[name] for name in order)
@@ -110,43 +121,87 @@ def original_spec(
         inputs=tuple(order),
         booster=ORIGINAL_FILE,
         classes=tuple(classes),
+        trusted=tuple(trusted),
     )
 
 
-def stored(pipeline: Any) -> bytes:
+def own_types(pipeline: Any, package: str) -> tuple[str, ...]:
+    """
+    Name the types of *package*, which a user trusts by naming it in the configuration, that a pipeline is made of.
+
+    Raises:
+        ArtifactRefused: If skops cannot write it.
+    """
+    if not package:
+        return ()
+    return tuple(name for name in _foreign(_written(pipeline), ()) if name.partition(".")[0] == package)
+
+
+def stored(pipeline: Any, trusted: Sequence[str] = ()) -> bytes:
     """
     Write a fitted pipeline without pickle.
+
+    Args:
+        pipeline: Fitted.
+        trusted: Types of the user's own; see `own_types`.
 
     Raises:
         ArtifactRefused: If it could not be loaded again: foreign types, or no skops.
     """
-    io = _skops()
-    try:
-        raw: bytes = io.dumps(pipeline)
-    except Exception as error:  # skops names no error of its own for what it cannot write
-        raise _refused(f"skops cannot write it: {error}") from error
-    loaded(raw)
+    raw = _written(pipeline)
+    loaded(raw, trusted)
     return raw
 
 
-def loaded(raw: bytes) -> Any:
+def loaded(raw: bytes, trusted: Sequence[str] = ()) -> Any:
     """
     Read a fitted pipeline made of trusted types alone; no code of others runs.
+
+    Args:
+        raw: As `stored` wrote it.
+        trusted: Types of the user's own, as the spec of the version names them; they must be of
+            one package, which is neither Python's own nor a library's that is trusted in part.
 
     Raises:
         ArtifactRefused: If it holds other types, or cannot be read.
     """
     io = _skops()
-    try:
-        foreign = sorted({*io.get_untrusted_types(data=raw)} - {*TRUSTED})
-    except Exception as error:  # foreign bytes
-        raise _refused(f"its file {ORIGINAL_FILE} is unreadable: {error}") from error
+    _refuse_trust(trusted)
+    foreign = _foreign(raw, trusted)
     if foreign:
         raise _refused(f"its file {ORIGINAL_FILE} holds types that are not trusted: {', '.join(foreign)}")
     try:
-        return io.loads(raw, trusted=list(TRUSTED))
+        return io.loads(raw, trusted=[*TRUSTED, *trusted])
     except Exception as error:  # a type that is not installed, or of another version
         raise _refused(f"its file {ORIGINAL_FILE} cannot be loaded: {error}") from error
+
+
+def _written(pipeline: Any) -> bytes:
+    io = _skops()
+    try:
+        raw: bytes = io.dumps(pipeline)
+    except Exception as error:  # skops names no error of its own for what it cannot write
+        raise _refused(f"skops cannot write it: {error}") from error
+    return raw
+
+
+def _foreign(raw: bytes, trusted: Sequence[str]) -> list[str]:
+    """Types that nobody trusts."""
+    try:
+        return sorted({*_skops().get_untrusted_types(data=raw)} - {*TRUSTED, *trusted})
+    except Exception as error:  # foreign bytes
+        raise _refused(f"its file {ORIGINAL_FILE} is unreadable: {error}") from error
+
+
+def _refuse_trust(trusted: Sequence[str]) -> None:
+    """A version may ask to trust one package of its user, and nothing that could open a door."""
+    packages = sorted({name.partition(".")[0] for name in trusted})
+    known = {*sys.stdlib_module_names, *(name.partition(".")[0] for name in TRUSTED)}
+    closed = [package for package in packages if package in known or not package.isidentifier()]
+    if closed:
+        raise _refused(f"it asks to trust types of {', '.join(closed)}, which no version may")
+    if len(packages) > 1:
+        raise _refused(f"it asks to trust types of several packages: {', '.join(packages)}")
 
 
 def _skops() -> Any:
@@ -185,5 +240,5 @@ def _level(value: Any) -> str | None:
 
 
 def _refused(why: str) -> ArtifactRefused:
-    mend = "Use estimators of scikit-learn, XGBoost or LightGBM only."
+    mend = "Use estimators of scikit-learn, XGBoost or LightGBM, or name your own in training.families and install it."
     return ArtifactRefused("The original pipeline was refused.", f"{why[:1].upper()}{why[1:]}.", mend)

@@ -23,8 +23,9 @@ from flows.training.card import Facts, card
 from flows.training.concluding import Conclusion, conclude
 from flows.training.contest import Contest, Entry, decide
 from flows.training.families.calibration import corrected
-from flows.training.families.family import Budget, Setting, fit
+from flows.training.families.family import Budget, Setting, fit, settings_of
 from flows.training.families.make import families_of
+from flows.training.families.own import trusted_module
 from flows.training.layout import Span, before, lay_out, unseen, window_text
 from flows.training.leakage import constants, leaks, refuse_leaks
 from flows.training.metrics import kpis_per_row, measure
@@ -284,7 +285,7 @@ def _contest(
 ) -> Contest:
     until = time.monotonic() + STUDY_SHARE * config.training.time_budget.total_seconds()
     policy = configured_policy(config)
-    known = (Setting(champion.algorithm, champion.params),) if champion else ()
+    known = settings_of(Setting(champion.algorithm, champion.params)) if champion else ()
     layout = lay_out(config.training, rows.times, seen_until=_seen_until(champion), least=policy.min_holdout)
     is_kept = journal is not None or config.training.engine == "storage"
     basis = basis_of(config, rows, layout, policy.metric, seed) if is_kept else ""
@@ -336,6 +337,7 @@ def _build(bench: Bench, best: Entry, span: Span, asked: Sequence[Mapping[str, A
         expected=expected,
         folding=lambda: family.spec(fitted),
         ending=end.ending,
+        package=trusted_module(best.setting.family),
     )
     weights = importance(
         lambda frame: family.scores(fitted, Sample(frame, held.labels)), held.features, seed=bench.seed

@@ -50,7 +50,7 @@ def conclude(config: ModelConfig, contest: Contest, best: Entry) -> Conclusion:
 def _later(contest: Contest, best: Entry, classes: int) -> Iterator[Later]:
     family = contest.family(best.setting)
     for future in contest.layout.folds:
-        if contest.rows.classes(contest.rows.past(future, best.window)) >= classes:
+        if contest.rows.classes(contest.rows.past(future, best.window), judged=future) >= classes:
             fold = contest.fold(future, best.window)
             fitted = fit(family, best.setting, fold.past)
             yield Later(fold.future.labels, family.scores(fitted, fold.future))

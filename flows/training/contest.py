@@ -82,11 +82,13 @@ def decide(contest: Contest, progress: Progress) -> list[Entry]:
 
 
 def _search(contest: Contest, newest: Fold, progress: Progress) -> list[Setting]:
-    share = 1 / len(contest.families)
+    """Search one family after the other; each gets an even share of the time that is left."""
+    share, budget = 1 / len(contest.families), contest.budget
     found: list[Setting] = []
     for number, family in enumerate(contest.families):
         part = within(progress, number * share, (number + 1) * share)
-        found += family.search(newest, _with_progress(contest.budget, part))
+        until = budget.clock() + budget.left / (len(contest.families) - number)
+        found += family.search(newest, replace(budget, progress=part, until=until, found=tuple(found)))
     return found
 
 
@@ -128,10 +130,14 @@ def _usable_folds(contest: Contest) -> list[Span]:
         newest, rows = contest.layout.folds[0], len(contest.rows.times)
         raise DataError(
             "Nothing was trained.",
-            f"Before row {newest.start} of {rows}, all labels are the same, in one of the windows.",
-            "Widen training.window, or wait until both classes have occurred for a while.",
+            f"Before row {newest.start} of {rows}, {_lacking(contest)}, in one of the windows.",
+            "Widen training.window, or wait until all classes have occurred for a while.",
         )
     return folds
+
+
+def _lacking(contest: Contest) -> str:
+    return "a class has not occurred yet" if contest.task == "multiclass" else "all labels are the same"
 
 
 def _usable(contest: Contest, future: Span) -> bool:
@@ -140,8 +146,5 @@ def _usable(contest: Contest, future: Span) -> bool:
 
 
 def _learnable(contest: Contest, past: Span, future: Span) -> bool:
-    return past.rows >= FEWEST_PAST and contest.rows.classes(past, judged=future) >= 2
-
-
-def _with_progress(budget: Budget, progress: Progress) -> Budget:
-    return replace(budget, progress=progress)
+    needed = contest.rows.classes(Span(0, len(contest.rows.times))) if contest.task == "multiclass" else 2
+    return past.rows >= FEWEST_PAST and contest.rows.classes(past, judged=future) >= needed

@@ -15,11 +15,12 @@ from flows.training.folding.fold import fold
 from flows.training.folding.members import Parts
 from flows.training.parity import Parity, check_parity
 from registry.errors import ArtifactRefused, InvalidRecord, Refusal
-from registry.originals import original_spec, stored
+from registry.originals import original_spec, own_types, stored
 from registry.records.version import Serving, Task
 from registry.scoring.scorer import Scorer, scorer_files
 from registry.scoring.spec import Calibration, ScorerSpec
 
+_PARTLY = "Not every part could be folded."
 Folding = Callable[[], Parts]
 
 
@@ -73,6 +74,7 @@ def pack(
     folding: Folding | None = None,
     order: Sequence[str] | None = None,
     ending: Ending | None = None,
+    package: str = "",
 ) -> Packed:
     """
     Fold *pipeline*, compare, and fall back to the pipeline itself.
@@ -86,6 +88,7 @@ def pack(
         folding: How it is folded; `fold` if absent.
         order: All features as the pipeline knows them; `features.names` if absent.
         ending: What becomes of its probabilities; nothing if absent.
+        package: Whose types the stored pipeline may be made of, because the configuration names it.
 
     Raises:
         ParityRefused: If even the stored pipeline says something else of the same rows.
@@ -96,10 +99,11 @@ def pack(
         spec, *contents = _folded(pipeline, folding or (lambda: _fold(pipeline, features, names, ending)))
         files = scorer_files(ending.on(spec), *contents)
         parity = check_parity(files, rows, expected, task)
-        return Packed(files=files, parity=parity, serving=Scorer.of(files).serving)
+        serving = Scorer.of(files).serving
+        return Packed(files=files, parity=parity, serving=serving, why="" if serving == "compiled" else _PARTLY)
     except (CannotFold, ParityRefused, InvalidRecord, ArtifactRefused) as refusal:
         spec = original_spec(task, features.numeric, features.categorical, names, ending.classes)
-        return _original(pipeline, ending.on(spec), rows, expected, f"{refusal.what} {refusal.why}")
+        return _original(pipeline, ending.on(spec), rows, expected, f"{refusal.what} {refusal.why}", package)
 
 
 def _folded(pipeline: Any, folding: Folding) -> Parts:
@@ -118,10 +122,16 @@ def _fold(pipeline: Any, features: Features, order: Sequence[str], ending: Endin
 
 
 def _original(
-    pipeline: Any, spec: ScorerSpec, rows: Sequence[Mapping[str, Any]], expected: NDArray[np.float64], why: str
+    pipeline: Any,
+    spec: ScorerSpec,
+    rows: Sequence[Mapping[str, Any]],
+    expected: NDArray[np.float64],
+    why: str,
+    package: str,
 ) -> Packed:
     try:
-        files = scorer_files(spec, stored(pipeline))
+        trusted = own_types(pipeline, package)
+        files = scorer_files(msgspec.structs.replace(spec, trusted=trusted), stored(pipeline, trusted))
     except ArtifactRefused as refusal:
         raise ArtifactRefused(
             refusal.what, f"{why} Nor can it be stored as it is: {refusal.why}", refusal.mend

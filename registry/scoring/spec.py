@@ -103,6 +103,7 @@ class ScorerSpec(Record, frozen=True, kw_only=True):
         calibration: Corrects the probability, or that of each class, which then are made to add up to 1.
         members: Scorers that this one is made of; each names files of its own.
         weights: Of the members of an ensemble, none negative; they add up to 1.
+        trusted: Types of the user's own that an original is made of.
     """
 
     format: Literal["understudy-scorer-1"] = "understudy-scorer-1"
@@ -123,6 +124,7 @@ class ScorerSpec(Record, frozen=True, kw_only=True):
     calibration: tuple[Calibration, ...] = ()
     members: tuple["ScorerSpec", ...] = ()
     weights: tuple[float, ...] = ()
+    trusted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a spec that could not score, with all its mistakes."""

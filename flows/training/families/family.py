@@ -38,12 +38,14 @@ class Budget:
         trials: At most so many settings.
         until: Reading of *clock* after which nothing new is tried.
         known: Settings of earlier champions, tried first.
+        found: What the families before have come to; the best of each first.
         tuning: Where trials run, and where finished ones are kept.
     """
 
     trials: int
     until: float
     known: tuple[Setting, ...] = ()
+    found: tuple[Setting, ...] = ()
     tuning: Tuning = field(default_factory=Tuning)
     progress: Progress = silent
     clock: Callable[[], float] = time.monotonic
@@ -86,6 +88,12 @@ class Family(Protocol):
 def only(params: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     """Keep the parameters that a family knows."""
     return {name: value for name, value in params.items() if name in names}
+
+
+def settings_of(setting: Setting) -> tuple[Setting, ...]:
+    """Name a setting and, if it is one of an ensemble, those of its members."""
+    members = setting.params.get("members", ()) if setting.family == "ensemble" else ()
+    return (setting, *(Setting(member["family"], member["params"]) for member in members))
 
 
 def fit(family: Family, setting: Setting, sample: Sample) -> Any:
