@@ -101,7 +101,9 @@ def _found_from_anywhere(config: "ModelConfig") -> "ModelConfig":
     """Commands and flows that read the registered configuration start in other folders."""
     if config.data.source is None:
         return config
-    data = config.data.model_copy(update={"source": str(Path(config.data.source).expanduser().absolute())})
+    from flows.data.sources import from_anywhere
+
+    data = config.data.model_copy(update={"source": from_anywhere(config.data.source)})
     return config.model_copy(update={"data": data})
 
 

@@ -12,6 +12,7 @@ from flows.client.clock import lives_in_another_time, played_time
 from flows.config.load import register_config
 from flows.config.model import ModelConfig
 from flows.data import Origin, save_seed
+from flows.data.sources import name_of
 from flows.replay.closing import sum_up, write_files
 from flows.replay.errors import ReplayExists, ReplayRefused
 from flows.replay.live import live
@@ -146,7 +147,7 @@ def _begin(
         return _resumed(journal.read(), mark)
     refuse_existing(settings, options.name)
     register_config(config, settings)
-    origin = Origin(f"first {start} rows of {config.data.source or 'a table'}", played=True)
+    origin = Origin(f"first {start} rows of {name_of(config.data.source)}", played=True)
     save_seed(settings, config, table.frame.head(start), origin)
     return journal.write(
         Progress(

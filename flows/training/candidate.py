@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from flows.comparison.policy import configured_policy
 from flows.config.durations import text
 from flows.config.model import ModelConfig
-from flows.data import feature_rows
+from flows.data.rows import TableRows, by_parts, feature_rows
+from flows.data.sources import name_of
 from flows.detection.fusion.importance import importance
 from flows.detection.standard import REFERENCE_FILE, STANDARD_FILE
 from flows.errors import DataError
@@ -239,7 +240,7 @@ def lay_bench(
         champion=champion,
         scorer=champion_scorer,
         seed=seed,
-        source=source or config.data.source or "log of the router",
+        source=source or name_of(config.data.source),
         data_version=data_version,
     )
     past = rows.past(bench.holdout, contest.layout.windows[0])
@@ -307,7 +308,7 @@ def _seen_until(champion: ModelVersion | None) -> float | None:
 
 def _build_both(bench: Bench, best: Entry, on_progress: Progress) -> tuple[Built, Holdout]:
     config, rows, holdout = bench.config, bench.rows, bench.holdout
-    asked = feature_rows(config, rows.cut(holdout))
+    asked = TableRows(config, rows.cut(holdout))
     on_progress(0.0, f"Fit {best.setting.family} and score the holdout")
     end = conclude(config, bench.contest, best)
     judged = _build(bench, best, rows.past(holdout, best.window), asked, end)
@@ -362,10 +363,10 @@ def _champion_scores(config: ModelConfig, part: pl.DataFrame, bench: Bench) -> N
             "Keep the columns in the table until the next champion is chosen.",
         )
     extra = [name for name in needed if name not in config.features.names]
-    rows = feature_rows(config, part)
-    if extra:
-        rows = [row | old for row, old in zip(rows, part.select(extra).to_dicts(), strict=True)]
-    return bench.scorer.score(rows)
+    if not extra:
+        return by_parts(bench.scorer.score, TableRows(config, part))
+    rows = zip(feature_rows(config, part), part.select(extra).to_dicts(), strict=True)
+    return bench.scorer.score([row | old for row, old in rows])
 
 
 def describe(bench: Bench, entries: tuple[Entry, ...], served: Built, scored: Holdout, duration_s: float) -> Candidate:

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import polars as pl
 
 from flows.config.model import ModelConfig
+from flows.data.digest import rows_digest
 from flows.data.gather import Extracted
+from flows.data.sources import name_of
 from flows.training.progress import Progress, silent
 from flows.training.retraining import run_retraining
 from flows.training.shop import Shop
@@ -54,12 +56,13 @@ def train_first(
             f"{champion.version} is in production already.",
             "Retrain it: `understudy train`.",
         )
+    source = name_of(config.data.source) if config.data.source else "a table"
     shop = Shop(
         config=config,
         settings=settings,
         registry=registry,
         artifacts=artifacts,
-        extract=lambda *_: Extracted(frame=frame, source=config.data.source or "a table", version=""),
+        extract=lambda *_: Extracted(frame=frame, source=source, version=rows_digest(frame)),
         clock=clock_of(as_of),
         progress=on_progress,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from flows.config.data import is_database
 from flows.config.model import ModelConfig
 from flows.data.files import versioned
+from flows.data.sources.address import Address
 from flows.data.sources.code import PREFIX, Code
 from flows.data.sources.delta import Delta, is_delta
 from flows.data.sources.files import Files
@@ -50,6 +51,35 @@ def grows(source: str | None) -> bool:
     if is_delta(source):
         return versioned(source)[1] is None
     return Path(source).is_dir() or (any(sign in source for sign in "*?[") and not Path(source).exists())
+
+
+def name_of(source: str | None) -> str:
+    """
+    Name a source for people and records: a database without its password.
+
+    Example:
+        >>> name_of("postgresql://ann:secret@db/sales"), name_of(None)
+        ('postgresql://ann@db/sales', 'log of the router')
+    """
+    if source is None:
+        return "log of the router"
+    return Address.of(source).shown if is_database(source) else source
+
+
+def from_anywhere(source: str) -> str:
+    """
+    Write a source so that it is found from every folder.
+
+    Example:
+        >>> from_anywhere("python:shop:store"), from_anywhere("/data/t.csv"), from_anywhere("sqlite:////data/t.db")
+        ('python:shop:store', '/data/t.csv', 'sqlite:////data/t.db')
+    """
+    if source.startswith(PREFIX):
+        return source
+    if not is_database(source):
+        return str(Path(source).expanduser().absolute())
+    address = Address.of(source)
+    return f"sqlite:///{Path(address.uri).expanduser().absolute()}" if address.scheme == "sqlite" else source
 
 
 def columns_needed(config: ModelConfig) -> list[str]:

@@ -10,7 +10,7 @@ from postgres_making import NOT_FOUND, fresh_database, started_server
 from sqlalchemy import create_engine, text
 
 from flows.data import prepare
-from flows.data.sources import columns_needed, source_of
+from flows.data.sources import columns_needed, from_anywhere, name_of, source_of
 from flows.data.sources.address import Address
 from flows.errors import DataError, FlowsError, Unreachable
 
@@ -230,3 +230,26 @@ def test_the_same_rows_in_another_order_are_read_the_same(sqlite, tmp_path):
     one, other = (source_of(config(url, table="sales")) for url in (sqlite, f"sqlite:///{turned}"))
 
     assert one.read(COLUMNS, None, None).equals(other.read(COLUMNS, None, None))
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("postgresql://ann:s3cret@db:5432/sales?sslmode=require", "postgresql://ann@db:5432/sales"),
+        ("sqlite:///shop.sqlite", "sqlite:///shop.sqlite"),
+        ("t.csv", "t.csv"),
+        (None, "log of the router"),
+    ],
+)
+def test_a_source_is_named_without_its_secrets(source, name):
+    assert name_of(source) == name
+
+
+def test_a_relative_file_is_found_from_every_folder_and_an_address_stays_what_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert from_anywhere("t.csv") == f"{tmp_path}/t.csv"
+    assert from_anywhere("sales@12") == f"{tmp_path}/sales@12"
+    assert from_anywhere("sqlite:///shop.sqlite") == f"sqlite:///{tmp_path}/shop.sqlite"
+    assert from_anywhere("postgresql://ann:s3cret@db/sales") == "postgresql://ann:s3cret@db/sales"
+    assert from_anywhere("python:shop.store:features") == "python:shop.store:features"
