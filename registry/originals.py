@@ -1,5 +1,6 @@
 """Fitted scikit-learn pipelines that are served as they are, because nothing leaner says the same."""
 
+import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -202,6 +203,19 @@ def _refuse_trust(trusted: Sequence[str]) -> None:
         raise _refused(f"it asks to trust types of {', '.join(closed)}, which no version may")
     if len(packages) > 1:
         raise _refused(f"it asks to trust types of several packages: {', '.join(packages)}")
+    strange = [name for name in trusted if not _is_own_class(name)]
+    if strange:
+        raise _refused(f"it asks to trust {', '.join(strange)}, which is no class of that package")
+
+
+def _is_own_class(name: str) -> bool:
+    """Whether it is a class that its package has made itself: no function, and nothing that it has only imported."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except Exception as error:  # whatever the module does when it is imported
+        raise _refused(f"its module {module} cannot be imported here: {type(error).__name__}: {error}") from error
+    return isinstance(found, type) and found.__module__.partition(".")[0] == name.partition(".")[0]
 
 
 def _skops() -> Any:

@@ -1,7 +1,12 @@
 """Fitted pipelines that are served as they are: what is loaded, and what never is."""
 
+import io
+import json
+import pathlib
+import pickle
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import polars as pl
@@ -10,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures
 
+from registry.artifacts import ArtifactStore
 from registry.errors import ArtifactRefused
 from registry.originals import original_spec, stored
 from registry.scoring.scorer import Scorer, scorer_files
@@ -90,3 +96,93 @@ def test_several_classes_have_a_probability_each_and_a_name():
     assert scorer.score(rows).tolist() == found.max(axis=1).tolist()
     assert scorer.predictions(found) == [classes[place] for place in fitted.predict(table)]
     assert (scorer.probabilities([]).shape, scorer.score([]).shape) == ((0, 4), (0,))
+
+
+class Payload:
+    """Touches a file when it is unpickled, or called."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (self.marker,)
+
+
+def schema_of(content):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("schema.json", json.dumps({"protocol": 2, "_skops_version": "0.16", **content}))
+    return file.getvalue()
+
+
+def node(module, name, loader, **content):
+    return {"__class__": name, "__module__": module, "__loader__": loader, "__id__": 1, **content}
+
+
+def text(value):
+    return node("builtins", "str", "JsonNode", content=json.dumps(value), is_json=True)
+
+
+def called(module, name, argument):
+    """A skops file that calls a function when it is loaded."""
+    arguments = node("builtins", "tuple", "TupleNode", content=[text(argument)])
+    return schema_of(node(module, name, "ConstructorFromReduceNode", content=arguments))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda marker: pickle.dumps(Payload(marker)),
+        lambda marker: called("os", "system", f"touch {marker}"),
+        lambda marker: called("builtins", "eval", f"open({str(marker)!r}, 'w')"),
+        lambda marker: called("subprocess", "getoutput", f"touch {marker}"),
+        lambda marker: schema_of(
+            node(
+                "builtins",
+                "eval",
+                "OperatorFuncNode",
+                attrs=node("builtins", "tuple", "TupleNode", content=[text(f"open({str(marker)!r}, 'w')")]),
+            )
+        ),
+    ],
+    ids=["pickle", "os.system", "eval", "subprocess", "operator"],
+)
+def test_a_payload_is_refused_and_never_executed(make, tmp_path):
+    marker = tmp_path / "executed"
+    raw = make(marker)
+    with pytest.raises(ArtifactRefused, match=r"not trusted|unreadable"):
+        Scorer.of(scorer_files(SPEC, raw))
+
+    assert not marker.exists()
+
+
+def test_the_payload_of_these_tests_works(tmp_path):
+    pickle.loads(pickle.dumps(Payload(tmp_path / "executed")))
+
+    assert (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        (lambda folder: (folder / "pipeline.skops").write_bytes(b"\x80\x04]\x94."), "pipeline.skops was altered"),
+        (lambda folder: _flip(folder / "pipeline.skops"), "pipeline.skops was altered"),
+        (lambda folder: _flip(folder / "scorer.json"), "scorer.json was altered"),
+        (lambda folder: (folder / "custom_objects.pkl").write_bytes(b"x"), "custom_objects.pkl was added"),
+        (lambda folder: (folder / "scorer.json").unlink(), "scorer.json is missing"),
+    ],
+    ids=["replaced", "one bit", "one bit of the spec", "a file more", "a file less"],
+)
+def test_an_original_that_was_touched_is_refused_before_it_is_read(pipeline, tmp_path, harm, why):
+    store = ArtifactStore(tmp_path)
+    digest = store.save("churn", "v1.0.0", scorer_files(SPEC, stored(pipeline)))
+    harm(store.open("churn", "v1.0.0", digest))
+
+    with pytest.raises(ArtifactRefused, match=why):
+        store.load("churn", "v1.0.0", digest)
+
+
+def _flip(path):
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)

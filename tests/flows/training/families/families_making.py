@@ -1,12 +1,15 @@
 """A configuration and rows on which every family learns something within a second."""
 
+import time
+
 import numpy as np
 import polars as pl
 from training_making import make_config, make_frame
 
 from flows.config.model import ModelConfig
-from flows.training.families.family import Family, Fold
+from flows.training.families.family import Budget, Family, Fold, Setting
 from flows.training.families.make import families_of
+from flows.training.packing import Ending
 from flows.training.rows import Sample
 
 CLASSES = ("low", "middle", "high")
@@ -32,6 +35,14 @@ def rows_of(task: str, rows: int = 600, seed: int = 0) -> Sample:
 
 def fold_of(task: str, rows: int = 600) -> Fold:
     return Fold(past=rows_of(task, rows), future=rows_of(task, rows // 2, seed=1))
+
+
+def budget(trials: int = 2, found: tuple[Setting, ...] = ()) -> Budget:
+    return Budget(trials=trials, until=time.monotonic() + 60, found=found)
+
+
+def ending(task: str) -> Ending:
+    return Ending(classes=CLASSES if task == "multiclass" else ())
 
 
 def unseen(rows: int = 200) -> pl.DataFrame:

@@ -1,5 +1,7 @@
 """Estimators as a user might write them; some are wrong."""
 
+from os import system  # noqa: F401  (what a module has only imported is not its own)
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 

@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from families_making import TASKS, family_of, fold_of, rows_of, unseen
-from test_families import budget, ending
+from families_making import TASKS, budget, ending, family_of, fold_of, rows_of, unseen
 from training_making import NOW, make_config, make_frame
 
 from flows.errors import ConfigError
 from flows.training.candidate import train_candidate
-from flows.training.families.family import Budget, Setting, fit, settings_of
+from flows.training.families.family import Setting, fit, settings_of
 from flows.training.families.saying import loss_of
 from flows.training.packing import pack
 from flows.training.rows import Sample
@@ -23,7 +22,7 @@ MEMBERS = "lightgbm,linear,mlp"
 def settled(names, task):
     family = family_of(f"{names},ensemble", task)
     found = [one.search(fold_of(task), budget(1))[0] for one in family.members]
-    again = Budget(trials=1, until=budget().until, found=tuple(found))
+    again = budget(1, tuple(found))
     return family, found, family.search(fold_of(task), again)
 
 
@@ -82,8 +81,8 @@ def test_one_that_has_all_the_weight_makes_no_ensemble():
     easy = Sample(rows.features.with_columns(b=rows.labels), rows.labels)
     found = (Setting("linear", {"penalty": 0.01}), bad)
 
-    assert family.search(type(fold)(past=easy, future=easy), Budget(trials=1, until=budget().until, found=found)) == []
-    assert family.search(fold, Budget(trials=1, until=budget().until, found=found[:1])) == []
+    assert family.search(type(fold)(past=easy, future=easy), budget(1, found)) == []
+    assert family.search(fold, budget(1, found[:1])) == []
 
 
 def test_an_ensemble_needs_two_families_before_it():

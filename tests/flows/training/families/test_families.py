@@ -5,11 +5,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from families_making import CLASSES, TASKS, family_of, fold_of, rows_of, unseen
+from families_making import TASKS, budget, ending, family_of, fold_of, rows_of, unseen
 
 from flows.training.families.family import Budget, fit
 from flows.training.families.saying import loss_of
-from flows.training.packing import Ending, pack
+from flows.training.packing import pack
 from flows.training.parity import check_parity
 from flows.training.rows import Sample
 from registry.scoring.scorer import Scorer, scorer_files
@@ -19,19 +19,11 @@ PAIRS = [(name, task) for name in FAMILIES for task in TASKS]
 FARTHEST = {"xgboost": 1e-6}  # it adds up in single precision; all others agree to rounding
 
 
-def budget(trials=2):
-    return Budget(trials=trials, until=time.monotonic() + 60)
-
-
 @cache
 def fitted(name, task):
     family = family_of(name, task)
     setting = family.search(fold_of(task), budget())[0]
     return family, setting, fit(family, setting, rows_of(task))
-
-
-def ending(task):
-    return Ending(classes=CLASSES if task == "multiclass" else ())
 
 
 @pytest.mark.parametrize(("name", "task"), PAIRS)
