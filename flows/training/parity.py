@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.data.rows import by_parts
 from flows.training.errors import ParityRefused
 from registry.records.version import Task
 from registry.scoring.scorer import Scorer
@@ -48,7 +49,7 @@ def check_parity(
         ParityRefused: If it differs by more, or is not finite.
     """
     scorer = Scorer.of(files)
-    scores = scorer.probabilities(rows) if task == "multiclass" else scorer.score(rows)
+    scores = by_parts(scorer.probabilities if task == "multiclass" else scorer.score, rows)
     difference = np.abs(scores - expected)
     size = np.maximum(np.abs(expected), np.mean(np.abs(expected)))
     relative = float(np.max(difference / np.where(size > 0, size, 1.0)))

@@ -147,7 +147,7 @@ def fingerprint(frame: pl.DataFrame, names: tuple[str, ...]) -> str:
 
 def _bytes(column: pl.Series) -> bytes:
     if column.dtype == pl.String:
-        return "\0".join("\1" if value is None else value for value in column).encode()
+        return str(column.fill_null("\1").str.join("\0").item() if column.len() else "").encode()
     return column.cast(pl.Float64).to_numpy().astype("<f8").tobytes()
 
 
