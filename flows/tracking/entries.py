@@ -1,6 +1,6 @@
 """Turn records into entries: which experiment, which name, which numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -12,6 +12,37 @@ from registry.records.verdict import Decision, Finding
 from registry.records.version import ModelVersion
 
 MILLION = 1_000_000
+MOST_COLUMNS = 100
+"""Features of a look that are shown one by one, the most drifted ones."""
+COLUMN = ("psi", "statistic", "adjusted", "missing_change", "drifted")
+
+
+class Column(Protocol):
+    """Drift of one feature."""
+
+    @property
+    def name(self) -> str:
+        """Of the feature."""
+
+    @property
+    def psi(self) -> float:
+        """Population stability index."""
+
+    @property
+    def statistic(self) -> float:
+        """Kolmogorov-Smirnov D, or Cramer's V."""
+
+    @property
+    def adjusted(self) -> float:
+        """p-value after correction."""
+
+    @property
+    def missing_change(self) -> float:
+        """Of the share of missing values."""
+
+    @property
+    def drifted(self) -> bool:
+        """Whether it did."""
 
 
 class Report(Protocol):
@@ -20,6 +51,10 @@ class Report(Protocol):
     @property
     def said(self) -> str:
         """In one sentence."""
+
+    @property
+    def features(self) -> Sequence[Column]:
+        """Most drifted first."""
 
     def metrics(self) -> dict[str, float | None]:
         """Counts and maxima."""
@@ -85,7 +120,10 @@ def of_look(look: SeenLook) -> Iterator[Entry]:
 
 def _look_numbers(look: SeenLook, decided: Mapping[str, Any]) -> dict[str, float]:
     """Evidence that rules have seen, the drift report, and the verdict's own numbers."""
-    return numbers(decided.get("evidence", {})) | numbers(look.drift.metrics()) | numbers(decided)
+    found = numbers(decided.get("evidence", {})) | numbers(look.drift.metrics()) | numbers(decided)
+    for column in look.drift.features[:MOST_COLUMNS]:
+        found |= numbers({name: getattr(column, name) for name in COLUMN}, f"feature.{column.name}.")
+    return found
 
 
 def _triggered(look: SeenLook, event_id: str, tags: dict[str, str], metrics: dict[str, float]) -> Entry:

@@ -50,9 +50,9 @@ class Runs:
         return str((self._only(experiment, entry.run) or run).info.run_id)
 
     def find(self, experiment: str, run: str) -> str | None:
-        """Id in MLflow of a run that was delivered before."""
+        """Id in MLflow of a run that was delivered before, all of it."""
         found = self._only(self._experiment(experiment), run)
-        return str(found.info.run_id) if found else None
+        return str(found.info.run_id) if found and found.info.status != "RUNNING" else None
 
     def _only(self, experiment: str, name: str) -> Any | None:
         """

@@ -88,6 +88,22 @@ def test_a_version_arrives_with_parameters_metrics_baseline_data_signature_and_f
     assert manifest["artifact_digest"] == a_version("v1.1.0").artifact_digest
 
 
+def test_a_look_arrives_with_its_evidence_and_the_drift_of_every_feature(where):
+    note_everything(where)
+    send(where, repeat=False)
+
+    (run,) = all_runs(client_of(where))["drift_monitoring"]
+
+    assert run.data.tags["causes"] == "age drifted"
+    assert run.data.tags["severity"] == "HIGH"
+    assert (run.data.metrics["rows"], run.data.metrics["drifted_features"], run.data.metrics["triggered"]) == (
+        500,
+        1,
+        1,
+    )
+    assert (run.data.metrics["feature.age.psi"], run.data.metrics["feature.age.drifted"]) == (0.4, 1)
+
+
 def test_every_trial_is_a_nested_run(where):
     note_everything(where, tried=6)
     send(where, repeat=False)

@@ -9,7 +9,7 @@ from tempfile import mkdtemp
 
 from flows.config.load import parse_config, register_config
 from flows.detection.fusion.decision import RetrainDecision
-from flows.detection.judging.report import DriftReport
+from flows.detection.judging.report import DriftReport, FeatureDrift
 from flows.detection.look import Look
 from flows.tracking.entry import Trial
 from flows.tracking.store import connect, mlflow_dir
@@ -115,7 +115,8 @@ def a_look(at=NOON, event_id=EVENT):
         evidence={"max_psi": 0.4, "error": None},
         **said,
     )
-    drift = DriftReport(reference_rows=1000, rows=500, enough=True, said="1 of 2 features drifted")
+    age = FeatureDrift(name="age", kind="numeric", n=500, reference_n=1000, psi=0.4, adjusted=0.001, drifted=True)
+    drift = DriftReport(reference_rows=1000, rows=500, enough=True, said="1 of 2 features drifted", features=(age,))
     return Look(model="churn", at=at, champion="v1.0.0", decision=decision, drift=drift, event_id=event_id)
 
 
