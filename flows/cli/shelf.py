@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli import models
-from flows.cli.office import config_of, opened_registry, settings, version_of
+from flows.cli.office import opened_registry, settings, version_of
 from flows.cli.options import Actor, AnyModel, Json, Model, Reason, Version, example, moment
 from flows.cli.screen import facts, print_json, say, table
 
 if TYPE_CHECKING:
-    from flows.config.aftercare import Retention
     from flows.ops.retention import Pruned
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it, only say what would change.")]
@@ -55,36 +54,14 @@ def prune(
     Versions, metrics and history stay for ever. Never deleted: what is in production, in a plan or a rollout, what a
     rollback would bring back, the champion's parent, and what a router of this machine may start with.
     """
-    from flows.ops.retention import prune as run
+    from flows.ops.retention import prune_all
 
-    found = []
+    chosen = None if model is None else [model]
     with opened_registry(model) as registry:
-        for name in [model] if model else registry.models():
-            pruned = run(
-                name,
-                _retention(name),
-                settings=settings(),
-                registry=registry,
-                actor=actor,
-                reason=reason,
-                at=moment(None),
-                dry_run=not yes,
-            )
-            found.append(pruned)
+        found = prune_all(settings(), registry, chosen, actor=actor, reason=reason, at=moment(None), dry_run=not yes)
     if as_json:
         return print_json([_plain(one) for one in found])
     return _show(found, yes=yes)
-
-
-def _retention(model: str) -> "Retention":
-    """As configured; the default of a model whose configuration is not registered any more."""
-    from flows.config.aftercare import Retention
-    from registry.errors import NotFound
-
-    try:
-        return config_of(model).retention
-    except NotFound:
-        return Retention()
 
 
 def _plain(pruned: "Pruned") -> dict[str, object]:
@@ -102,8 +79,6 @@ def _show(found: "list[Pruned]", *, yes: bool) -> None:
     rows = [(one.model, version, word, f"{size:,} bytes") for one in found for version, size in one.deleted.items()]
     rows += [(one.model, version, "stays", why) for one in found for version, why in one.kept.items()]
     if rows:
-        say(
-            table("Artifacts of archived and rejected versions", ("model", "version", "artifact", "why, or size"), rows)
-        )
+        say(table("Archived and rejected versions", ("model", "version", "artifact", "why, or size"), rows))
     freed = sum(one.freed for one in found)
     say(f"{freed:,} bytes {'were freed' if yes else 'would be freed; --yes does it'}.")

@@ -1,12 +1,14 @@
 """Keep the artifacts that may be needed again, and free the space of the rest."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flows.config.aftercare import Retention
+from flows.config.load import registered_config
 from registry.artifacts import ArtifactStore
+from registry.errors import NotFound
 from registry.home import Settings
 from registry.store.registry import Registry
 from registry.store.retention import Fate, Keep
@@ -83,6 +85,47 @@ def prune(
         kept={fate.version.version: fate.why for fate in fates if not fate.delete},
         dry_run=dry_run,
     )
+
+
+def prune_all(
+    settings: Settings,
+    registry: Registry,
+    models: Sequence[str] | None = None,
+    *,
+    actor: str,
+    reason: str,
+    at: datetime,
+    dry_run: bool = True,
+) -> list[Pruned]:
+    """
+    Do so for *models*, by default for all, as each configuration says; a scheduled job may call it.
+
+    Raises:
+        NotFound: If there is no such model.
+        StoreUnavailable: If registry or artifacts cannot be written.
+        ConfigError: If a configuration cannot be read.
+    """
+    return [
+        prune(
+            model,
+            retention_of(model, settings),
+            settings=settings,
+            registry=registry,
+            actor=actor,
+            reason=reason,
+            at=at,
+            dry_run=dry_run,
+        )
+        for model in (registry.models() if models is None else models)
+    ]
+
+
+def retention_of(model: str, settings: Settings) -> Retention:
+    """As configured; the default of a model whose configuration is not registered any more."""
+    try:
+        return registered_config(model, settings).retention
+    except NotFound:
+        return Retention()
 
 
 def last_good(settings: Settings, model: str) -> set[str]:

@@ -21,7 +21,7 @@ from flows.errors import DataError, NotEnoughData
 from flows.training.candidate import CARD_FILE, features_of
 from flows.training.metrics import measure
 from flows.training.packing import Packed, pack
-from flows.training.provenance import code_version, dependencies
+from flows.training.provenance import code_version, dependencies, environment
 from flows.training.publish import number_for
 from registry.errors import ArtifactRefused
 from registry.originals import loaded
@@ -179,6 +179,7 @@ def _version(
         model=config.model,
         version=number_for(features, registry, config),
         task=config.task,
+        classes=config.data.classes,
         target=config.target,
         features=features,
         algorithm=type(pipeline.steps[-1][1] if steps else pipeline).__name__,
@@ -192,6 +193,7 @@ def _version(
         parent=champion.version if champion else None,
         code_version=code_version(),
         dependencies=dependencies(),
+        environment=environment(config),
         created_at=at,
         actor=actor,
         reason=reason,

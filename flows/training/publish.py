@@ -160,8 +160,9 @@ def next_number(candidate: Candidate, registry: Registry, config: ModelConfig) -
 def number_for(features: Sequence[Feature], registry: Registry, config: ModelConfig) -> str:
     """MAJOR grows when callers must send something else, or get something else; MINOR otherwise."""
     known = registry.versions(config.model)
-    promise = _contract(config.task, config.target, features)
-    same = not known or _contract(known[0].task, known[0].target, known[0].features) == promise
+    promise = _contract(config.task, config.target, features, config.data.classes)
+    newest = known[0] if known else None
+    same = newest is None or _contract(newest.task, newest.target, newest.features, newest.classes) == promise
     return next_version([version.version for version in known], "minor" if same else "major")
 
 
@@ -170,5 +171,5 @@ def _is_repeated(candidate: Candidate, newest: ModelVersion, config: ModelConfig
     return made_of == (newest.data.fingerprint, newest.config_digest)
 
 
-def _contract(task: Task, target: str, features: Sequence[Feature]) -> tuple[object, ...]:
-    return task, target, {(feature.name, feature.kind) for feature in features}
+def _contract(task: Task, target: str, features: Sequence[Feature], classes: Sequence[str]) -> tuple[object, ...]:
+    return task, target, {(feature.name, feature.kind) for feature in features}, tuple(classes)
