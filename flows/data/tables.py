@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.config.model import ModelConfig
 from flows.data.digest import rows_digest
-from flows.data.history import Origin, columns_of_history, origin_of, read_seed, save_seed, seed_file
+from flows.data.history import Origin, columns_of_history, origin_of, read_seed, seed_file
 from flows.data.prepare import prepare
 from flows.data.sources import Source, columns_needed, grows, source_of
 from flows.data.sources.incremental import Incremental
@@ -35,40 +35,9 @@ class Table:
     version: str
 
 
-def keep_first_table(config: ModelConfig, settings: Settings, chosen: str | None = None) -> int:
-    """
-    Keep the table of the first training where trainings find it, beside the router's log.
-
-    One that grows is read anew by every training, and not kept.
-
-    Args:
-        config: Of the model.
-        settings: Names the state folder.
-        chosen: A path, to be taken instead of `data.source`; kept whatever it is.
-
-    Returns:
-        How many rows there are now.
-
-    Raises:
-        DataError: If it cannot be used, or none is named.
-        Unreachable: If its database does not answer.
-    """
-    source = source_of(config, chosen)
-    if source is None:
-        raise DataError(
-            f"{config.model} was not trained.",
-            "It has no champion yet, and its configuration names no table.",
-            "Give one by --source FILE, or data.source.",
-        )
-    table = read_source(config, source, tolerant=False)
-    if chosen is not None or not grows(config.data.source):
-        save_seed(settings, config, table.frame, Origin(table.source, table.version))
-    return table.frame.height
-
-
 def tables_of(config: ModelConfig, settings: Settings, *, until: float, tolerant: bool) -> list[Table]:
     """
-    Read the table of the first training, and the source if it grows.
+    Read the table of the first training, and the source if it grows or there is no such table.
 
     Args:
         config: Of the model.
@@ -80,7 +49,8 @@ def tables_of(config: ModelConfig, settings: Settings, *, until: float, tolerant
     seed = read_seed(path, columns_of_history(config))
     origin = Origin() if seed is None else origin_of(path)
     kept = [] if seed is None else [_kept(seed, origin)]
-    source = growing(config, settings) if grows(config.data.source) and not origin.played else None
+    again = seed is None or (grows(config.data.source) and not origin.played)
+    source = growing(config, settings) if again else None
     if source is None:
         return kept
 

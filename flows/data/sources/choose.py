@@ -4,7 +4,6 @@ from pathlib import Path
 
 from flows.config.data import is_database
 from flows.config.model import ModelConfig
-from flows.data.files import versioned
 from flows.data.sources.address import Address
 from flows.data.sources.code import PREFIX, Code
 from flows.data.sources.delta import Delta, is_delta
@@ -41,15 +40,13 @@ def grows(source: str | None) -> bool:
     """
     Whether a source is read again at every retraining.
 
-    A database, a Delta table without a version, a folder, a pattern and code of your own have new rows
-    later; a single file, and a Delta table with a version, are what they were.
+    A database, a Delta table, a folder, a pattern and code of your own have new rows later; a Delta table with a
+    version has another one when the configuration names it. A single file is kept as it was.
     """
     if source is None:
         return False
-    if source.startswith(PREFIX) or is_database(source):
+    if source.startswith(PREFIX) or is_database(source) or is_delta(source):
         return True
-    if is_delta(source):
-        return versioned(source)[1] is None
     return Path(source).is_dir() or (any(sign in source for sign in "*?[") and not Path(source).exists())
 
 

@@ -11,7 +11,8 @@ from flows.data.contract.learn import infer_contract
 from flows.data.contract.records import CONTRACT_FILE
 from flows.data.gather import contract_of, extract, new_rows, quarantine_file, validated
 from flows.data.history import seed_file
-from flows.data.tables import keep_first_table
+from flows.data.sources import source_of
+from flows.data.tables import read_source
 from flows.errors import DataError
 from registry.artifacts import ArtifactStore
 from registry.records.version import Feature, ModelVersion, TrainingData
@@ -38,6 +39,12 @@ def config(source, **data):
     return make_config(data={"source": str(source), "time": "ts", "key": "who"} | data, training=training)
 
 
+def keep_first_table(asked, settings):
+    table = read_source(asked, source_of(asked), tolerant=False)
+    save_seed(settings, asked, table.frame, Origin(table.source, table.version))
+    return table.frame.height
+
+
 def test_a_file_is_read_for_the_first_training_and_kept(tmp_path, client, settings):
     rows(300).write_parquet(tmp_path / "t.parquet")
     asked = config(tmp_path / "t.parquet")
@@ -51,11 +58,16 @@ def test_a_file_is_read_for_the_first_training_and_kept(tmp_path, client, settin
     assert found.version.startswith("sha256:")
 
 
+def test_a_file_that_nobody_kept_is_read(tmp_path, client, settings):
+    rows(300).write_csv(tmp_path / "t.csv")
+
+    assert extract(config(tmp_path / "t.csv"), settings, client, as_of=NOW).frame.height == 300
+
+
 def test_a_table_that_grows_is_read_again_and_not_kept(tmp_path, client, settings):
     table = str(tmp_path / "sales")
     rows(200).write_delta(table)
     asked = config(table)
-    keep_first_table(asked, settings)
     rows(100, start=200).write_delta(table, mode="append")
 
     found = extract(asked, settings, client, as_of=NOW)
@@ -70,7 +82,6 @@ def test_an_old_version_of_a_delta_table_gives_the_rows_of_the_old_training(tmp_
     before = extract(config(table), settings, client, as_of=NOW)
     rows(200, age=7.0).write_delta(table, mode="overwrite")
     pinned = config(f"{table}@{before.version}")
-    keep_first_table(pinned, settings)
 
     again = extract(pinned, settings, client, as_of=NOW)
 
