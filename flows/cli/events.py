@@ -50,6 +50,7 @@ def list_events(model: AnyModel = None, *, limit: Limit = 100, as_json: Json = F
 @app.command("log", epilog=example("understudy events log churn --limit 20"))
 def show_log(model: AnyModel = None, *, limit: Limit = 100, as_json: Json = False) -> None:
     """Show the retraining log: times, data, version, metrics beside the champion's, status and notes."""
+    from flows.reports.versions.difference import headline
     from flows.training.log import retraining_log
 
     with opened_registry(model) as registry:
@@ -58,8 +59,9 @@ def show_log(model: AnyModel = None, *, limit: Limit = 100, as_json: Json = Fals
         return print_json(found)
     if not found:
         return say("No retraining was ever asked for.")
-    names = list(found[0].to_dict())
-    rows = [[getattr(one, name) for name in names] for one in found]
+    names = found[0].__struct_fields__
+    shown = [[getattr(one, name) for name in names] for one in found]
+    rows = [[headline(value) if isinstance(value, dict) else value for value in row] for row in shown]
     return say(table("Retraining log", [name.replace("_", " ") for name in names], rows))
 
 

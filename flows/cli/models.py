@@ -42,9 +42,11 @@ def list_models(model: AnyModel = None, *, as_json: Json = False) -> None:
 
 
 def _line(version: "ModelVersion") -> list[object]:
+    from flows.reports.versions.difference import headline
+
     gone = "" if version.artifact_deleted_at is None else ", artifact deleted"
     named = [version.model, version.version, f"{version.stage}{gone}", version.algorithm, version.serving]
-    return [*named, version.metrics, version.data.rows, version.data.start, version.data.end]
+    return [*named, headline(version.metrics), version.data.rows, version.data.start, version.data.end]
 
 
 @app.command(epilog=example("understudy models show churn v1.2.0"))

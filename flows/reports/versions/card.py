@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from flows.reports.measures import less_is_better, measure_of
-from flows.reports.text import counted, duration, plain_number, sentence
-from flows.reports.versions.difference import effect_of
+from flows.reports.text import counted, duration, plain_number, sentence, words
+from flows.reports.versions.difference import effect_of, headline
 from flows.reports.versions.writing import Block
 from registry.records.audit import AuditEntry
 from registry.records.verdict import Decision
@@ -30,7 +30,7 @@ _SERVED = {
     "native": "the native library of the model",
     "original": "the fitted pipeline itself, which is slow",
 }
-_FEW = 12
+_FEW, _MINUTE = 12, 60
 
 
 def card_title(version: ModelVersion) -> str:
@@ -94,10 +94,15 @@ def _against(version: ModelVersion) -> str:
     if not shared:
         return f"Its champion was {version.parent}, which had learned from rows of the holdout: no fair comparison."
     effects = {name: effect_of(name, version.baseline_metrics[name], version.metrics[name]) for name in shared}
-    better, worse = ([measure_of(n).title for n in shared if effects[n] == kind] for kind in ("better", "worse"))
-    told = [f"better in {', '.join(better)}"] if better else []
-    told += [f"worse in {', '.join(worse)}"] if worse else []
-    return f"On the same rows as the champion {version.parent} it is {' and '.join(told) or 'the same'}."
+    worse = [measure_of(name).title for name in shared if effects[name] == "worse"]
+    (first,) = headline({name: version.metrics[name] for name in shared})
+    pair = (plain_number(values[first], 4) for values in (version.metrics, version.baseline_metrics))
+    better = sum(effect == "better" for effect in effects.values())
+    return (
+        f"On the same rows, {measure_of(first).title} is {' against '.join(pair)} of the champion {version.parent}; "
+        f"it is better in {better} of {counted(len(shared), 'metric')}"
+        f"{f', worse in {words(worse)}' if worse else ''}. Whether that is more than chance, the verdicts say."
+    )
 
 
 def _warnings(version: ModelVersion) -> Block:
@@ -133,7 +138,8 @@ def _validation(version: ModelVersion) -> Block:
 
 def _decisions(decisions: Sequence[Decision]) -> Block:
     rows = tuple((one.id, one.kind, one.champion, one.outcome, one.headline) for one in decisions)
-    return Block("Verdicts", (), ("decision", "kind", "against", "outcome", "says"), rows)
+    said = () if rows else ("It was never compared; `understudy compare` does.",)
+    return Block("Verdicts", said, ("decision", "kind", "against", "outcome", "says"), rows)
 
 
 def _data(version: ModelVersion) -> Block:
@@ -173,7 +179,7 @@ def _made(version: ModelVersion) -> Block:
         "largest difference between what is served and what was fitted": f"{version.parity:.1e}",
         "champion then": version.parent or "none",
         "asked for by": version.trigger,
-        "took": duration(version.duration_s),
+        "took": duration(version.duration_s) if version.duration_s >= _MINUTE else f"{version.duration_s:.1f} s",
         "seed": str(version.seed),
         "code": version.code_version,
         "libraries": _listed(version.dependencies),

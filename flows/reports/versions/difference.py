@@ -10,6 +10,19 @@ from registry.records.version import Feature, ModelVersion
 Effect = Literal["added", "removed", "changed", "better", "worse", "same"]
 Part = Literal["task", "features", "levels", "parameters", "metrics", "data", "code", "libraries", "environment"]
 _FEW = 8
+_HEADLINES = ("auc", "r2", "accuracy", "rmse", "mae")
+
+
+def headline(metrics: Mapping[str, float]) -> dict[str, float]:
+    """
+    Choose the one metric to speak of where there is room for one only.
+
+    Example:
+        >>> headline({"brier": 0.1, "auc": 0.9})
+        {'auc': 0.9}
+    """
+    name = next((name for name in (*_HEADLINES, *metrics) if name in metrics), None)
+    return {} if name is None else {name: metrics[name]}
 
 
 class Change(Record, frozen=True, kw_only=True):

@@ -68,7 +68,8 @@ def test_a_card_tells_a_manager_first_what_it_is_and_whether_it_is_better(shelf)
 
     assert card.startswith("# churn v1.2.0\n\n## In short\n\n")
     assert "It is in staging: it waits; nobody is answered by it." in card
-    assert "On the same rows as the champion v1.0.0 it is better in AUC and worse in Brier score." in card
+    assert "On the same rows, AUC is 0.84 against 0.8 of the champion v1.0.0; it is better in 1 of 3 metrics" in card
+    assert ", worse in Brier score." in card
     assert re.search(r"\| AUC \| 0.84 \| 0.8 \| better \| more \| Of one positive", card)
     assert "120, 20 of them new" in card
     assert "| plan | categorical | a, b |" in card
