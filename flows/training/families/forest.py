@@ -17,6 +17,7 @@ from flows.training.tuning.study import REPORT_EVERY, Search, Tried, Watch, stud
 from registry.records.version import Task
 
 TREES = 100
+SHARE = 0.5  # of the rows, drawn for each tree: half the time, and trees that differ more
 SPACE = Space(logarithmic={"max_features": (0.1, 1.0)}, whole={"min_samples_leaf": (3, 100), "max_depth": (4, 16)})
 START: dict[str, Any] = {"max_features": 0.4, "min_samples_leaf": 10, "max_depth": 12}
 
@@ -59,7 +60,7 @@ class Forest:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         make = RandomForestRegressor if self.task == "regression" else RandomForestClassifier
-        return make(trees, **params, **options, n_jobs=self.threads, random_state=self.seed)
+        return make(trees, **params, **options, max_samples=SHARE, n_jobs=self.threads, random_state=self.seed)
 
     def scores(self, fitted: Any, sample: Sample) -> Floats:
         """P(1) or the value, shape (n,); of several classes, shape (n, classes)."""

@@ -119,3 +119,18 @@ def test_a_duration_is_written_as_it_is_read(duration):
 def test_what_is_no_duration_is_refused_with_the_value(wrong):
     with pytest.raises(ValueError, match=r"no duration|longer than time"):
         DURATION.validate_python(wrong)
+
+
+@pytest.mark.parametrize("name", ["xgbost", "Forest", "module:", "a b:C", ""])
+def test_a_family_that_does_not_exist_is_answered_with_those_that_do(name):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(GOOD | {"training": {"families": ["linear", name]}}, "test")
+
+    assert "training.families.1: should be one of xgboost, lightgbm, forest, mlp, linear, ensemble, " in caught.value.why
+    assert f"or module:Class, an estimator of your own (given: {name!r})" in caught.value.why
+
+
+def test_a_class_of_ones_own_is_a_family():
+    config = parse_config(GOOD | {"training": {"families": ["my_models.trees:Oak", "linear", "ensemble"]}}, "test")
+
+    assert config.training.families == ("my_models.trees:Oak", "linear", "ensemble")
