@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.scoring.cache import prepare
-from registry.scoring.finish import Finish
+from registry.scoring.finish import Finish, ready
 from registry.scoring.forest import Forest
 from registry.scoring.layers import Layers
 from registry.scoring.layout import lay_out
@@ -103,7 +103,10 @@ def _node(spec: ScorerSpec, levels: Levels, arrays: Mapping[str, Arrays]) -> Nod
 
 def _members(spec: ScorerSpec, levels: Levels, arrays: Mapping[str, Arrays]) -> Node:
     members = [_node(member, levels, arrays) for member in spec.members]
-    return Mean(members, spec.weights) if spec.kind == "ensemble" else Classes(members, spec.linked == "softmax")
+    if spec.kind == "ensemble":
+        return Mean(members, spec.weights)
+    ready(len(members))
+    return Classes(members, spec.linked == "softmax")
 
 
 def _single(spec: ScorerSpec, levels: Levels, arrays: Mapping[str, Arrays]) -> Single:

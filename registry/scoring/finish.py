@@ -28,6 +28,8 @@ class Finish:
         self._steps = [_step(one) for one in calibration]
         for kernel, arguments in self._steps:
             prepare(kernel, np.zeros(1), 1, *arguments)
+        if self._steps and outputs > 1:
+            ready(outputs)
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
@@ -44,6 +46,14 @@ class Finish:
         """Correct scores[:n] in place, where there is one output."""
         for kernel, arguments in self._steps:
             kernel(scores, n, *arguments)
+
+
+def ready(classes: int) -> None:
+    """Compile what makes several classes add up to 1, or take it from the cache."""
+    from registry.scoring import kernels
+
+    for kernel in (kernels.softmax, kernels.shares):
+        prepare(kernel, np.zeros((classes, 1)))
 
 
 def softened(columns: Floats) -> None:

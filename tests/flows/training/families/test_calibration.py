@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -176,3 +177,18 @@ def test_the_threshold_is_chosen_by_value_before_the_holdout_and_metrics_are_mea
     assert candidate.metrics["recall"] > plain.metrics["recall"]
     assert candidate.metrics["gain_per_row"] == pytest.approx(np.mean(scores >= candidate.threshold))
     assert b"Predicts 1 at or above" in candidate.files["card.md"]
+
+
+def test_a_candidate_of_several_classes_is_calibrated_class_by_class():
+    classes = ["low", "middle", "high"]
+    training = {"families": ["lightgbm"], "trials": 1, "calibration": "sigmoid"}
+    config = make_config("multiclass", data={"classes": classes}, training=training)
+    frame = make_frame(2000, task="regression")
+    frame = frame.with_columns(_label=(pl.col("_label") > 950).cast(float) + (pl.col("_label") > 1050).cast(float))
+    candidate = train_candidate(config, frame, champion=None, champion_scorer=None, seed=0, as_of=NOW)
+    scorer = Scorer.of(candidate.files)
+
+    assert (candidate.serving, len(scorer.spec.calibration)) == ("compiled", 3)
+    assert candidate.parity <= 1e-12
+    assert candidate.holdout.challenger.sum(axis=1) == pytest.approx(1)
+    assert candidate.metrics["auc"] > 0.8

@@ -6,7 +6,9 @@ from functools import cache
 import numpy as np
 import pytest
 from families_making import TASKS, budget, ending, family_of, fold_of, rows_of, unseen
+from training_making import NOW, make_config, make_frame
 
+from flows.training.candidate import train_candidate
 from flows.training.families.family import Budget, fit
 from flows.training.families.saying import loss_of
 from flows.training.packing import pack
@@ -107,3 +109,20 @@ def test_a_scorer_of_a_family_scores_one_row_like_many():
     assert (
         check_parity(scorer_files(*family.spec(pipeline)), rows, scorer.probabilities(rows), "multiclass").largest == 0
     )
+
+
+def test_a_candidate_has_the_same_files_whatever_the_number_of_threads():
+    training = {"families": ["lightgbm", "forest"], "trials": 2}
+    one, several = (
+        train_candidate(
+            make_config(training={**training, "threads": threads}),
+            make_frame(),
+            champion=None,
+            champion_scorer=None,
+            seed=0,
+            as_of=NOW,
+        )
+        for threads in (1, 3)
+    )
+
+    assert one.files == several.files
