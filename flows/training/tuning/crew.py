@@ -1,15 +1,19 @@
 """Who runs the trials: this process, others beside it, or a Dask cluster; all of them the same way."""
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from flows.errors import DataError, Unreachable
 from flows.training.politeness import be_polite, cap_threads
+from flows.training.tuning.errors import WorkerLost
 from flows.training.tuning.luggage import packed, unpacked
 from flows.training.tuning.plan import Tuning
 from flows.training.tuning.trials import Order, Race, Trial, run
@@ -25,10 +29,11 @@ def crew(race: Race, tuning: Tuning) -> AbstractContextManager[Submit]:
     Raises:
         DataError: If the race cannot be handed to another process, or a library is missing.
         Unreachable: If there is no scheduler at `training.dask`.
+        WorkerLost: If a process that runs trials dies.
     """
     if tuning.engine == "dask":
         return _on_dask(race, tuning)
-    return _beside(race, tuning.workers) if tuning.workers > 1 else _here(race)
+    return _beside(race, tuning) if tuning.workers > 1 else _here(race)
 
 
 @contextmanager
@@ -44,14 +49,36 @@ def _here(race: Race) -> Iterator[Submit]:
 
 
 @contextmanager
-def _beside(race: Race, workers: int) -> Iterator[Submit]:
+def _beside(race: Race, tuning: Tuning) -> Iterator[Submit]:
     """In new processes (a fork of one that runs OpenMP may hang), which share the arrays of the fold."""
-    with packed(race) as folder:
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin)
-        try:
-            yield lambda order: pool.submit(run_from, folder, order)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)  # after an error, drop what has not begun
+    with packed(race, tuning.folder) as folder, processes(tuning.workers) as pool:
+        yield lambda order: pool.submit(run_from, folder, order)
+
+
+@contextmanager
+def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """
+    Start polite processes, and end them: at once if something goes wrong here.
+
+    Raises:
+        WorkerLost: If one of them dies.
+    """
+    others = set(active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_beside)
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise WorkerLost(
+            "Nothing was tuned.",
+            f"One of {workers} processes that run trials has died, which is what happens when memory runs out.",
+            "Lower training.workers, and train again: finished trials are not repeated.",
+        ) from error
+    except BaseException:
+        for process in set(active_children()) - others:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
@@ -112,6 +139,19 @@ def begin() -> None:
     cap_threads()
     be_polite()
     threadpool_limits(limits=1, user_api="blas")
+
+
+def begin_beside() -> None:
+    """Leave when the process that has started this one is gone, even if it was killed."""
+    begin()
+    starter = parent_process()
+
+    def leave() -> None:
+        if starter is not None:
+            starter.join()
+            os._exit(1)
+
+    Thread(target=leave, daemon=True).start()
 
 
 def run_from(folder: Path, order: Order) -> Trial:

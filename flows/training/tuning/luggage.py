@@ -13,14 +13,20 @@ from flows.errors import DataError
 
 
 @contextmanager
-def packed(race: Any) -> Iterator[Path]:
+def packed(race: Any, beside: Path | None = None) -> Iterator[Path]:
     """
     Write *race* into a folder of its own that only this user may read, deleted at the end.
+
+    Args:
+        race: Prepared fold.
+        beside: Where that folder is made, so that it goes with what an event keeps; a temporary place if absent.
 
     Raises:
         DataError: If it cannot be written down, e.g. because it holds an open handle.
     """
-    with tempfile.TemporaryDirectory(prefix="understudy-fold-") as name:
+    if beside is not None:
+        beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="understudy-fold-", dir=beside) as name:
         folder = Path(name)
         write(race, folder)
         yield folder

@@ -3,14 +3,12 @@
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from flows.errors import Unreachable
 from flows.training.families.family import Budget
-from flows.training.tuning.crew import begin
+from flows.training.tuning.crew import begin, processes
 from flows.training.tuning.luggage import packed, unpacked, write
 from flows.training.tuning.trials import Race, Search, Trial, Tried, kept, pruner, watching
 
@@ -48,7 +46,7 @@ def _joined_by(workers: int, url: str, name: str, folder: Path, budget: Budget) 
     if workers == 1:
         join(url, name, folder, trials=budget.trials, seconds=budget.left, polite=False)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin) as pool:
+    with processes(workers) as pool:
         jobs = [pool.submit(join, url, name, folder, trials=budget.trials, seconds=budget.left) for _ in range(workers)]
         for job in jobs:
             job.result()

@@ -17,6 +17,7 @@ from flows.errors import DataError, Unreachable
 from flows.training.families.family import Setting
 from flows.training.tuning import crew
 from flows.training.tuning.devices import gpus, refuse_absent
+from flows.training.tuning.errors import WorkerLost
 from flows.training.tuning.luggage import packed, unpacked
 from flows.training.tuning.shared import join
 from flows.training.tuning.study import explored, known_settings, study
@@ -29,6 +30,13 @@ class Bound:
     """Cannot be handed on."""
 
     lock: Any = field(default_factory=threading.Lock)
+
+
+class Deadly:
+    """Ends its process in the middle of a trial."""
+
+    def run(self, params, watch=None):
+        os._exit(9)
 
 
 def seen(marks):
@@ -71,6 +79,13 @@ def test_arrays_of_a_fold_are_files_that_processes_share():
 def test_what_cannot_be_handed_to_another_process_is_refused():
     with pytest.raises(DataError, match=r"cannot be handed to another process.*training\.workers to 1"):
         study(SEARCH, Bound(), budget(4, workers=2))
+
+
+def test_a_worker_that_dies_is_named_and_what_was_finished_is_kept(tmp_path):
+    with pytest.raises(WorkerLost, match=r"Lower training\.workers"):
+        study(SEARCH, Deadly(), budget(20, workers=2, folder=tmp_path))
+
+    assert not list(tmp_path.glob("understudy-fold-*"))
 
 
 def test_a_gpu_that_is_not_there_is_refused():

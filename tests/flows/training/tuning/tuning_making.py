@@ -56,5 +56,6 @@ def lines(folder: Path):
 
 
 if __name__ == "__main__":
-    found = study(SEARCH, ToyRace(seconds=0.02, marks=Path(sys.argv[2])), budget(30, folder=Path(sys.argv[1])))
+    kept, marks, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    found = study(SEARCH, ToyRace(seconds=0.02 * workers, marks=marks), budget(30, folder=kept, workers=workers))
     print(msgspec.json.encode([setting.params for setting in found]).decode())
