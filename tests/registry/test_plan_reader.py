@@ -60,7 +60,7 @@ def test_a_version_is_read_with_its_present_stage(registry, reader):
     assert reader.version("churn", "v9.0.0") is None
 
 
-def test_an_idle_poll_costs_microseconds(registry, reader):
+def test_an_idle_poll_costs_microseconds(registry, reader, database):
     install(registry)
     reader.changed()
     started = time.perf_counter()
