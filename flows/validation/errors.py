@@ -23,11 +23,3 @@ class NotLoaded(Exception):
 
 class OutOfTime(Exception):
     """The time of the validation is up."""
-
-
-class Hog(Exception):
-    """The version takes more memory than it may, and was stopped."""
-
-    def __init__(self, mb: float) -> None:
-        super().__init__(mb)
-        self.mb = mb

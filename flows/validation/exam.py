@@ -11,6 +11,7 @@ from flows.validation.asking import Caller
 from flows.validation.deadline import Deadline
 from flows.validation.holdout import HeldOut
 from flows.validation.lone_router import LoneRouter
+from flows.validation.memory_watch import MemoryWatch
 from registry.records.version import ModelVersion
 
 Row = dict[str, Any]
@@ -26,7 +27,7 @@ class Exam:
         rows: Newest rows of the holdout, as JSON takes them: m of them.
         asked: The same rows with what is known of them.
         holdout: All rows.
-        before_mb: Memory of the router's worker before it loaded the version.
+        watch: Knows the memory of the router's worker, and what it was before it loaded the version.
         trivial: Name of a model that the same router serves, and that is as small as can be.
         as_rows: Turns a table into rows as JSON takes them.
     """
@@ -38,7 +39,7 @@ class Exam:
     rows: list[Row]
     asked: HeldOut
     holdout: HeldOut
-    before_mb: float
+    watch: MemoryWatch
     trivial: str
     as_rows: Callable[[pl.DataFrame], list[Row]]
 

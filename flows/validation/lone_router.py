@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 
 from flows.validation.deadline import Deadline
-from flows.validation.errors import Hog, NotLoaded, OutOfTime, RouterDied, ValidationUnavailable
+from flows.validation.errors import NotLoaded, OutOfTime, RouterDied, ValidationUnavailable
 from flows.validation.tied import kill_family, lives
 from registry.home import Settings
 
@@ -73,20 +73,17 @@ class LoneRouter:
             self._process.wait()
             self._process = None
 
-    def wait_for(self, model: str, deadline: Deadline, *, most_mb: float = float("inf"), above: float = 0.0) -> None:
+    def wait_for(self, model: str, deadline: Deadline) -> None:
         """
         Wait until it serves *model*.
 
         Args:
             model: Whose plan it must have loaded.
             deadline: How long.
-            most_mb: What the worker may take meanwhile, above *above*.
-            above: What it took before.
 
         Raises:
             NotLoaded: If the plan is refused; with the reason.
             RouterDied: If the process ends; with what it said last.
-            Hog: If it takes more memory.
             OutOfTime: If it takes longer.
         """
         with httpx.Client(base_url=self.url, trust_env=False) as http:
@@ -98,7 +95,6 @@ class LoneRouter:
                     return
                 if model in ready.get("troubles", {}):
                     raise NotLoaded(str(ready["troubles"][model]))
-                self.refuse_hog(above, most_mb)
                 time.sleep(LOOK_S)
 
     def memory(self) -> float:
@@ -115,13 +111,10 @@ class LoneRouter:
         except psutil.Error as error:
             raise RouterDied(self.last_words()) from error
 
-    def refuse_hog(self, above: float, most_mb: float) -> None:
-        """Raise Hog if the worker takes more than *most_mb* above *above*."""
-        if self._worker is None:
-            return
-        added = self.memory() - above
-        if added > most_mb:
-            raise Hog(added)
+    def end_worker(self) -> None:
+        """Kill the worker that was seen first; whoever waits for it hears of it."""
+        if self._worker is not None:
+            kill_family(self._worker)
 
     def refuse_dead(self, answers: int | None = None) -> None:
         """Raise RouterDied if the process or the worker that was seen first has ended, or another one *answers*."""

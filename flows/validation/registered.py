@@ -11,8 +11,7 @@ from flows.comparison.scoring import TableScorer
 from flows.config.model import ModelConfig
 from flows.data.history import columns_of_history, history, read_seed, seed_file
 from flows.errors import DataError, Unreachable
-from flows.validation.errors import NotValidated
-from flows.validation.evidence import passed, record
+from flows.validation.evidence import passed, record, refuse_unvalidated
 from flows.validation.holdout import HeldOut
 from flows.validation.report import ValidationReport
 from flows.validation.rows import made_up, rows_for
@@ -26,27 +25,16 @@ from registry.store.registry import Registry
 
 def ensure_validated(
     config: ModelConfig, settings: Settings, registry: Registry, version: ModelVersion, *, actor: str, at: datetime
-) -> ValidationReport | None:
+) -> None:
     """
     Validate a version that never was, if the configuration asks for it.
-
-    Returns:
-        What was found; None if nothing had to be done.
 
     Raises:
         NotValidated: If it fails, or has failed before.
     """
-    seen = passed(registry, version)
-    if not config.validation.enabled or seen:
-        return None
-    if seen is None:
-        report = validate_registered(config, settings, registry, version, actor=actor, at=at)
-        if report.passed:
-            return report
-    from flows.validation.evidence import refuse_unvalidated
-
+    if config.validation.enabled and passed(registry, version) is None:
+        validate_registered(config, settings, registry, version, actor=actor, at=at)
     refuse_unvalidated(config, registry, version, f"{version.version} was not promoted.")
-    raise NotValidated(f"{version.version} was not promoted.", "It failed its validation.", "Train another one.")
 
 
 def validate_registered(

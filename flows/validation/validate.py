@@ -11,10 +11,11 @@ from flows.validation.checks.latency import latency
 from flows.validation.checks.own_tests import own_tests
 from flows.validation.checks.slices import slices
 from flows.validation.deadline import Clock, Deadline
-from flows.validation.errors import Hog, NotLoaded, OutOfTime, RouterDied, ValidationUnavailable
+from flows.validation.errors import NotLoaded, OutOfTime, RouterDied, ValidationUnavailable
 from flows.validation.exam import Exam
 from flows.validation.holdout import HeldOut
 from flows.validation.lone_router import LoneRouter, settings_of, start_baseline
+from flows.validation.memory_watch import MemoryWatch
 from flows.validation.report import Check, ValidationReport
 from flows.validation.rows import rows_for
 from flows.validation.scratch import Stage, scratch_folder
@@ -31,6 +32,8 @@ LOOKS: tuple[tuple[str, Look], ...] = (
     ("slices", slices),
     ("tests", own_tests),
 )
+
+_FIRST = ("load", "answers")
 
 
 def validate(
@@ -63,66 +66,64 @@ def validate(
     asked = holdout.newest(config.validation.rows)
     rows = rows_for(config, version, asked.frame)
     deadline = Deadline(config.validation.timeout.total_seconds(), clock)
-    checks: list[Check] = []
     with scratch_folder(settings) as folder, LoneRouter(settings_of(settings, folder)) as router:
         stage = Stage(router.settings, version)
         stage.set_baseline()
         start_baseline(router, stage.empty, deadline)
-        before = router.memory()
-        exam = Exam(
-            rules=config.validation,
-            version=version,
-            router=router,
-            deadline=deadline,
-            rows=rows,
-            asked=asked,
-            holdout=holdout,
-            before_mb=before,
-            trivial=stage.empty,
-            as_rows=lambda frame: rows_for(config, version, frame),
-        )
-        checks += _all_checks(exam, stage, files)
+        with MemoryWatch(router, config.validation.memory_mb) as watch:
+            exam = Exam(
+                rules=config.validation,
+                version=version,
+                router=router,
+                deadline=deadline,
+                rows=rows,
+                asked=asked,
+                holdout=holdout,
+                watch=watch,
+                trivial=stage.empty,
+                as_rows=lambda frame: rows_for(config, version, frame),
+            )
+            checks = list(_all_checks(exam, stage, files))
     return ValidationReport.of(checks, artifact=stage.digest, duration_s=deadline.spent)
 
 
 def _all_checks(exam: Exam, stage: Stage, files: Mapping[str, bytes]) -> Iterator[Check]:
     """Look at one thing after the other; who does not load or answer is asked no further."""
-    loaded = _guarded("load", exam, lambda one: _load(one, stage, files))
-    yield from loaded
-    going = all(check.passed for check in loaded)
-    for name, look in LOOKS:
-        if not going:
-            return
-        found = _guarded(name, exam, look)
+    for name, look in (("load", lambda one: _load(one, stage, files)), *LOOKS):
+        found, going = _guarded(name, exam, look)
         yield from found
-        going = name != "answers" or found[0].passed
-        going = going and not any(check.name in ("time", "alive") for check in found)
+        if not going or (name in _FIRST and not found[0].passed):
+            return
 
 
 def _load(exam: Exam, stage: Stage, files: Mapping[str, bytes]) -> list[Check]:
     stage.set_version(files)
-    exam.router.wait_for(exam.version.model, exam.deadline, most_mb=exam.rules.memory_mb, above=exam.before_mb)
+    exam.router.wait_for(exam.version.model, exam.deadline)
     return [Check(name="load", passed=True, said="A router process loaded it.")]
 
 
-def _guarded(name: str, exam: Exam, look: Look) -> Sequence[Check]:
-    """Turn whatever ends a look into a failed check."""
+def _guarded(name: str, exam: Exam, look: Look) -> tuple[Sequence[Check], bool]:
+    """Turn whatever ends a look into a failed check; and say whether anything more can be asked."""
     try:
         found = look(exam)
         exam.router.refuse_dead()
     except RouterDied as died:
-        alive = "load" if name == "load" else "alive"
-        return [Check(name=alive, passed=False, said=f"The router process did not survive it ({name}): {died}.")]
+        if exam.watch.tripped:
+            return [memory.stopped(exam, name)], False
+        said = f"The router process did not survive it ({name}): {died}."
+        return [Check(name="load" if name == "load" else "alive", passed=False, said=said)], False
     except NotLoaded as refused:
-        return [Check(name=name, passed=False, said=f"The router did not load it: {refused}")]
-    except Hog as found_hog:
-        return [memory.hog(found_hog.mb, exam.rules.memory_mb)]
+        return [Check(name=name, passed=False, said=f"The router did not load it: {refused}")], False
     except OutOfTime:
-        bound = exam.rules.timeout.total_seconds()
-        said = f"It was not done within {bound:g} s (validation.timeout); the time was up at: {name}."
-        return [Check(name="time", passed=False, value=round(exam.deadline.spent, 1), bound=bound, said=said)]
+        return [_late(name, exam)], False
     except ValidationUnavailable:
         raise
     except Refusal as refusal:
-        return [Check(name=name, passed=False, said=f"{refusal.what} {refusal.why}")]
-    return found
+        return [Check(name=name, passed=False, said=f"{refusal.what} {refusal.why}")], name not in _FIRST
+    return found, True
+
+
+def _late(name: str, exam: Exam) -> Check:
+    bound = exam.rules.timeout.total_seconds()
+    said = f"It was not done within {bound:g} s (validation.timeout); the time was up at: {name}."
+    return Check(name="time", passed=False, value=round(exam.deadline.spent, 1), bound=bound, said=said)

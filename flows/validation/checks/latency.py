@@ -8,8 +8,11 @@ from flows.validation.asking import Caller, Failed
 from flows.validation.exam import Exam, Row
 from flows.validation.report import Check
 
-ROUNDS = 3
-"""A machine that trains beside it is noisy: the best round counts, and one good round is enough."""
+ROUNDS, PATIENCE = 3, 8
+"""
+A machine that trains beside it is noisy: the best round counts, and one good round is enough. There are more
+rounds while the machine is so busy that even a trivial version needs half of the budget.
+"""
 PAUSE_S = 0.5
 ALONE, CALLERS, EACH = 200, 4, 25
 _WARM = 10
@@ -25,18 +28,19 @@ def latency(exam: Exam) -> list[Check]:
 
 
 def _judged(exam: Exam) -> Check:
-    bound, best, rounds, asked = exam.rules.latency_ms, math.inf, 0, 0
-    while best > bound and rounds < ROUNDS:
-        time.sleep(exam.deadline.left(PAUSE_S) if rounds else 0.0)
+    bound, best, rounds, asked, trivial = exam.rules.latency_ms, math.inf, 0, 0, 0.0
+    while best > bound and (rounds < ROUNDS or (trivial > bound / 2 and rounds < PATIENCE)):
+        time.sleep(exam.deadline.left(PAUSE_S * rounds) if rounds else 0.0)
         rounds += 1
         found, count = _round(exam, bound)
         best, asked = min(best, found), asked + count
+        trivial = _trivial(exam) if found > bound else 0.0
     said = (
         f"p99 is {best:.3g} ms (bound {bound:g} ms) of single rows, one after the other and from {CALLERS} callers;"
         f" {asked} requests, best of {rounds} round{'s' if rounds > 1 else ''}."
     )
     if best > bound:
-        said += f" A trivial version takes {_trivial(exam):.3g} ms here at the same time."
+        said += f" A trivial version takes {trivial:.3g} ms here at the same time."
     return Check(name="latency", passed=best <= bound, value=round(best, 4), bound=bound, said=said)
 
 
