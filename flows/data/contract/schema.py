@@ -40,8 +40,8 @@ def limits(rule: NumberRule, size: float) -> tuple[float, float] | None:
     """
     Return how far out values may lie.
 
-    The size of a column is the distance of its ends, or of the farther one from 0: what was constant, such as an
-    interest rate, may move by its own size.
+    The size of a column is the distance of its ends, or of the farther one from 0: what hardly moved, such as an
+    interest rate, may move by its own size. What never moved may be anything: None.
 
     Args:
         rule: Of the column.
@@ -51,9 +51,9 @@ def limits(rule: NumberRule, size: float) -> tuple[float, float] | None:
         >>> limits(NumberRule(column="age", nullable=False, low=18.0, high=98.0), 1.0)
         (-80.0, 196.0)
     """
-    if rule.low is None or rule.high is None:
+    if rule.low is None or rule.high is None or rule.low == rule.high:
         return None
-    room = size * max(rule.high - rule.low, abs(rule.low), abs(rule.high), 1.0 if rule.low == rule.high else 0.0)
+    room = size * max(rule.high - rule.low, abs(rule.low), abs(rule.high))
     return rule.low - room, rule.high + room
 
 

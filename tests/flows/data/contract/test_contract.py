@@ -155,6 +155,12 @@ def test_a_feature_that_is_no_longer_there_or_of_another_kind_is_not_checked():
     assert {rule.column for rule in infer_contract(changed, frame, before=CONTRACT).levels} == {"age"}
 
 
+def test_what_never_moved_may_be_anything():
+    still = infer_contract(CONFIG, healthy().with_columns(pl.lit(0.003).alias("heat")))
+
+    assert check_contract(still, healthy()).report.findings == ()
+
+
 def test_a_column_of_names_has_no_levels_to_check():
     names = healthy(3000).with_columns(pl.col("_key").alias("plan"))
 
