@@ -1,6 +1,7 @@
 """A Postgres server of the tests' own: in a folder that goes with it, on a socket that nobody else knows."""
 
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -75,8 +76,11 @@ def _memory() -> str | None:
 
 
 def _user() -> str | None:
-    """Postgres refuses to run as root; its own user is made with it."""
-    return "postgres" if os.geteuid() == 0 else None
+    """Postgres refuses to run as root; its packages make a user for it."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in known else "nobody"
 
 
 def _run(user: str | None, *words: str | Path) -> None:

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from postgres_making import BOTH, fresh_database
 from registry_making import a_version, install
 from sqlalchemy import create_engine
 
@@ -22,6 +23,7 @@ from registry.store.registry import Registry
 from registry.store.tables import metadata
 
 
+@BOTH
 def test_the_migrations_make_exactly_the_tables_of_the_code(url, registry):
     engine = create_engine(url)
     with engine.connect() as connection:
@@ -79,14 +81,23 @@ def test_migrating_says_nothing(tmp_path, capfd, caplog):
 
 
 def test_four_processes_open_a_fresh_database_at_once(tmp_path):
+    four_open(f"sqlite:///{tmp_path}/registry.sqlite")
+
+
+def test_four_processes_open_a_fresh_database_of_a_server_at_once(postgres):
+    with fresh_database(postgres) as url:
+        four_open(url)
+
+
+def four_open(url):
     code = "import sys; from registry.store.registry import Registry; Registry.open(sys.argv[1]).close()"
-    url = f"sqlite:///{tmp_path}/registry.sqlite"
     peers = [subprocess.Popen([sys.executable, "-W", "error", "-c", code, url], stderr=-1) for _ in range(4)]
     said = [peer.communicate(timeout=60)[1].decode() for peer in peers]
 
     assert [peer.returncode for peer in peers] == [0, 0, 0, 0], said
     with Registry.open(url) as registry:
         registry.register_version(a_version())
+        assert registry.models() == ["churn"]
 
 
 def test_an_up_to_date_database_is_opened_without_alembic(url, registry):

@@ -127,16 +127,15 @@ def test_an_unknown_model_is_refused(registry):
         registry.give_up("nobody", NONE, **WHO)
 
 
-def test_a_registry_of_before_retention_is_brought_up_to_date(tmp_path):
-    import sqlite3
-    from contextlib import closing
-
-    url = f"sqlite:///{tmp_path}/registry.sqlite"
+@BOTH
+def test_a_registry_of_before_retention_is_brought_up_to_date(url):
     with Registry.open(url) as registry:
         install(registry)
-    with closing(sqlite3.connect(tmp_path / "registry.sqlite")) as plain, plain:
-        plain.execute("DROP TABLE deleted_artifacts")
-        plain.execute("UPDATE alembic_version SET version_num = '0001'")
+    plain = create_engine(url)
+    with plain.begin() as connection:
+        connection.execute(text("DROP TABLE deleted_artifacts"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    plain.dispose()
 
     with Registry.open(url) as registry:
         assert registry.champion("churn").artifact_deleted_at is None
