@@ -124,7 +124,7 @@ def scorer_of(*calibration):
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(step=steps(), scores=arrays(np.float64, st.integers(1, 20), elements=PROBABILITY))
 def test_the_scorer_corrects_as_was_fitted_whatever_the_score(step, scores):
     rows = [{"x": float(score)} for score in scores]
@@ -132,7 +132,7 @@ def test_the_scorer_corrects_as_was_fitted_whatever_the_score(step, scores):
     assert scorer_of(step).score(rows) == pytest.approx(corrected([step], scores), abs=1e-12)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(three=st.tuples(steps(), steps(), steps()), scores=arrays(np.float64, (7, 3), elements=st.floats(0.01, 1)))
 def test_corrected_classes_add_up_to_one(three, scores):
     shares = scores / scores.sum(axis=1, keepdims=True)
@@ -145,7 +145,7 @@ def test_corrected_classes_add_up_to_one(three, scores):
 
 def trained(**training):
     config = make_config(training={"families": ["linear"], "trials": 1, **training}, data={"kpis": {"gain": "gain"}})
-    frame = make_frame(3000).with_columns(_kpi_gain=1.0)
+    frame = make_frame(2000).with_columns(_kpi_gain=1.0)
     return train_candidate(config, frame, champion=None, champion_scorer=None, seed=0, as_of=NOW)
 
 
@@ -183,7 +183,7 @@ def test_a_candidate_of_several_classes_is_calibrated_class_by_class():
     classes = ["low", "middle", "high"]
     training = {"families": ["lightgbm"], "trials": 1, "calibration": "sigmoid"}
     config = make_config("multiclass", data={"classes": classes}, training=training)
-    frame = make_frame(2000, task="regression")
+    frame = make_frame(1200, task="regression")
     frame = frame.with_columns(_label=(pl.col("_label") > 950).cast(float) + (pl.col("_label") > 1050).cast(float))
     candidate = train_candidate(config, frame, champion=None, champion_scorer=None, seed=0, as_of=NOW)
     scorer = Scorer.of(candidate.files)

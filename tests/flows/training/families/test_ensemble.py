@@ -113,7 +113,8 @@ def test_a_candidate_may_be_an_ensemble_and_comes_out_the_same_twice():
         training={"families": ["lightgbm", "linear", "ensemble"], "trials": 2, "calibration": "sigmoid"}
     )
     one, two = (
-        train_candidate(config, make_frame(), champion=None, champion_scorer=None, seed=0, as_of=NOW) for _ in range(2)
+        train_candidate(config, make_frame(600), champion=None, champion_scorer=None, seed=0, as_of=NOW)
+        for _ in range(2)
     )
 
     assert one.files == two.files

@@ -112,11 +112,11 @@ def test_a_scorer_of_a_family_scores_one_row_like_many():
 
 
 def test_a_candidate_has_the_same_files_whatever_the_number_of_threads():
-    training = {"families": ["lightgbm", "forest"], "trials": 2}
+    training = {"families": ["lightgbm"], "trials": 2}
     one, several = (
         train_candidate(
             make_config(training={**training, "threads": threads}),
-            make_frame(),
+            make_frame(800),
             champion=None,
             champion_scorer=None,
             seed=0,

@@ -121,8 +121,8 @@ def test_scores_that_are_no_numbers_are_refused():
 
 def test_a_candidate_of_it_competes_with_the_others():
     config = make_config(training={"families": ["own_making:Centres"], "trials": 2})
-    candidate = train_candidate(config, make_frame(), champion=None, champion_scorer=None, seed=0, as_of=NOW)
+    candidate = train_candidate(config, make_frame(800), champion=None, champion_scorer=None, seed=0, as_of=NOW)
 
     assert (candidate.algorithm, candidate.serving) == ("own_making:Centres", "original")
-    assert candidate.metrics["auc"] > 0.8
+    assert candidate.metrics["auc"] > 0.7
     assert candidate.parity <= 1e-12
