@@ -1,5 +1,6 @@
 """All labelled rows that a model may learn from: the first table and the router's log."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from flows.client import RouterClient
 from flows.config.model import ModelConfig
 from flows.data.live import live_frame
 from flows.errors import DataError
+from registry.errors import StoreUnavailable
 from registry.home import Settings
 
 _ORIGIN = "understudy"
@@ -65,12 +67,26 @@ UNKNOWN = Origin()
 
 
 def save_seed(settings: Settings, config: ModelConfig, frame: pl.DataFrame, origin: Origin = UNKNOWN) -> Path:
-    """Keep the first training table beside the log; replaces an earlier one whole."""
+    """
+    Keep the first training table beside the log; replaces an earlier one whole.
+
+    Raises:
+        StoreUnavailable: If it cannot be written; an earlier one stays as it was.
+    """
     path = seed_file(settings, config.model)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    frame.write_parquet(temporary, metadata={_ORIGIN: json.dumps(origin)})
-    return temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.write_parquet(temporary, metadata={_ORIGIN: json.dumps(origin)})
+        return temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise StoreUnavailable(
+            f"The first table of {config.model} was not kept; nothing was trained.",
+            f"{path}: {error.strerror or error}.",
+            "Free some space, or set UNDERSTUDY_HOME to a folder that you may write to.",
+        ) from error
 
 
 def origin_of(path: Path) -> Origin:

@@ -152,6 +152,11 @@ def _untypable(config: ModelConfig, frame: pl.DataFrame) -> list[str]:
         for name in dict.fromkeys(numeric)
         if name in frame and not _is_number(frame[name])
     ]
+    mistakes += [
+        f"{name!r} holds {frame[name].dtype}, expected text, numbers or truth values"
+        for name in config.features.categorical
+        if name in frame and (frame[name].dtype.is_nested() or frame[name].dtype == pl.Binary)
+    ]
     if config.data.time is not None and config.data.time in frame:
         mistakes += _time_mistakes(frame[config.data.time])
     if config.task == "binary" and config.target in frame:

@@ -1,5 +1,6 @@
 """What becomes of rows that break a contract."""
 
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -52,7 +53,8 @@ def _write(rows: pl.DataFrame, file: Path) -> None:
         rows.write_parquet(draft)
         draft.replace(file)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise StoreUnavailable(
             f"{rows.height} rows were not set aside; nothing was trained.",
             f"{file}: {error.strerror or error}.",

@@ -1,5 +1,6 @@
 """Read what is new, and keep what was read."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,7 +79,8 @@ class Incremental:
             rows.write_parquet(draft, metadata={_ABOUT: json.dumps({"source": self.describe(), "since": since})})
             draft.replace(self._file)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
             raise DataError(
                 f"The rows of {self.describe()} were not kept.",
                 f"{self._file}: {error.strerror or error}.",

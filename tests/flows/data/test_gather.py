@@ -15,6 +15,7 @@ from flows.data.sources import source_of
 from flows.data.tables import read_source
 from flows.errors import DataError
 from registry.artifacts import ArtifactStore
+from registry.errors import StoreUnavailable
 from registry.records.version import Feature, ModelVersion, TrainingData
 
 SECONDS = 1_767_225_600.0  # 2026-01-01
@@ -298,3 +299,11 @@ def test_a_database_to_which_rows_are_added_is_read_bit_by_bit(tmp_path, client,
 
     assert found.frame["_key"].to_list() == [f"c{n}" for n in range(300)]
     assert (settings.home / "tables" / "churn.read.parquet").exists()
+
+
+def test_broken_rows_that_cannot_be_kept_stop_the_training(tmp_path, client, settings):
+    asked = config(tmp_path)
+    (settings.home / "quarantine").write_text("no folder")
+
+    with pytest.raises(StoreUnavailable, match="1 rows were not set aside"):
+        gathered(asked, rows(300, plan=["zinc", *["gold"] * 299]), settings, client, tmp_path, first_contract(asked))

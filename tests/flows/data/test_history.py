@@ -5,6 +5,7 @@ from data_making import make_config
 from flows.data import history, prepare, save_seed
 from flows.data.history import seed_file
 from flows.errors import DataError
+from registry.errors import StoreUnavailable
 
 CONFIG = make_config(data={"key": "who", "time": "ts"})
 TABLE = pl.DataFrame(
@@ -63,3 +64,12 @@ def test_a_first_table_with_other_features_is_refused_by_name(log, client, setti
 
     with pytest.raises(DataError, match="no column height"):
         history(client, wider, settings)
+
+
+def test_a_first_table_that_cannot_be_kept_is_refused_and_the_earlier_one_stays(settings):
+    earlier = save_seed(settings, CONFIG, prepare(CONFIG, TABLE.head(1)))
+    earlier.with_suffix(".tmp").mkdir()
+
+    with pytest.raises(StoreUnavailable, match="first table of churn"):
+        save_seed(settings, CONFIG, prepare(CONFIG, TABLE))
+    assert pl.read_parquet(earlier).height == 1

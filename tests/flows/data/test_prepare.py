@@ -203,3 +203,11 @@ def test_feature_rows_hold_only_what_json_can_say(ages):
     assert [row["age"] for row in rows] == [
         age if age is not None and abs(age) != float("inf") and age == age else None for age in ages
     ]
+
+
+@pytest.mark.parametrize("values", [[["a"], ["b"]], [{"x": 1}, {"x": 2}], [b"a", b"b"]])
+def test_a_category_of_nested_values_or_bytes_is_refused_by_name(values):
+    frame = pl.DataFrame({"age": [1.0, 2.0], "plan": values, "left": [0, 1]})
+
+    with pytest.raises(DataError, match=r"'plan' holds .* expected text"):
+        prepare(make_config(), frame)
