@@ -42,6 +42,10 @@ class Scorer:
         arrays: Bytes of the trees or layers.
         files: Those of the members, by name.
 
+    Attributes:
+        compiled: Machine code that says the one number of each row; None where a library
+            scores, or where there are several classes.
+
     Raises:
         ArtifactRefused: If the files do not fit the spec, or cannot be read.
     """
@@ -57,18 +61,15 @@ class Scorer:
         self._encoder = Encoder(spec)
         given = {**(files or {})} | {n: raw for n, raw in ((spec.booster, booster), (spec.arrays, arrays)) if n and raw}
         self._code: Compiled | None = compile_scorer(spec, _arrays(spec, given)) if spec.is_compilable else None
+        self.compiled = None if spec.outputs > 1 else self._code
         self._model: Model | None = None if self._code else _native(spec, self._encoder, given)
         self._finish = Finish(spec.calibration if self._model else (), spec.outputs)
 
     @property
-    def compiled(self) -> Compiled | None:
-        """Machine code that says the one number of each row; None where a library scores, or classes are several."""
-        return None if self.spec.outputs > 1 else self._code
-
-    @property
     def us_per_row(self) -> float:
         """Microseconds of machine code, also where classes are several; infinite where a library scores."""
-        return math.inf if self._code is None else self._code.us_per_row
+        code = self.compiled or self._code
+        return math.inf if code is None else code.us_per_row
 
     @property
     def serving(self) -> Serving:
@@ -137,10 +138,10 @@ class Scorer:
             return np.asarray(self.probabilities(rows).max(axis=1), dtype=np.float64)
         if not rows:
             return np.empty(0, dtype=np.float64)
-        if self._code is None:
+        if self.compiled is None:
             return self.probabilities(rows)[:, 0]
         scores = np.empty(len(rows), dtype=np.float64)
-        self._code.scores(fill_raw(rows, self._code.features, self._code.levels), len(rows), scores)
+        self.compiled.scores(fill_raw(rows, self.compiled.features, self.compiled.levels), len(rows), scores)
         return scores
 
     def probabilities(self, rows: Rows) -> NDArray[np.float64]:
