@@ -35,9 +35,11 @@ def open_event(
     return event
 
 
-def attempted(registry: Registry, event: RetrainingEvent, notes: str) -> RetrainingEvent:
-    """Write down that it runs."""
-    return _keep(registry, event, execution_attempted=True, execution_successful=None, completed_at=None, notes=notes)
+def attempted(registry: Registry, event: RetrainingEvent, notes: str, at: datetime) -> RetrainingEvent:
+    """Write down that it runs, and since when; one that goes on after a kill began before it."""
+    begun = {"started_at": _later(event, at).isoformat()} | event.execution_metrics
+    cleared: dict[str, Any] = {"execution_successful": None, "completed_at": None}
+    return _keep(registry, event, execution_attempted=True, execution_metrics=begun, notes=notes, **cleared)
 
 
 def named(registry: Registry, event: RetrainingEvent, version: str) -> RetrainingEvent:
@@ -64,7 +66,8 @@ def cancelled(registry: Registry, event: RetrainingEvent, why: str, at: datetime
 def succeeded(
     registry: Registry, event: RetrainingEvent, metrics: dict[str, float], before: dict[str, float], **said: Any
 ) -> RetrainingEvent:
-    """Close it with what was gained over the champion, on the same rows."""
+    """Close it with what was gained over the champion, on the same rows; what it knows already stays."""
+    said["execution_metrics"] = event.execution_metrics | said.get("execution_metrics", {})
     return _keep(registry, event, execution_successful=True, **gains(metrics, before), **said)
 
 

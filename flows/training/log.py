@@ -18,7 +18,8 @@ class Logged(Record, frozen=True, kw_only=True):
 
     Attributes:
         start: When it began, or was asked for if that is not known; end: None while it runs.
-        duration_minutes: From start to end; of an event that does not tell its start, of the training alone.
+        duration_minutes: From start to end; of the training alone where the event does not tell its start, or where
+            the model's clock stood still, as in a replay.
         data_version: As the source names it, else the beginning of the fingerprint of its rows.
         new_samples: Rows that the champion had not learned from.
         status: "refused" was never attempted.
@@ -82,9 +83,9 @@ def _start(event: RetrainingEvent) -> datetime:
 
 
 def _minutes(event: RetrainingEvent, version: ModelVersion | None) -> float | None:
-    trained = event.execution_metrics.get("duration_s", version.duration_s if version else None)
-    if "started_at" not in event.execution_metrics and trained is not None:
-        return round(float(trained) / 60, 2)
     if event.completed_at is None:
         return None
-    return round((event.completed_at - _start(event)).total_seconds() / 60, 2)
+    trained = float(event.execution_metrics.get("duration_s", version.duration_s if version else 0.0))
+    if trained and "started_at" not in event.execution_metrics:
+        return round(trained / 60, 2)
+    return round(max(trained, (event.completed_at - _start(event)).total_seconds()) / 60, 2)

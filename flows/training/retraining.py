@@ -181,7 +181,7 @@ def _is_closed(event: RetrainingEvent, force: bool) -> bool:
 
 
 def _attempt(shop: Shop, event: RetrainingEvent, actor: str) -> Retraining:
-    event = events.attempted(shop.registry, event, "training")
+    event = events.attempted(shop.registry, event, "training", shop.clock())
     shop.tell(messages.retraining_starts(shop.model, event.id, event.trigger_type))
     done = _resumed(shop, event, actor) or _trained(shop, event, actor)
     shop.step("emit event", lambda: _announce(shop, "completed", done.event, **done.to_dict()))
@@ -293,6 +293,8 @@ def _numbers(version: ModelVersion, decision: Decision | None, outcome: str) -> 
         "baseline_metrics": version.baseline_metrics,
         "duration_s": version.duration_s,
         "rows": version.data.rows,
+        "new_rows": version.data.new_rows,
+        "data_version": version.data.version,
         "fingerprint": version.data.fingerprint,
         "algorithm": version.algorithm,
         "window": version.params.get("window"),

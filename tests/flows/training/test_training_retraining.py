@@ -85,6 +85,8 @@ def test_a_better_challenger_goes_into_a_rollout_and_the_event_says_what_was_gai
     assert event.improvement_accuracy > 50
     assert event.completed_at == NOW
     assert event.execution_metrics["outcome"] == "rollout"
+    assert event.execution_metrics["started_at"] == NOW.isoformat()
+    assert event.execution_metrics["new_rows"] == done.version.data.new_rows
     assert registry.version("churn", "v1.1.0").parent == "v1.0.0"
 
 
