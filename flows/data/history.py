@@ -1,6 +1,5 @@
 """All labelled rows that a model may learn from: the first table and the router's log."""
 
-import contextlib
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -9,9 +8,9 @@ import polars as pl
 
 from flows.client import RouterClient
 from flows.config.model import ModelConfig
+from flows.data.keeping import keep
 from flows.data.live import live_frame
 from flows.errors import DataError
-from registry.errors import StoreUnavailable
 from registry.home import Settings
 
 _ORIGIN = "understudy"
@@ -73,20 +72,8 @@ def save_seed(settings: Settings, config: ModelConfig, frame: pl.DataFrame, orig
     Raises:
         StoreUnavailable: If it cannot be written; an earlier one stays as it was.
     """
-    path = seed_file(settings, config.model)
-    temporary = path.with_suffix(".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        frame.write_parquet(temporary, metadata={_ORIGIN: json.dumps(origin)})
-        return temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise StoreUnavailable(
-            f"The first table of {config.model} was not kept; nothing was trained.",
-            f"{path}: {error.strerror or error}.",
-            "Free some space, or set UNDERSTUDY_HOME to a folder that you may write to.",
-        ) from error
+    what = f"The first table of {config.model} was not kept; nothing was trained."
+    return keep(frame, seed_file(settings, config.model), what=what, metadata={_ORIGIN: json.dumps(origin)})
 
 
 def origin_of(path: Path) -> Origin:

@@ -1,16 +1,14 @@
 """What becomes of rows that break a contract."""
 
-import contextlib
 from pathlib import Path
 
 import msgspec
-import polars as pl
 
 from flows.config.model import ModelConfig
 from flows.data.contract.check import Checked
 from flows.data.contract.records import ContractReport, Finding
+from flows.data.keeping import keep
 from flows.errors import DataError
-from registry.errors import StoreUnavailable
 
 
 def set_aside(config: ModelConfig, checked: Checked, file: Path) -> ContractReport:
@@ -32,7 +30,8 @@ def set_aside(config: ModelConfig, checked: Checked, file: Path) -> ContractRepo
     report = checked.report
     if not report.quarantined:
         return report
-    _write(checked.quarantined, file)
+    what = f"{report.quarantined} rows were not set aside; nothing was trained."
+    keep(checked.quarantined, file, what=what)
     refused = config.data.contract == "refuse"
     if refused or report.quarantined > config.data.most_quarantined * report.rows:
         raise _refusal(config, report, file)
@@ -43,23 +42,6 @@ def only_reported(report: ContractReport) -> ContractReport:
     """Say the same of rows that were all kept."""
     findings = tuple(msgspec.structs.replace(one, quarantined=False) for one in report.findings)
     return msgspec.structs.replace(report, quarantined=0, findings=findings)
-
-
-def _write(rows: pl.DataFrame, file: Path) -> None:
-    draft = file.with_suffix(".tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft.touch(mode=0o600)  # rows of people; for nobody else
-        rows.write_parquet(draft)
-        draft.replace(file)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise StoreUnavailable(
-            f"{rows.height} rows were not set aside; nothing was trained.",
-            f"{file}: {error.strerror or error}.",
-            "Free some space, or set UNDERSTUDY_HOME to a folder that you may write to.",
-        ) from error
 
 
 def _refusal(config: ModelConfig, report: ContractReport, file: Path) -> DataError:

@@ -1,6 +1,5 @@
 """Read what is new, and keep what was read."""
 
-import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,9 +7,9 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PolarsError
 
+from flows.data.keeping import keep
 from flows.data.prepare import seconds
 from flows.data.sources.source import Source
-from flows.errors import DataError
 
 _ABOUT = "understudy"
 
@@ -42,7 +41,8 @@ class Incremental:
         Read what is newer than what is kept, and return both.
 
         Raises:
-            DataError: If the source cannot be read, or a time is none.
+            DataError: If the source cannot be read.
+            StoreUnavailable: If the rows cannot be kept.
         """
         kept = self._kept(columns, since)
         if kept is None or kept.is_empty():
@@ -72,17 +72,5 @@ class Incremental:
             return None
 
     def _keep(self, rows: pl.DataFrame, since: float | None) -> None:
-        draft = self._file.with_suffix(".tmp")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            draft.touch(mode=0o600)
-            rows.write_parquet(draft, metadata={_ABOUT: json.dumps({"source": self.describe(), "since": since})})
-            draft.replace(self._file)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
-            raise DataError(
-                f"The rows of {self.describe()} were not kept.",
-                f"{self._file}: {error.strerror or error}.",
-                "Free some space, or set data.incremental to false.",
-            ) from error
+        about = json.dumps({"source": self.describe(), "since": since})
+        keep(rows, self._file, what=f"The rows of {self.describe()} were not kept.", metadata={_ABOUT: about})
