@@ -25,7 +25,8 @@ FAULTS = {
     "times 1000": lambda column: pl.col(column.name) * 1000,
     "1e9": lambda _: pl.lit(1e9),
     "garbled": lambda column: pl.concat_str(pl.lit("?"), pl.col(column.name)),
-    "one word": lambda _: pl.lit("N/A"),
+    "N/A": lambda _: pl.lit("N/A"),
+    "one word": lambda _: pl.lit("lost"),
 }
 
 
@@ -58,7 +59,7 @@ def power(config, frame, dice):
     contract, later = infer_contract(config, frame.head(half)), frame.tail(half)
     hit = pl.Series(dice.random(later.height) < BROKEN_SHARE)
     for column in later.select(config.features.names):
-        fits = ("missing", "garbled", "one word") if column.dtype == pl.String else list(FAULTS)[:-2]
+        fits = ("missing", "garbled", "N/A", "one word") if column.dtype == pl.String else list(FAULTS)[:-3]
         for fault in fits:
             broken = pl.when(hit).then(FAULTS[fault](column)).otherwise(pl.col(column.name)).alias(column.name)
             aside = check_contract(contract, later.with_columns(broken)).quarantined

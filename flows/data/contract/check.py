@@ -13,6 +13,7 @@ BROKEN = "_broken"
 FREQUENT = 0.01  # of all rows, or of the newest tenth: what so many do is drift
 FEW = 5.0  # rows that do not make a new frequent value, however few there are in all
 EXAMPLES = 5
+MARKS = ("", "nan", "null", "n/a", "#n/a")  # what programs write for nothing; no level, however frequent
 _ALWAYS = ("type", "null", "negative", "far")
 
 
@@ -35,9 +36,9 @@ def check_contract(contract: Contract, frame: pl.DataFrame) -> Checked:
     """
     Divide rows into those that keep a contract and those that are broken.
 
-    Broken is what data do not become by themselves: text for a number, nothing where there always was something,
-    less than nothing, ten times farther out than ever; and, as long as it is rare, what was never seen. What is new
-    and frequent, or belongs to a column that keeps getting new levels, is drift: it is reported, and kept.
+    Broken is what data do not become by themselves: text for a number, nothing (or "N/A") where there always was
+    something, less than nothing, ten times farther out than ever; and, as long as it is rare, what was never seen.
+    What is new and frequent, or belongs to a column that keeps getting new levels, is drift: it is reported, and kept.
 
     Args:
         contract: What healthy rows look like.
@@ -78,7 +79,9 @@ def _judged(contract: Contract, found: Failures, rows: int) -> pl.DataFrame:
         (pl.col("row") >= lately).sum().over(group) >= max(FEW, FREQUENT * newest)
     )
     growing = pl.col("column").is_in([rule.column for rule in contract.levels if rule.open])
-    let_through = frequent | ((pl.col("rule") == "level") & growing)
+    level = pl.col("rule") == "level"
+    mark = level & pl.col("value").str.strip_chars().str.to_lowercase().is_in(MARKS)
+    let_through = (frequent | (level & growing)) & ~mark
     return found.with_columns((pl.col("rule").is_in(_ALWAYS) | ~let_through).alias("broken"))
 
 

@@ -74,6 +74,8 @@ def test_a_contract_survives_being_written_down():
         ("heat", [-999.0, 999.0], "far"),
         ("age", [400.0], "range"),
         ("plan", ["bsaic", "GOLD"], "level"),
+        ("plan", ["N/A"] * 40, "level"),
+        ("town", [" "] * 40, "level"),
     ],
 )
 def test_what_data_do_not_become_by_themselves_is_set_aside(column, values, rule):
