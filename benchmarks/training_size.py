@@ -104,6 +104,8 @@ def trained(model: Any, frame: Any, told: Any) -> dict[str, float]:
 
 def retrained(model: Any, frame: Any, told: Any) -> dict[str, float]:
     """Of a challenger; the champion has learned from the older three quarters, in a few trials."""
+    from flows.data.digest import rows_digest
+    from flows.data.gather import Extracted
     from flows.training.first import train_first
     from flows.training.retraining import run_retraining
     from flows.training.shop import Shop
@@ -117,7 +119,8 @@ def retrained(model: Any, frame: Any, told: Any) -> dict[str, float]:
     with Registry.open(settings.registry_url) as registry:
         parts = {"settings": settings, "registry": registry, "artifacts": artifacts}
         train_first(quick, frame.head(frame.height * 3 // 4), actor="benchmark", as_of=NOW, **parts)
-        shop = Shop(config=model, read_rows=lambda: frame, clock=lambda: NOW, progress=told, **parts)
+        found = Extracted(frame=frame, source="benchmark", version=rows_digest(frame))
+        shop = Shop(config=model, extract=lambda *_: found, clock=lambda: NOW, progress=told, **parts)
         done = run_retraining(shop, actor="benchmark", reason="benchmark")
     print(done.said, file=sys.stderr)
     return done.version.metrics if done.version else {"auc": float("nan")}

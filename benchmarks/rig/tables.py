@@ -7,13 +7,13 @@ from flows.config.load import parse_config
 from flows.config.model import ModelConfig
 
 NUMERIC, LEVELS = 24, (3, 8, 20, 60, 200, 500)
-START, MINUTE = 1_700_000_000.0, 60.0
+START, HALF_YEAR = 1_700_000_000.0, 180 * 86_400.0
 NUMBERS = tuple(f"n{place}" for place in range(NUMERIC))
 NAMES = tuple(f"c{place}" for place in range(len(LEVELS)))
 
 
 def table(rows: int, seed: int = 1) -> pl.DataFrame:
-    """24 numbers (a tenth missing) and 6 categories of up to 500 levels, one row a minute; prepared."""
+    """24 numbers (a tenth missing) and 6 categories of up to 500 levels, evenly over half a year; prepared."""
     dice = np.random.default_rng(seed)
     numbers = dice.normal(size=(rows, NUMERIC)).astype(np.float32)
     codes = [dice.zipf(1.4, rows) % levels for levels in LEVELS]
@@ -27,7 +27,7 @@ def table(rows: int, seed: int = 1) -> pl.DataFrame:
         for name, code in zip(NAMES, codes, strict=True)
     ]
     order = pl.int_range(rows, eager=True)
-    times = (order * MINUTE + START).cast(pl.Float64)
+    times = (order * (HALF_YEAR / rows) + START).cast(pl.Float64)
     return frame.with_columns(
         *named, times.alias("_time"), order.cast(pl.String).alias("_key"), pl.Series("_label", label)
     )
