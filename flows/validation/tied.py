@@ -35,6 +35,13 @@ def kill_family(pid: int) -> None:
         time.sleep(0.01)
 
 
+def kill_session(pid: int) -> None:
+    """Kill a process that was started with a session of its own, and all that it left there."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    kill_family(pid)
+
+
 def lives(pid: int) -> bool:
     """Whether a process still does anything; an orphan that has ended may keep its number for a second."""
     import psutil

@@ -12,7 +12,10 @@ import msgspec
 from flows.validation.errors import OutOfTime
 from flows.validation.exam import Exam
 from flows.validation.report import Check
-from flows.validation.tied import kill_family
+from flows.validation.tied import kill_session
+
+LONGEST = 500
+"""Characters of a reason that are kept: it goes into the audit trail."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +82,7 @@ def _ended(exam: Exam, folder: Path) -> str:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            start_new_session=True,
             env={
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])),
@@ -89,7 +93,7 @@ def _ended(exam: Exam, folder: Path) -> str:
     except subprocess.TimeoutExpired:
         return f"It did not end within the {seconds:.1f} s that were left of validation.timeout."
     finally:
-        kill_family(process.pid)
+        kill_session(process.pid)
         process.wait()
     return f"Its process was ended by signal {-code}." if code < 0 else f"Its process ended with exit code {code}."
 
@@ -110,4 +114,4 @@ def _last_words(folder: Path) -> str:
 
 
 def _check(name: str, outcome: Outcome) -> Check:
-    return Check(name=f"test: {name}", passed=outcome.passed, said=outcome.said)
+    return Check(name=f"test: {name}", passed=outcome.passed, said=outcome.said[:LONGEST])

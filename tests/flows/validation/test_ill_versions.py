@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from served_making_slow import SlowServer
 from validation_making import FEATURES, a_config, a_frame, a_holdout, a_version, checks_of, linear, processes_of
@@ -106,17 +107,19 @@ def test_a_version_whose_files_make_no_scorer_says_why(settings):
         ("raise KeyError('income')", "KeyError: 'income'"),
         ("raise SystemExit(0)", "SystemExit: 0"),
         ("import os; os.abort()", "ended by signal 6"),
+        ("import subprocess, sys; subprocess.Popen(['sleep', '77']); assert 0, 'x' * 9999", "x" * 500),
         ("import time; time.sleep(99)", "did not end within"),
     ],
-    ids=["raises", "exits", "aborts", "hangs"],
+    ids=["raises", "exits", "aborts", "leaves a child", "hangs"],
 )
 def test_a_test_of_ones_own_may_do_what_it_likes(settings, tmp_path, monkeypatch, body, said):
     (tmp_path / "unruly.py").write_text(f"def ill(version):\n    {body}\ndef well(version):\n    pass\n")
     monkeypatch.chdir(tmp_path)
-    hangs = "sleep" in body
+    hangs = "sleep(" in body
     seen = judged(settings, linear(), tests=["unruly:ill", "unruly:well"], rows=20, timeout="12s" if hangs else "5m")
 
     assert said in seen["test: unruly:ill"].said
+    assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "77"]]
     assert seen["test: unruly:well"].passed is not hangs
 
 
