@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from flows.errors import DataError
 
 _HIDDEN = "***"
+_PREFIX = re.compile(r"^[A-Z_]+: (\[\w+\] )?")  # of the driver: IO: [libpq]
 PATIENCE = "10"  # seconds that Postgres may take to answer at all
 
 
@@ -70,7 +71,7 @@ class Address:
             said = said.replace(secret, _HIDDEN)
         said = re.sub(r"(postgres(?:ql)?://[^\s:@/]*):[^\s@]*@", rf"\1:{_HIDDEN}@", said)
         lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("query:")]
-        return " ".join(lines[:3]).rstrip(".")
+        return _PREFIX.sub("", " ".join(lines[:3])).rstrip(".?")
 
 
 def _file(rest: str) -> str:

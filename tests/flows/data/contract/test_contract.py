@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 from data_making import make_config
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.config.load import load_config
@@ -189,6 +189,7 @@ def table(rows):
     ).with_columns(pl.int_range(pl.len()).cast(pl.Float64).alias("_time"))
 
 
+@settings(max_examples=40)
 @given(learned=TABLES, met=TABLES)
 def test_every_row_is_kept_or_set_aside_and_none_is_changed(learned, met):
     config = make_config()
@@ -200,6 +201,7 @@ def test_every_row_is_kept_or_set_aside_and_none_is_changed(learned, met):
     assert checked.report.quarantined == checked.quarantined.height
 
 
+@settings(max_examples=40)
 @given(learned=TABLES, met=TABLES)
 def test_a_contract_that_has_learned_rows_finds_nothing_in_them(learned, met):
     config = make_config()
@@ -209,6 +211,7 @@ def test_a_contract_that_has_learned_rows_finds_nothing_in_them(learned, met):
     assert check_contract(later, table(learned)).report.findings == ()
 
 
+@settings(max_examples=40)
 @given(rows=TABLES)
 def test_what_is_far_is_out_of_range_too(rows):
     for rule in infer_contract(make_config(), table(rows)).numbers:

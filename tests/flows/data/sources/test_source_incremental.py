@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 from data_making import make_config
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -85,6 +85,7 @@ def test_what_does_not_fit_any_more_is_read_whole(tmp_path, change):
     assert rows.columns == COLUMNS
 
 
+@settings(max_examples=40)
 @given(batches=st.lists(st.lists(st.integers(0, 5), max_size=5), max_size=6))
 def test_reading_bit_by_bit_gives_what_reading_at_once_gives(tmp_path_factory, batches):
     folder, table, now = tmp_path_factory.mktemp("bits"), Growing(), 0.0
