@@ -1,10 +1,14 @@
 """The flow against a temporary Prefect server, as slow as that is."""
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from training_making import NOW, make_config, make_frame
 
 from flows.config.load import register_config
-from flows.errors import DataError, Unreachable
+from flows.data.gather import Extracted
+from flows.errors import ConfigError, DataError, Unreachable
 from registry.errors import NotFound
 from registry.store.registry import Registry
 
@@ -34,7 +38,8 @@ def rows(monkeypatch):
     from flows.training import retrain
 
     def answer(frame):
-        monkeypatch.setattr(retrain, "history", lambda client, config, settings: frame)
+        found = Extracted(frame=frame, source="a test", version="")
+        monkeypatch.setattr(retrain, "extract", lambda *_, **__: found)
 
     return answer
 
@@ -86,7 +91,7 @@ def test_without_a_model_every_registered_one_is_retrained(prefect, settings, ro
     assert retrain() == {}
     retrain("churn", as_of=NOW)
 
-    assert retrain(as_of=NOW, trigger="schedule")["churn"]["version"] == "v1.1.0"
+    assert retrain(as_of=NOW, trigger="schedule")["churn"]["version"] == "v1.0.1"
 
 
 def test_a_model_that_is_not_registered_is_refused(prefect):
@@ -94,6 +99,26 @@ def test_a_model_that_is_not_registered_is_refused(prefect):
 
     with pytest.raises(NotFound, match="no model 'nobody'"):
         retrain("nobody")
+
+
+def test_a_moment_in_the_future_is_refused(prefect):
+    from flows.training.retrain import retrain
+
+    with pytest.raises(ConfigError, match="in the future"):
+        retrain("churn", as_of=datetime.now(UTC) + timedelta(days=2))
+
+
+def test_a_time_limit_ends_the_run_as_timed_out(prefect, settings, monkeypatch):
+    from flows.training import retrain as room
+    from flows.training.retrain import retrain
+
+    register_config(make_config(training={"trials": 2, "min_rows": 200, "time_limit": "1s"}), settings)
+    monkeypatch.setattr(room, "extract", lambda *_, **__: time.sleep(60))
+
+    state = retrain("churn", as_of=NOW, return_state=True)
+
+    assert (state.name, state.is_failed()) == ("TimedOut", True)
+    assert "time limit" in state.message
 
 
 def test_a_step_is_tried_again_only_if_that_may_help(prefect):
