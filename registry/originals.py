@@ -214,7 +214,8 @@ def _is_own_class(name: str) -> bool:
     try:
         found = getattr(importlib.import_module(module), attribute, None)
     except Exception as error:  # whatever the module does when it is imported
-        raise _refused(f"its module {module} cannot be imported here: {type(error).__name__}: {error}") from error
+        why = f"{type(error).__name__}: {error}; install it, or name its folder in PYTHONPATH"
+        raise _refused(f"its module {module} cannot be imported here: {why}") from error
     return isinstance(found, type) and found.__module__.partition(".")[0] == name.partition(".")[0]
 
 

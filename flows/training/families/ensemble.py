@@ -23,6 +23,7 @@ from registry.scoring.spec import ScorerSpec
 
 BLOCKS = 8  # stretches of time on which members are compared
 LEAST = 0.05  # weight below which a member is left out
+CAUTION = 0.01  # towards even weights: members are much alike, and more of it would favour the worst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ class Ensemble:
         said = [family.scores(one, fold.future) for family, one in zip(families, fitted, strict=True)]
         edges = np.linspace(0, len(fold.future.labels), BLOCKS + 1).astype(int)
         trials = [_trial(fold.future.labels[a:b], [one[a:b] for one in said]) for a, b in pairwise(edges) if b > a]
-        return np.asarray(choose_window(trials, len(found), fading=1.0).shares, dtype=np.float64)
+        return np.asarray(choose_window(trials, len(found), fading=1.0, caution=CAUTION).shares, dtype=np.float64)
 
     def _parts(self, setting: Setting) -> Iterator[tuple[Family, Setting, float]]:
         for one in setting.params["members"]:
