@@ -29,6 +29,7 @@ def fails(version):
 """
 
 
+@pytest.mark.long
 def test_a_good_version_passes_every_check_within_seconds(settings):
     files = linear()
 
