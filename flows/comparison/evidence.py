@@ -1,5 +1,6 @@
 """What a report draws beside the findings: rows, and the history of the estimate."""
 
+import numpy as np
 import polars as pl
 
 from flows.comparison.classes import one_hot, several, top_label
@@ -67,7 +68,9 @@ def live_arms(frame: pl.DataFrame, metric: str, task: Task) -> dict[str, GroupRo
     kpi = f"_kpi_{metric}"
     wanted = pl.col(kpi).is_not_null() if kpi in frame.columns else pl.col("_label").is_not_null()
     seen = taking_part(frame).filter(wanted)
-    return {arm: _rows(seen.filter(pl.col("_assigned") == arm), metric, task) for arm in ("champion", "challenger")}
+    said = seen["_prediction"].to_numpy() if task == "multiclass" else np.zeros(0)
+    classes = int(said.max()) + 1 if said.size else 0
+    return {arm: _rows(seen.filter(pl.col("_assigned") == arm), metric, classes) for arm in ("champion", "challenger")}
 
 
 def taking_part(frame: pl.DataFrame) -> pl.DataFrame:
@@ -75,17 +78,14 @@ def taking_part(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("_enrolled") & (pl.col("_reason") != "forced"))
 
 
-def _rows(part: pl.DataFrame, metric: str, task: Task) -> GroupRows:
+def _rows(part: pl.DataFrame, metric: str, classes: int) -> GroupRows:
     kpi = f"_kpi_{metric}"
     # A request without a key is a unit of its own.
     named = part.select(pl.coalesce(pl.col("_key"), pl.format("\0{}", pl.col("_sequence"))).alias("key"))["key"]
     times = part["_time"].to_numpy()
     if kpi in part.columns:
         return GroupRows(keys=tuple(named), times=times, kpis={metric: part[kpi].to_numpy()})
-    scores = part["_score"].to_numpy()
-    if task == "multiclass":
-        said = part["_prediction"].to_numpy()
-        scores = one_hot(said, int(said.max(initial=0)) + 1)
+    scores = one_hot(part["_prediction"].to_numpy(), classes) if classes else part["_score"].to_numpy()
     return GroupRows(keys=tuple(named), times=times, labels=part["_label"].to_numpy(), scores=scores)
 
 

@@ -160,3 +160,13 @@ def test_live_rows_tell_the_accuracy_of_each_arm():
     expected = dict(by_arm.iter_rows())
     assert (measured.champion, measured.challenger) == pytest.approx((expected["champion"], expected["challenger"]))
     assert measured.effect.low > 0
+
+
+def test_live_rows_of_both_arms_fit_into_one_table_whatever_each_has_said():
+    frame = live().with_columns(
+        _prediction=pl.when(pl.col("_assigned") == "champion").then(0.0).otherwise(pl.col("_prediction"))
+    )
+    arms = live_arms(frame, "accuracy", "multiclass")
+
+    assert arms["champion"].scores.shape[1] == arms["challenger"].scores.shape[1] == 4
+    assert live_arms(frame.head(0), "accuracy", "multiclass")["champion"].n == 0
