@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +30,16 @@ def explored_together(
     Raises:
         Unreachable: If the storage does not answer.
     """
-    tuning = budget.tuning
-    url = str(tuning.storage)
-    study = _made(url, name, known)
-    if tuning.folder:
-        folder = tuning.folder / name
-        write((search, tuning.pruning, race), folder)
-        _joined_by(tuning.workers, url, name, folder, budget)
-    else:
-        with packed((search, tuning.pruning, race)) as folder:
-            _joined_by(tuning.workers, url, name, folder, budget)
-    return [_trial(one) for one in study.get_trials(states=_ended())][: budget.trials]
+    tuning, url = budget.tuning, str(budget.tuning.storage)
+    with _opened(url) as storage:
+        study, luggage = _begun(storage, name, known), (search, tuning.pruning, race)
+        if tuning.folder:
+            write(luggage, tuning.folder / name)
+            _joined_by(tuning.workers, url, name, tuning.folder / name, budget)
+        else:
+            with packed(luggage) as folder:
+                _joined_by(tuning.workers, url, name, folder, budget)
+        return [_trial(one) for one in study.get_trials(states=_ended())][: budget.trials]
 
 
 def _joined_by(workers: int, url: str, name: str, folder: Path, budget: Budget) -> None:
@@ -67,17 +67,20 @@ def join(url: str, name: str, folder: Path, *, trials: int, seconds: float | Non
     Returns:
         How many trials the study has.
     """
-    import optuna
-
     if polite:
         begin()
     search, pruning, race = unpacked(folder)
-    study = optuna.load_study(
-        study_name=name,
-        storage=_storage(url),
-        sampler=optuna.samplers.TPESampler(seed=os.getpid() ^ search.seed),
-        pruner=pruner(search, pruning),
-    )
+    with _opened(url) as storage:
+        return _worked(storage, name, search, pruning, race, trials, seconds)
+
+
+def _worked(
+    storage: Any, name: str, search: Search, pruning: bool, race: Race, trials: int, seconds: float | None
+) -> int:
+    import optuna
+
+    sampler = optuna.samplers.TPESampler(seed=os.getpid() ^ search.seed)
+    study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner(search, pruning))
 
     def objective(trial: Any) -> float:
         tried: Tried = race.run(search.space.suggest(trial), watching(trial) if search.rounds else None)
@@ -91,32 +94,44 @@ def join(url: str, name: str, folder: Path, *, trials: int, seconds: float | Non
     return len(study.get_trials(deepcopy=False, states=_ended()))
 
 
-def _made(url: str, name: str, known: Sequence[Mapping[str, Any]]) -> Any:
+def _begun(storage: Any, name: str, known: Sequence[Mapping[str, Any]]) -> Any:
     """Find the study, or begin it with what is known."""
     import optuna
+
+    study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
+    if not study.get_trials(deepcopy=False):
+        for params in known:
+            study.enqueue_trial(dict(params))
+    return study
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Any]:
+    """
+    Open the storage, and close its connections at the end.
+
+    Raises:
+        Unreachable: If it does not answer.
+    """
+    import optuna
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.storages import RDBStorage
     from sqlalchemy.exc import SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.create_study(study_name=name, storage=_storage(url), load_if_exists=True)
-        if not study.get_trials(deepcopy=False):
-            for params in known:
-                study.enqueue_trial(dict(params))
-    except (SQLAlchemyError, OSError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # of the heartbeat, which has been one since Optuna 2
+            storage = RDBStorage(url, heartbeat_interval=HEARTBEAT_S, grace_period=2 * HEARTBEAT_S)
+    except (SQLAlchemyError, OSError, ImportError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise Unreachable(
-            "Nothing was tuned.", f"training.storage does not answer: {reason}.", "Start it, or correct its address."
-        ) from error
-    return study
-
-
-def _storage(url: str) -> Any:
-    from optuna.exceptions import ExperimentalWarning
-    from optuna.storages import RDBStorage
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # of the heartbeat, which has been one since Optuna 2
-        return RDBStorage(url, heartbeat_interval=HEARTBEAT_S, grace_period=2 * HEARTBEAT_S)
+        why = f"training.storage does not answer: {reason}."
+        raise Unreachable("Nothing was tuned.", why, "Start it, or correct its address.") from error
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def _ended() -> Any:

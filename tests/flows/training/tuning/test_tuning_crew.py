@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from postgres_making import NOT_FOUND, fresh_database, started_server
 from tuning_making import SEARCH, START, ToyRace, budget, lines
 
 from flows.errors import DataError, Unreachable
@@ -59,12 +60,12 @@ def test_processes_run_all_trials_at_low_priority_and_none_twice(tmp_path):
 
 
 def test_trials_that_run_at_once_are_not_alike(tmp_path):
-    given = budget(16, workers=4)
+    given = budget(12, workers=3)
     tried = [
         tuple(trial.params.values()) for trial in explored(SEARCH, ToyRace(), given, known_settings(SEARCH, given))
     ]
 
-    assert len(set(tried)) == 16
+    assert len(set(tried)) == 12
 
 
 def test_arrays_of_a_fold_are_files_that_processes_share():
@@ -117,9 +118,22 @@ def test_a_dask_cluster_runs_all_trials_and_none_twice(tmp_path):
     assert len(names) == 20 and str(os.getpid()) not in names
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request, tmp_path):
+    """Address of an empty storage."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/studies.sqlite"
+        return
+    with started_server() as server:
+        if server is None:
+            pytest.skip(NOT_FOUND)
+        with fresh_database(server) as made:
+            yield made
+
+
 @pytest.mark.long
-def test_who_joins_a_shared_study_takes_some_of_its_trials(tmp_path):
-    marks, url = tmp_path / "marks", f"sqlite:///{tmp_path}/studies.sqlite"
+def test_who_joins_a_shared_study_takes_some_of_its_trials(tmp_path, url):
+    marks = tmp_path / "marks"
     marks.mkdir()
     given = budget(16, engine="storage", storage=url, folder=tmp_path / "kept", known=(FIRST,), clock=lambda: 0.0)
     race = ToyRace(seconds=0.3, marks=marks)
