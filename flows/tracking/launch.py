@@ -97,7 +97,7 @@ def main() -> None:
 def _serve(settings: Settings, until: float) -> None:
     """Send, and wait a little for more: importing MLflow costs more than waiting."""
     outbox, quiet = Outbox(settings), time.monotonic() + LINGER
-    while time.monotonic() < min(until, quiet):
+    while time.monotonic() < min(until, quiet) and outbox.file.exists():  # or the state folder was removed
         if outbox.stock().waiting:
             done = send(settings, timeout=until - time.monotonic())
             print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {done}", flush=True)  # noqa: T201  its own log
