@@ -88,7 +88,7 @@ def backtest(
         trials=trials if tune else 0,
     )
     refuse_unwritable(html, "Nothing was replayed.")
-    found = _replay(loaded, _table(loaded, data), options)
+    found = _replay(loaded, data, options)
     if html is not None:
         _write(html, found)
     if as_json:
@@ -165,19 +165,14 @@ def _refuse_metric(config: "ModelConfig", metric: str | None) -> None:
         raise ConfigError("Nothing was replayed.", why, f"Choose one of {', '.join(known)}.")
 
 
-def _table(config: "ModelConfig", data: Path | None) -> Path:
-    found = data or (Path(config.data.source) if config.data.source else None)
-    if found is None:
-        raise DataError("There is no table to replay.", "The configuration names none.", "Give one by --data FILE.")
-    return found
-
-
-def _replay(config: "ModelConfig", file: Path, options: "Options") -> "Backtest":
+def _replay(config: "ModelConfig", data: Path | None, options: "Options") -> "Backtest":
     from flows.backtest.backtest import backtest as play
     from flows.backtest.table import read
-    from flows.data import read_table
+    from flows.data.tables import raw_table
 
-    table = read(config, read_table(file))
+    if data is None and config.data.source is None:
+        raise DataError("There is no table to replay.", "The configuration names none.", "Give one by --data FILE.")
+    table = read(config, raw_table(config, data))
     try:
         with _bar() as done:
             return play(config, table, options, done)

@@ -144,12 +144,13 @@ def _headers(pairs: list[str] | None) -> dict[str, str] | None:
 
 def _sample(config: "ModelConfig", file: Path | None) -> "pl.DataFrame | None":
     from flows.data import read_table
+    from flows.data.tables import raw_table
 
     if file is not None:
         return _json_rows(file) if file.suffix.lower() == ".json" else read_table(file)
     with opened_registry() as registry:
         first = registry.champion(config.model) is None
-    return read_table(config.data.source) if first and config.data.source else None
+    return raw_table(config) if first and config.data.source else None
 
 
 def _json_rows(file: Path) -> "pl.DataFrame":

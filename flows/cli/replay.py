@@ -52,7 +52,7 @@ def replay(
     from flows.replay.batches import Batch
     from flows.replay.player import Options
 
-    loaded, table = _load(config, source)
+    loaded = _load(config, source)
     options = Options(
         name=_name(name or loaded.model, restart=restart, resume=resume),
         batch=Batch.of(batch),
@@ -61,10 +61,10 @@ def replay(
         bad_at=inject_bad_challenger,
         approve=approve,
     )
-    _check_table(loaded, table, options)
+    _check_table(loaded, source, options)
     _prepare(options.name, resume=resume, start=start)
     try:
-        summary = _play(loaded, table, options, resume=resume)
+        summary = _play(loaded, source, options, resume=resume)
     finally:
         if leave:
             _down()
@@ -86,14 +86,13 @@ def show(summary: "Summary") -> None:
     say(*tables(summary))
 
 
-def _load(config: Path, source: Path | None) -> "tuple[ModelConfig, Path]":
+def _load(config: Path, source: Path | None) -> "ModelConfig":
     from flows.config.load import load_config
 
     loaded = load_config(config)
-    table = source or (Path(loaded.data.source) if loaded.data.source else None)
-    if table is None:
+    if source is None and loaded.data.source is None:
         raise DataError("There is no table to play.", "The configuration names none.", "Give one by --source FILE.")
-    return loaded, table
+    return loaded
 
 
 def _name(wanted: str, *, restart: bool, resume: bool) -> str:
@@ -128,16 +127,17 @@ def _prepare(name: str, *, resume: bool, start: bool) -> None:
             client.ready()
 
 
-def _check_table(config: "ModelConfig", table: Path, options: "Options") -> None:
+def _check_table(config: "ModelConfig", table: Path | None, options: "Options") -> None:
     """Refuse a table that cannot be played before the system is started."""
-    from flows.data import prepare, read_table
+    from flows.data import prepare
+    from flows.data.tables import raw_table
     from flows.replay.source import first_rows
 
-    rows = prepare(config, read_table(table)).height
+    rows = prepare(config, raw_table(config, table)).height
     first_rows(min(rows, options.limit or rows), options.first, config.training.min_rows)
 
 
-def _play(config: "ModelConfig", table: Path, options: "Options", *, resume: bool) -> "Summary":
+def _play(config: "ModelConfig", table: Path | None, options: "Options", *, resume: bool) -> "Summary":
     from flows.replay.audience import Terminal
     from flows.replay.interrupt import interruptible
     from flows.replay.run import replay as play

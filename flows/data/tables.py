@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import polars as pl
 
 from flows.config.model import ModelConfig
 from flows.data.digest import rows_digest
+from flows.data.files import read_table
 from flows.data.history import Origin, columns_of_history, origin_of, read_seed, seed_file
 from flows.data.prepare import prepare
 from flows.data.sources import Source, columns_needed, grows, source_of
@@ -120,6 +122,31 @@ def read_source(
     also = [UNTYPED] if UNTYPED in typed.columns else []
     frame = prepare(config, typed, also=also)
     return Table(frame=frame, source=source.describe(), version=version or rows_digest(frame))
+
+
+def raw_table(config: ModelConfig, chosen: str | Path | None = None) -> pl.DataFrame:
+    """
+    Read all rows of a configuration's source, or of the file *chosen*, as they are.
+
+    Raises:
+        DataError: If there is none, or it cannot be read.
+        Unreachable: If its database does not answer.
+    """
+    named = config.data.source
+    if chosen is not None or named is None or not grows(named):
+        return read_table(_named(chosen or named))
+    source = source_of(config)
+    assert source is not None
+    raw = source.read(columns_needed(config), None, None)
+    if raw.is_empty():
+        raise DataError(f"The table {source.describe()} was not read.", "It has no rows.", "Give a table with rows.")
+    return raw
+
+
+def _named(path: str | Path | None) -> str | Path:
+    if path is None:
+        raise DataError("No table was read.", "The configuration names none.", "Set data.source, or give a file.")
+    return path
 
 
 def _kept(seed: pl.DataFrame, origin: Origin) -> Table:

@@ -25,7 +25,13 @@ from registry.home import Settings
 
 
 def replay(
-    settings: Settings, config: ModelConfig, source: Path, options: Options, audience: Audience, *, resume: bool = False
+    settings: Settings,
+    config: ModelConfig,
+    source: Path | None,
+    options: Options,
+    audience: Audience,
+    *,
+    resume: bool = False,
 ) -> Summary:
     """
     Play *source* through the live system, which must be up.
@@ -36,7 +42,7 @@ def replay(
     Args:
         settings: Of the live system.
         config: Of the model; it is registered under the name of the replay.
-        source: The time-ordered table.
+        source: The time-ordered table; that of the configuration if absent.
         options: How it is played.
         audience: Who is told.
         resume: Go on with a replay of this name.

@@ -10,7 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from flows.config.model import ModelConfig
-from flows.data import feature_rows, prepare, read_table
+from flows.data import feature_rows, prepare
+from flows.data.tables import raw_table
 from flows.replay.errors import ReplayRefused
 from registry.records.live import Outcome
 
@@ -49,19 +50,19 @@ class Table:
         return digest.hexdigest()
 
 
-def load(config: ModelConfig, source: Path, limit: int | None) -> Table:
+def load(config: ModelConfig, source: Path | None, limit: int | None) -> Table:
     """
     Read and prepare.
 
     Args:
         config: Names the columns.
-        source: CSV or Parquet file.
+        source: Table; that of the configuration if absent.
         limit: Only the first so many rows.
 
     Raises:
         DataError: If the table does not fit the configuration.
     """
-    frame = prepare(config, read_table(source))
+    frame = prepare(config, raw_table(config, source))
     if limit is not None:
         frame = frame.head(limit)
     return Table(
