@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from registry.records.version import Feature
+from registry.scoring.dates import moment_of
 from router.errors import BadRequest, Malformed, TooLarge
 
 MAX_BODY = 8 << 20
@@ -21,7 +22,7 @@ FIRST, LAST = -62_135_596_800, 100_000_000_000  # the year 1, which is the calen
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One checked row: what the caller sent, ready to be scored."""
+    """One checked row: what the caller sent, ready to be scored; dates are epoch seconds."""
 
     key: Any
     features: dict[str, Any]
@@ -34,6 +35,11 @@ class _Batch(msgspec.Struct):
 
 
 _batch = msgspec.json.Decoder(_Batch)
+_WANTED = {
+    "numeric": "a finite number or null",
+    "categorical": "a string or null",
+    "date": "an ISO 8601 date such as 2026-03-01T14:30:00Z, epoch seconds or null",
+}
 _FIELDS = {"key", "features", "id", "time"}
 
 
@@ -173,6 +179,8 @@ def rows_of(document: Any, features: Sequence[Feature]) -> tuple[list[Row], bool
 def _value(value: Any, feature: Feature, place: str, mistakes: list[str]) -> Any:
     if value is None:
         return None
+    if feature.kind == "date":
+        return _date(value, feature, place, mistakes)
     if feature.kind == "numeric" and isinstance(value, int | float):
         try:
             number = float(value)
@@ -184,6 +192,14 @@ def _value(value: Any, feature: Feature, place: str, mistakes: list[str]) -> Any
         return value
     mistakes.append(f"{place}features.{feature.name} is {shown(value)}, expected {_wanted(feature)}")
     return None
+
+
+def _date(value: Any, feature: Feature, place: str, mistakes: list[str]) -> float | None:
+    try:
+        return moment_of(value)
+    except ValueError:
+        mistakes.append(f"{place}features.{feature.name} is {shown(value)}, expected {_wanted(feature)}")
+        return None
 
 
 def _id(item: dict[str, Any], place: str, mistakes: list[str]) -> str | None:
@@ -225,7 +241,7 @@ def shown(value: Any) -> str:
 
 
 def _wanted(feature: Feature) -> str:
-    return "a finite number or null" if feature.kind == "numeric" else "a string or null"
+    return _WANTED[feature.kind]
 
 
 def _kind(value: Any) -> str:

@@ -14,10 +14,23 @@ class Features(Section):
 
     numeric: tuple[Name, ...] = ()
     categorical: tuple[Name, ...] = ()
+    dates: tuple[Name, ...] = Field(
+        default=(), description="Dates, of which the model sees hour of the day, weekday and day of the year"
+    )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All feature columns, numeric first."""
+        """All feature columns, numeric first, categories last."""
+        return (*self.numeric, *self.dates, *self.categorical)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Columns that hold numbers once a table is prepared: dates are epoch seconds."""
+        return (*self.numeric, *self.dates)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Columns whose distribution may stay as it is: dates never do."""
         return (*self.numeric, *self.categorical)
 
 

@@ -46,7 +46,7 @@ def validation_mistakes(section: Validation, features: Features) -> list[str]:
     mistakes += [
         f"test {test!r} does not look like module:function" for test in section.tests if not _FUNCTION.fullmatch(test)
     ]
-    kinds = dict.fromkeys(features.numeric, "numeric") | dict.fromkeys(features.categorical, "categorical")
+    kinds = dict.fromkeys(features.numbers, "numeric") | dict.fromkeys(features.categorical, "categorical")
     return mistakes + _condition_mistakes({one.name: one.where for one in section.slices}, kinds)
 
 

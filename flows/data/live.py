@@ -74,7 +74,7 @@ def _watched(config: ModelConfig) -> dict[str, str]:
 
 def _feature_types(config: ModelConfig) -> dict[str, Any]:
     return {
-        **dict.fromkeys(config.features.numeric, pl.Float64),
+        **dict.fromkeys(config.features.numbers, pl.Float64),
         **dict.fromkeys(config.features.categorical, pl.String),
     }
 

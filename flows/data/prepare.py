@@ -8,6 +8,7 @@ from polars.exceptions import PolarsError
 
 from flows.config.model import ModelConfig
 from flows.data.classes import class_mistakes, class_numbers
+from flows.data.dates import dates_mistakes, moments
 from flows.errors import DataError
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
@@ -26,7 +27,7 @@ def prepare(config: ModelConfig, frame: pl.DataFrame, *, also: Sequence[str] = (
         also: Further columns that are kept as they are, last.
 
     Returns:
-        Feature columns (Float64 and String; NaN and infinity become null), `_time` in
+        Feature columns (Float64 and String; NaN and infinity become null; dates are epoch seconds), `_time` in
         epoch seconds, `_key` as text, `_label` as 0/1, number of the class or value, and `_kpi_<name>`; in
         time order, rows of equal time in the table's order. Times without a zone are
         taken as UTC. Without a time column rows are `data.row_every` apart; without a
@@ -43,7 +44,7 @@ def prepare(config: ModelConfig, frame: pl.DataFrame, *, also: Sequence[str] = (
             "Correct the names in the configuration, or the table.",
         )
     columns = [
-        *_features(config),
+        *_features(config, frame),
         _time(config, frame),
         _key(config, frame),
         _label(config, frame),
@@ -58,7 +59,10 @@ def features_only(config: ModelConfig, frame: pl.DataFrame) -> pl.DataFrame:
     absent = [name for name in config.features.names if name not in frame.columns]
     if absent:
         raise DataError("The table was refused.", f"No column {', '.join(absent)}.", f"It has: {_names(frame)}.")
-    return frame.with_columns(_features(config))
+    mistakes = dates_mistakes(config.features.dates, frame)
+    if mistakes:
+        raise DataError("The table was refused.", f"{'; '.join(mistakes)}.", "Correct the dates, or the configuration.")
+    return frame.with_columns(_features(config, frame))
 
 
 def number(name: str) -> pl.Expr:
@@ -78,9 +82,10 @@ def seconds(column: pl.Series) -> pl.Series:
     return column.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
 
 
-def _features(config: ModelConfig) -> list[pl.Expr]:
+def _features(config: ModelConfig, frame: pl.DataFrame) -> list[pl.Expr]:
     numeric = [number(name) for name in config.features.numeric]
-    return [*numeric, *(pl.col(name).cast(pl.String).alias(name) for name in config.features.categorical)]
+    dates = [pl.lit(moments(frame[name])).alias(name) for name in config.features.dates]
+    return [*numeric, *dates, *(pl.col(name).cast(pl.String).alias(name) for name in config.features.categorical)]
 
 
 def _time(config: ModelConfig, frame: pl.DataFrame) -> pl.Expr:
@@ -157,6 +162,7 @@ def _untypable(config: ModelConfig, frame: pl.DataFrame) -> list[str]:
         for name in config.features.categorical
         if name in frame and (frame[name].dtype.is_nested() or frame[name].dtype == pl.Binary)
     ]
+    mistakes += dates_mistakes(config.features.dates, frame)
     if config.data.time is not None and config.data.time in frame:
         mistakes += _time_mistakes(frame[config.data.time])
     if config.task == "binary" and config.target in frame:

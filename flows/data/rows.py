@@ -48,5 +48,5 @@ def by_parts(
 
 
 def _ready(config: ModelConfig, frame: pl.DataFrame) -> pl.DataFrame:
-    numbers = [number(name) for name in config.features.numeric]
+    numbers = [number(name) for name in config.features.numbers]
     return frame.select([*numbers, *(pl.col(name).cast(pl.String) for name in config.features.categorical)])

@@ -127,7 +127,7 @@ def _confirmed(config: ModelConfig, seen: Seen, report: DriftReport) -> DriftRep
 def _jointly(config: ModelConfig, standard: Standard, window: pl.DataFrame) -> JointDrift | None:
     if standard.joint is None:
         return None
-    known = [name for name in config.features.names if name in window.columns]
+    known = [name for name in config.features.compared if name in window.columns]
     return joint_drift(standard.joint, window.select(known), config.detection.joint, config.training.seed)
 
 
@@ -173,7 +173,7 @@ def _refit(config: ModelConfig, own: pl.DataFrame, errors: ErrorTrend, champion:
 
 def _recoverable(config: ModelConfig, newest: pl.DataFrame, champion: ModelVersion) -> Recoverable:
     return recoverable(
-        newest.select(config.features.names),
+        newest.select(config.features.compared),
         newest["_score"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
         newest["_label"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
         task=config.task,

@@ -90,7 +90,7 @@ def standard_of(
     times, scores, labels = (holdout[name][-MOST_SCORED:] for name in ("times", "scores", "labels"))
     return Standard(
         season=season_profile(rows, config),
-        joint=joint_profile(rows.select(config.features.names), config.detection.joint, seed),
+        joint=joint_profile(rows.select(config.features.compared), config.detection.joint, seed),
         importance={name: _rounded(share) for name, share in importance.items()},
         times=tuple(int(time) for time in times),
         scores=tuple(map(_rounded, scores.tolist())),

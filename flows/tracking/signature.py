@@ -46,7 +46,7 @@ def signature_of(version: ModelVersion) -> Any:
     from mlflow.models.signature import ModelSignature
     from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
-    kinds = {"numeric": "double", "categorical": "string"}
+    kinds = {"numeric": "double", "categorical": "string", "date": "datetime"}
     inputs: list[ColSpec | TensorSpec] = [
         ColSpec(kinds[feature.kind], feature.name, required=False) for feature in version.features
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import polars as pl
@@ -463,11 +463,12 @@ def _data(bench: Bench, part: pl.DataFrame) -> TrainingData:
 def features_of(config: ModelConfig, part: pl.DataFrame) -> tuple[Feature, ...]:
     """Describe the features as they are in *part*: ranges and levels."""
     numeric = [_numeric(name, part[name]) for name in config.features.numeric]
-    return (*numeric, *[_categorical(name, part[name]) for name in config.features.categorical])
+    dates = [_numeric(name, part[name], "date") for name in config.features.dates]
+    return (*numeric, *dates, *[_categorical(name, part[name]) for name in config.features.categorical])
 
 
-def _numeric(name: str, values: pl.Series) -> Feature:
-    return Feature(name=name, kind="numeric", low=_number(values.min()), high=_number(values.max()))
+def _numeric(name: str, values: pl.Series, kind: Literal["numeric", "date"] = "numeric") -> Feature:
+    return Feature(name=name, kind=kind, low=_number(values.min()), high=_number(values.max()))
 
 
 def _categorical(name: str, values: pl.Series) -> Feature:

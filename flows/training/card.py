@@ -117,6 +117,7 @@ def _entry(entry: Entry) -> str:
 def _features(facts: Facts) -> str:
     features = facts.config.features
     listed = [f"numeric: {', '.join(features.numeric)}"] if features.numeric else []
+    listed += [f"dates: {', '.join(features.dates)}"] if features.dates else []
     listed += [f"categorical: {', '.join(features.categorical)}"] if features.categorical else []
     return "## Features\n\n" + "\n".join(f"- {line}" for line in listed)
 

@@ -102,7 +102,7 @@ def pack(
         serving = Scorer.of(files).serving
         return Packed(files=files, parity=parity, serving=serving, why="" if serving == "compiled" else _PARTLY)
     except (CannotFold, ParityRefused, InvalidRecord, ArtifactRefused) as refusal:
-        spec = original_spec(task, features.numeric, features.categorical, names, ending.classes)
+        spec = original_spec(task, features.numbers, features.categorical, names, ending.classes)
         return _original(pipeline, ending.on(spec), rows, expected, f"{refusal.what} {refusal.why}", package)
 
 
@@ -117,7 +117,7 @@ def _folded(pipeline: Any, folding: Folding) -> Parts:
 
 def _fold(pipeline: Any, features: Features, order: Sequence[str], ending: Ending) -> Parts:
     return fold(
-        pipeline, numeric=features.numeric, categorical=features.categorical, order=order, classes=ending.classes
+        pipeline, numeric=features.numbers, categorical=features.categorical, order=order, classes=ending.classes
     )
 
 

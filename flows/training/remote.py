@@ -195,7 +195,7 @@ def _typical(reference: ReferenceProfile, features: tuple[Feature, ...]) -> Row:
     row: Row = {}
     for feature in features:
         numeric, words = reference.numeric.get(feature.name), reference.categorical.get(feature.name)
-        if feature.kind == "numeric":
+        if feature.kind != "categorical":
             row[feature.name] = numeric.quantiles[len(numeric.quantiles) // 2] if numeric and numeric.n else None
         else:
             row[feature.name] = next(iter(words.counts), None) if words else None
@@ -204,7 +204,8 @@ def _typical(reference: ReferenceProfile, features: tuple[Feature, ...]) -> Row:
 
 def _features(config: ModelConfig) -> tuple[Feature, ...]:
     numeric = [Feature(name=name, kind="numeric") for name in config.features.numeric]
-    return (*numeric, *[Feature(name=name, kind="categorical") for name in config.features.categorical])
+    dates = [Feature(name=name, kind="date") for name in config.features.dates]
+    return (*numeric, *dates, *[Feature(name=name, kind="categorical") for name in config.features.categorical])
 
 
 def _data(upstream: Upstream) -> TrainingData:

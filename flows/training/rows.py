@@ -98,7 +98,7 @@ def usable(config: ModelConfig, frame: pl.DataFrame, as_of: datetime) -> Rows:
     _refuse_missing(config, frame)
     known = frame.filter(pl.col("_time") <= as_of.timestamp()).sort("_time", maintain_order=True)
     clean = known.with_columns(
-        *[_finite(name) for name in config.features.numeric],
+        *[_finite(name) for name in config.features.numbers],
         *[pl.col(name).cast(pl.String) for name in config.features.categorical],
     )
     labels = clean["_label"].cast(pl.Float64).to_numpy()

@@ -33,7 +33,7 @@ def rows_for(config: ModelConfig, version: ModelVersion, frame: pl.DataFrame) ->
 
 
 def _column(feature: Feature) -> pl.Expr:
-    return number(feature.name) if feature.kind == "numeric" else pl.col(feature.name).cast(pl.String)
+    return pl.col(feature.name).cast(pl.String) if feature.kind == "categorical" else number(feature.name)
 
 
 def made_up(features: Sequence[Feature], count: int = 200) -> pl.DataFrame:
@@ -45,7 +45,7 @@ def made_up(features: Sequence[Feature], count: int = 200) -> pl.DataFrame:
     dice = random.Random(0)  # noqa: S311  no secret
     return pl.DataFrame(
         {one.name: [_any(one, dice) for _ in range(count)] for one in features},
-        schema={one.name: pl.Float64 if one.kind == "numeric" else pl.String for one in features},
+        schema={one.name: pl.String if one.kind == "categorical" else pl.Float64 for one in features},
     )
 
 

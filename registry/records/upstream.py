@@ -112,7 +112,7 @@ class Upstream(Record, frozen=True, kw_only=True):
         called = [self.names.get(name, name) for name in features]
         mistakes += [f"two features are called {name!r}" for name in sorted({n for n in called if called.count(n) > 1})]
         mistakes += [f"a feature is called {ROWS!r}, which stands for the rows" for name in called if name == ROWS]
-        words = [name for name, kind in features.items() if kind != "numeric"]
+        words = [name for name, kind in features.items() if kind == "categorical"]
         if self.protocol == "v2" and self.form == "matrix" and words:
             mistakes.append(
                 f"layout 'matrix' holds numbers only, but {', '.join(words)} are categorical: use 'columns'"

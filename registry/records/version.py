@@ -19,11 +19,11 @@ class Feature(Record, frozen=True, kw_only=True):
 
     Attributes:
         levels: Known levels of a categorical; others are served as unknown.
-        low, high: Range seen in training, for drift reports; not enforced.
+        low, high: Range seen in training, for drift reports; not enforced. Epoch seconds of a date.
     """
 
     name: str
-    kind: Literal["numeric", "categorical"]
+    kind: Literal["numeric", "categorical", "date"]
     levels: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None

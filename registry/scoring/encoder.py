@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.scoring.spec import CategoryColumn, NumericColumn, ScorerSpec
+from registry.scoring.dates import turned
+from registry.scoring.spec import CategoryColumn, DateColumn, NumericColumn, ScorerSpec
 
 
 class Encoder:
@@ -24,6 +25,7 @@ class Encoder:
             else:
                 self._categories.append((column, slice(self.width, self.width + column.width)))
             self.width += column.width
+        self._cycles = [(place, c.cycle) for place, c in enumerate(columns) if isinstance(c, DateColumn)]
         self._names = [name for name, _ in self._numeric]
         self._places = [place for _, place in self._numeric]
         self._fill = np.array([np.nan if c.fill is None else c.fill for c in columns], dtype=np.float64)
@@ -38,6 +40,8 @@ class Encoder:
         matrix = np.empty((len(rows), self.width), dtype=np.float64)
         if rows and self._names:
             raw = np.array([[number_of(row, name) for name in self._names] for row in rows], dtype=np.float64)
+            for number, cycle in self._cycles:
+                raw[:, number] = turned(raw[:, number], cycle)
             raw = np.where(np.isnan(raw), self._fill, raw)
             numbers = (raw - self._shift) / self._scale * self._factor + self._offset
             matrix[:, self._places] = np.where(np.isnan(numbers), self._otherwise, numbers)

@@ -40,6 +40,22 @@ def _cell(value: float, levels: int) -> Any:
 
 
 @helper
+def _turned(value: float, tables: Array, where: int) -> Any:
+    """Place a moment within a cycle by the steps of `registry.scoring.dates.turned`; -1: it is no date."""
+    if where < 0:
+        return value
+    period, start, step, lag = tables[where], tables[where + 1], tables[where + 2], tables[where + 3]
+    value = value - start
+    value = value - period * np.floor(value / period)
+    if step > 0:
+        value = np.floor(value / step) * step
+    if lag != lag:
+        return value
+    value = value - lag
+    return abs(value - period * np.floor(value / period) - period / 2)
+
+
+@helper
 def _encode(raw: Array, i: int, slots: Array, tables: Array, x: Array) -> None:
     """Fill x with what the model looks at; its last place is always 0."""
     for k in range(slots.shape[0]):
@@ -48,6 +64,7 @@ def _encode(raw: Array, i: int, slots: Array, tables: Array, x: Array) -> None:
         if slot.op == TABLE:
             x[k] = tables[slot.where + _cell(value, slot.levels)]
             continue
+        value = _turned(value, tables, slot.cycle)
         if value != value:
             value = slot.fill
         value = (value - slot.shift) / slot.scale * slot.factor + slot.offset

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.scoring.spec import CategoryColumn, NumericColumn, ScorerSpec
+from registry.scoring.spec import CategoryColumn, DateColumn, NumericColumn, ScorerSpec
 
 NUMBER, TABLE, SET = 0, 1, 2
 Levels = dict[str, dict[str, int] | None]
@@ -27,6 +27,7 @@ SLOT = np.dtype(
         ("zero", np.float64),
         ("where", np.int64),
         ("levels", np.int64),
+        ("cycle", np.int64),
     ],
     align=True,
 )
@@ -130,10 +131,19 @@ def _number(slot: Any, column: NumericColumn, look: Look, tables: _Tables) -> No
     slot["factor"], slot["offset"] = column.factor, column.offset
     slot["otherwise"] = np.nan if column.otherwise is None else column.otherwise
     slot["missing"], slot["tiny"], slot["zero"] = look.missing, look.tiny, look.zero
-    slot["op"] = NUMBER
+    slot["op"], slot["cycle"] = NUMBER, _cycle(column, tables)
     if look.members is not None:
         slot["op"], slot["levels"] = SET, len(look.members)
         slot["where"] = tables.place(np.array([*(0.0 if m else 1.0 for m in look.members), 1.0, look.missing]))
+
+
+def _cycle(column: NumericColumn, tables: _Tables) -> int:
+    """Where the period, start, step and lag of a date are; -1 for a plain number."""
+    if not isinstance(column, DateColumn):
+        return -1
+    cycle = column.cycle
+    lag = np.nan if cycle.lag is None else cycle.lag
+    return tables.place(np.array([cycle.period, cycle.start, cycle.step, lag], dtype=np.float64))
 
 
 def _column(column: CategoryColumn, place: int, codes: Mapping[str, int]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import Literal
 from registry.errors import InvalidRecord
 from registry.records.base import Record
 from registry.records.version import Task
+from registry.scoring.dates import Cycle, cycle_mistakes
 
 Kind = Literal["xgboost", "lightgbm", "forest", "linear", "mlp", "original", "ensemble", "classes"]
 Link = Literal["identity", "logistic", "exponential", "softmax"]
@@ -35,6 +36,17 @@ class NumericColumn(Record, frozen=True, kw_only=True, tag="numeric"):
     def width(self) -> int:
         """How many numbers come out."""
         return 1
+
+
+class DateColumn(NumericColumn, frozen=True, kw_only=True, tag="date"):
+    """
+    One date in, as epoch seconds, and one number out.
+
+    Attributes:
+        cycle: The moment's place within it is what the numeric column begins with.
+    """
+
+    cycle: Cycle
 
 
 class CategoryColumn(Record, frozen=True, kw_only=True, tag="categorical"):
@@ -109,7 +121,7 @@ class ScorerSpec(Record, frozen=True, kw_only=True):
     format: Literal["understudy-scorer-1"] = "understudy-scorer-1"
     task: Task
     kind: Kind
-    columns: tuple[NumericColumn | CategoryColumn, ...]
+    columns: tuple[NumericColumn | DateColumn | CategoryColumn, ...]
     inputs: tuple[str, ...] = ()
     booster: str | None = None
     arrays: str | None = None
@@ -185,7 +197,9 @@ def _column_mistakes(column: NumericColumn | CategoryColumn) -> list[str]:
             column.otherwise or 0.0,
         )
         fine = all(map(isfinite, numbers)) and column.scale
-        return [] if fine else [f"{column.feature}: numbers must be finite, and scale not 0"]
+        mistakes = [] if fine else [f"{column.feature}: numbers must be finite, and scale not 0"]
+        cycles = cycle_mistakes(column.cycle) if isinstance(column, DateColumn) else []
+        return [*mistakes, *(f"{column.feature}: {mistake}" for mistake in cycles)]
     widths = {len(numbers) for numbers in (*column.table.values(), column.unknown, column.missing)}
     return [] if len(widths) == 1 else [f"{column.feature}: levels have {sorted(widths)} numbers, not equally many"]
 

@@ -141,7 +141,7 @@ def url_of(upstream: Upstream) -> str:
 
 def _tensor_of(called: str, feature: Feature, shape: list[int], rows: Rows) -> dict[str, Any]:
     values = [row.get(feature.name) for row in rows]
-    if feature.kind == "numeric":
+    if feature.kind != "categorical":
         return {"name": called, "shape": shape, "datatype": "FP64", "data": values}
     # The protocol has no missing text.
     data = ["" if value is None else value for value in values]

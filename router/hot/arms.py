@@ -88,4 +88,4 @@ def arm_of(loaded: Loaded, features: Sequence[Feature], *, variant: str, deadlin
 def _takes(compiled: Compiled, features: Sequence[Feature]) -> bool:
     """Whether the scorer was compiled for exactly these features, numbers as numbers and levels as levels."""
     takes = [(name, levels is None) for name, levels in zip(compiled.features, compiled.levels, strict=True)]
-    return takes == [(feature.name, feature.kind == "numeric") for feature in features]
+    return takes == [(feature.name, feature.kind != "categorical") for feature in features]

@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import astuple
 
 from registry.records.version import Feature
+from registry.scoring.dates import moment_of
 from router.decode import FIRST, LARGEST, LAST, MAX_ID, MAX_ROWS
 
 _NAN: Final = float("nan")
@@ -41,7 +42,7 @@ class Row(msgspec.Struct, gc=False):
 
     Attributes:
         raw: Its features as a JSON object on one line, each of them once.
-        values: In the order of the model's features; numbers, levels, None.
+        values: In the order of the model's features; numbers, levels, None. Dates are epoch seconds, also in *raw*.
     """
 
     key: Any
@@ -57,6 +58,7 @@ class Odd(Exception):
 
 _asked = msgspec.json.Decoder(Asked)
 _Number = Annotated[float, msgspec.Meta(gt=-LARGEST, lt=LARGEST)]
+_KINDS: Final = {"numeric": _Number | None, "categorical": str | None, "date": str | float | None}
 _MISTAKES: Final = (msgspec.MsgspecError, RecursionError, UnicodeError)
 
 
@@ -69,7 +71,8 @@ class Parser:
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
-        kinds = [_Number | None if feature.kind == "numeric" else str | None for feature in features]
+        kinds = [_KINDS[feature.kind] for feature in features]
+        self._dates = [place for place, feature in enumerate(features) if feature.kind == "date"]
         names = [f"f{index}" for index in range(len(features))]
         # Fields are renamed: a feature may be called anything, a Python attribute may not.
         rename = {name: feature.name for name, feature in zip(names, features, strict=True)}
@@ -138,18 +141,30 @@ class Parser:
     def _row(self, asked: Any) -> Row:
         raw, id_, time = bytes(asked.features), asked.id, asked.time
         if raw[0] == _BRACE:
-            values = astuple(self._decode_named(raw))
+            values = self._dated(astuple(self._decode_named(raw)))
             # Readers of JSON disagree on which of two values of one name counts; more colons may be more names.
-            if raw.count(b":") != self._colons or b"\n" in raw or b"\r" in raw:
+            if self._dates or raw.count(b":") != self._colons or b"\n" in raw or b"\r" in raw:
                 raw = _encode(self._named(*values))
         else:
-            values = astuple(self._decode_placed(raw))
+            values = self._dated(astuple(self._decode_placed(raw)))
             raw = _encode(self._named(*values))
         if id_ is not None and not 0 < len(id_) <= MAX_ID:
             raise Odd
         if time is not None and not FIRST <= time < LAST:
             raise Odd
         return Row(asked.key, id_, time, raw, values)
+
+    def _dated(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Read the dates among *values*."""
+        if not self._dates:
+            return values
+        read = list(values)
+        try:
+            for place in self._dates:
+                read[place] = None if read[place] is None else moment_of(read[place])
+        except ValueError as error:
+            raise Odd from error
+        return tuple(read)
 
 
 class Buffer:

@@ -52,7 +52,7 @@ def probe(loaded: Loaded) -> str | None:
 
 def probe_row(features: Sequence[Feature]) -> dict[str, Any]:
     """A row of zeros and first levels."""
-    return {one.name: 0.0 if one.kind == "numeric" else (*one.levels, "")[0] for one in features}
+    return {one.name: (*one.levels, "")[0] if one.kind == "categorical" else 0.0 for one in features}
 
 
 def _folder(settings: Settings) -> Mapping[str, str]:

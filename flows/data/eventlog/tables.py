@@ -92,7 +92,7 @@ def frame_of(table: str, events: Sequence[Event]) -> pl.DataFrame:
 
 def features_of(predictions: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:
     """Typed features beside the prediction's id; numbers as Float64, categories as String, null where missing."""
-    types = {one.name: pl.Float64() if one.kind == "numeric" else pl.String() for one in features}
+    types = {one.name: pl.String() if one.kind == "categorical" else pl.Float64() for one in features}
     try:
         typed = predictions["features"].str.json_decode(pl.Struct(types)).struct.unnest()
     except PolarsError:  # something that an earlier version took, or that only other readers of JSON take

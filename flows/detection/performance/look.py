@@ -161,7 +161,7 @@ def _losses(bench: _Bench) -> tuple[list[Measure], list[Check]]:
     Without one it is the older half of the labelled rows, and the newer half checks it; with too few of them
     a holdout without features, by its predictions alone.
     """
-    known, names = np.flatnonzero(bench.rows.known), bench.config.features.names
+    known, names = np.flatnonzero(bench.rows.known), bench.config.features.compared
     own, least = Labelled(bench.rows, bench.frame), bench.config.detection.min_labelled
     held = bench.holdout
     if held is not None and all(name in held.frame.columns for name in names):

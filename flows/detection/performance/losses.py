@@ -132,7 +132,7 @@ def _gap(expected: Floats, real: Floats, model_error: float, power: int, ordered
 def _fit(learned: Labelled, features: Features, power: int, seed: int) -> Model:
     import xgboost
 
-    names = tuple(name for name in features.names if name in learned.frame.columns)
+    names = tuple(name for name in features.compared if name in learned.frame.columns)
     places = learned.rows.places
     levels = {name: _levels(learned.frame[name].gather(places)) for name in names if name in features.categorical}
     losses = _losses(learned.rows, power)

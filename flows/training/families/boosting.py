@@ -19,8 +19,9 @@ from flows.training.tuning.devices import refuse_absent
 from flows.training.tuning.space import Space
 from flows.training.tuning.study import REPORT_EVERY, Search, Tried, Watch, study
 from registry.records.version import Task
+from registry.scoring.dates import PARTS
 from registry.scoring.forest import FOREST_FILE
-from registry.scoring.spec import NumericColumn, ScorerSpec
+from registry.scoring.spec import DateColumn, NumericColumn, ScorerSpec
 
 BOOSTER_FILE = "model.ubj"
 BINS = 64
@@ -100,10 +101,11 @@ class Boosting:
         trees = xgboost_trees(booster)
         tables = category_tables(self.features, fitted["encode"])
         numbers = [NumericColumn(feature=name) for name in self.features.numeric]
+        dates = [DateColumn(feature=name, cycle=cycle) for name in self.features.dates for cycle in PARTS]
         spec = ScorerSpec(
             task=self.task,
             kind="xgboost",
-            columns=(*numbers, *tables),
+            columns=(*numbers, *dates, *tables),
             inputs=self.features.names,
             booster=BOOSTER_FILE,
             arrays=FOREST_FILE,

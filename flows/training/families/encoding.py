@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from flows.config.data import Features
+from registry.scoring.dates import phases, waves
 from registry.scoring.spec import CategoryColumn
 
 CROSS_FITS = 5
@@ -14,15 +15,28 @@ MOST_LEVELS = 100
 TARGETS = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous"}
 
 
-def columns(features: Features, numeric: Any, category: Callable[[], Any]) -> Any:
+def columns(
+    features: Features, numeric: Any, category: Callable[[], Any], parts_of: Callable[[Any], Any] = phases
+) -> Any:
     """
     Make a ColumnTransformer: all numbers by *numeric*, each category by one of its own.
 
     One encoder per category lets each be asked for its table; see `category_table`.
+
+    Args:
+        parts_of: What is made of a date before it goes the way of the numbers: `phases` for trees,
+            which cut one line anywhere, and `waves` for sums of products, which cannot.
     """
+    from sklearn.base import clone
     from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
 
     parts = [("numeric", numeric, list(features.numeric))] if features.numeric else []
+    if features.dates:
+        made = FunctionTransformer(parts_of)
+        after = made if isinstance(numeric, str) else make_pipeline(made, clone(numeric))
+        parts.append(("dates", after, list(features.dates)))
     parts += [(place(n), category(), [name]) for n, name in enumerate(features.categorical)]
     return ColumnTransformer(parts, sparse_threshold=0.0)
 
@@ -67,7 +81,7 @@ def scaled(features: Features) -> Any:
         )
 
     numeric = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    return columns(features, numeric, one_hot)
+    return columns(features, numeric, one_hot, waves)
 
 
 def category_tables(features: Features, transformer: Any) -> list[CategoryColumn]:

@@ -90,7 +90,7 @@ class Ensemble:
         trusted = own_types(fitted, trusted_module(family.name))
         names = self.features.names
         spec: ScorerSpec = original_spec(
-            self.task, self.features.numeric, self.features.categorical, names, self.classes, trusted
+            self.task, self.features.numbers, self.features.categorical, names, self.classes, trusted
         )
         return Folded(spec, stored(fitted, trusted), None)
 

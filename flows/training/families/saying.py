@@ -33,7 +33,7 @@ def said(fitted: Any, features: Any, task: Task, classes: int = 0) -> Floats:
 
 def folded(fitted: Any, features: Features, classes: Sequence[str]) -> Folded:
     """Fold a pipeline that was fitted on the features in their order."""
-    return fold(fitted, numeric=features.numeric, categorical=features.categorical, classes=classes)
+    return fold(fitted, numeric=features.numbers, categorical=features.categorical, classes=classes)
 
 
 def loss_of(task: Task, labels: Floats, scores: Floats) -> float:

@@ -17,6 +17,8 @@ from flows.training.folding.columns import (
     subtracted,
 )
 from flows.training.folding.errors import CannotFold
+from registry.scoring.dates import CYCLES, Cycle
+from registry.scoring.spec import DateColumn
 
 
 def fold_step(step: Any, columns: list[Column], names: Sequence[str]) -> list[Column]:
@@ -38,6 +40,8 @@ def fold_step(step: Any, columns: list[Column], names: Sequence[str]) -> list[Co
     name = type(step).__name__
     if name == "FunctionTransformer" and step.func is None:  # what "passthrough" becomes when it is fitted
         return columns
+    if name == "FunctionTransformer" and step.func in CYCLES:
+        return _dates(CYCLES[step.func], columns)
     if name == "Pipeline":
         return _pipeline(step, columns, names)
     if name == "ColumnTransformer":
@@ -45,6 +49,16 @@ def fold_step(step: Any, columns: list[Column], names: Sequence[str]) -> list[Co
     if name not in _FOLDS or type(step).__module__.split(".")[0] != "sklearn":
         raise CannotFold(name, "it is not among the steps that can be folded")
     return _FOLDS[name](step, columns)
+
+
+def _dates(cycles: Sequence[Cycle], columns: Sequence[Column]) -> list[Column]:
+    """Place each date within every cycle."""
+    return [
+        Number(DateColumn(feature=column.feature, cycle=cycle))
+        for column in columns
+        for cycle in cycles
+        if isinstance(column, Number)
+    ]
 
 
 def is_sparse(step: Any) -> bool:

@@ -38,7 +38,7 @@ def _malformed(exam: Exam, caller: Caller) -> Check:
 
 def _malformed_bodies(row: Row, kinds: dict[str, str]) -> dict[str, bytes]:
     first = next(iter(row))
-    wrong: Any = "many" if kinds[first] == "numeric" else {"a": 1}
+    wrong: Any = {"a": 1} if kinds[first] == "categorical" else "many"
     documents = {
         "a missing feature": {"features": {name: value for name, value in row.items() if name != first}},
         "an unknown feature": {"features": row | {"no such feature": 1}},

@@ -1,0 +1,66 @@
+"""Dates of a table as epoch seconds, read as the router reads them."""
+
+from collections.abc import Sequence
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from registry.scoring.dates import EARLIEST, LATEST, moment_of
+
+_ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
+
+
+def moments(column: pl.Series) -> pl.Series:
+    """
+    Epoch seconds of ISO 8601 text, dates, timestamps or numbers; in UTC without a zone.
+
+    Returns:
+        Float64; null where a value is missing or no date.
+
+    Raises:
+        PolarsError: If the column holds something else, such as a duration.
+    """
+    if column.dtype == pl.String:
+        return _of_text(column)
+    if column.dtype.is_numeric() or column.dtype == pl.Null:
+        value = column.cast(pl.Float64)
+        return value.set(~(value.is_finite() & (value >= EARLIEST) & (value < LATEST)).fill_null(value=False), None)
+    return column.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
+
+
+def dates_mistakes(names: Sequence[str], frame: pl.DataFrame) -> list[str]:
+    """Say which of the columns *names* hold something that is no date."""
+    found = [_mistake(frame[name]) for name in names if name in frame]
+    return [one for one in found if one is not None]
+
+
+def _mistake(column: pl.Series) -> str | None:
+    expected = "expected ISO 8601 dates or epoch seconds"
+    try:
+        if column.dtype == pl.Boolean:
+            return f"{column.name!r} holds {column.dtype}, {expected}"
+        wrong = column.filter(column.is_not_null() & moments(column).is_null())
+    except PolarsError:
+        return f"{column.name!r} holds {column.dtype}, {expected}"
+    wrong = wrong.fill_nan(None).drop_nulls() if column.dtype.is_float() else wrong
+    return f"{column.name!r} holds {wrong[0]!r}, {expected}" if wrong.len() else None
+
+
+def _of_text(column: pl.Series) -> pl.Series:
+    """Most at once, in the notation of the first; the rest, in other notations, one by one."""
+    fine = column.str.contains(_ISO).fill_null(value=False)
+    found = column.set(~fine, None).str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+    seconds = found.dt.epoch("us") / 1e6
+    left = column.filter(fine & seconds.is_null()).unique()
+    if left.is_empty():
+        return seconds
+    known = {text: _moment(text) for text in left.to_list()}
+    rest = column.replace_strict(known, default=None, return_dtype=pl.Float64)
+    return seconds.fill_null(rest)
+
+
+def _moment(text: str) -> float | None:
+    try:
+        return moment_of(text)
+    except ValueError:
+        return None
