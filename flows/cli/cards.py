@@ -81,7 +81,38 @@ def _blocks(registry: "Registry", version: "ModelVersion") -> "list[Block]":
     name = version.version
     decisions = [one for one in registry.decisions(version.model) if one.challenger == name]
     history = [entry for entry in registry.audit(version.model) if entry.subject == name]
-    return card(version, about=_about(version.model), decisions=decisions, history=history)
+    written = _written(version)
+    return card(
+        version,
+        about=_about(version.model),
+        decisions=decisions,
+        history=history,
+        holdout=_part(written, "Holdout").partition("\n")[0],
+        tried=[(name, loss) for name, _, loss in _settings(_part(written, "Choice"))],
+    )
+
+
+def _written(version: "ModelVersion") -> str:
+    """What the training wrote beside the model; empty if it was not made here, or is gone."""
+    from registry.artifacts import ArtifactStore
+    from registry.errors import RegistryError
+
+    try:
+        raw = ArtifactStore(settings().models_dir).read(
+            version.model, version.version, "card.md", version.artifact_digest
+        )
+    except (RegistryError, OSError):
+        return ""
+    return raw.decode(errors="replace")
+
+
+def _part(markdown: str, title: str) -> str:
+    return markdown.partition(f"\n## {title}\n\n")[2].partition("\n## ")[0]
+
+
+def _settings(choice: str) -> "list[tuple[str, str, str]]":
+    """Read lines such as `- linear, memory all: 0.33 (0.30, 0.36)`."""
+    return [line[2:].rpartition(": ") for line in choice.splitlines() if line.startswith("- ") and ": " in line]
 
 
 def _about(model: str) -> str:

@@ -33,8 +33,7 @@ def status(*, as_json: Json = False) -> None:
     if as_json:
         return print_json(found)
     say(f"Runs go to {found['uri']}.")
-    since = f", the oldest since {datetime.fromtimestamp(found['oldest'], UTC):%Y-%m-%d %H:%M} UTC"
-    say(f"{found['waiting']} wait{since if found['oldest'] else ''}; {found['sent']} were sent.")
+    say(f"{found['waiting']} wait{_since(found['oldest'])}; {found['sent']} were sent.")
     if found["aside"]:
         say(f"{found['aside']} were refused too often: `understudy tracking send --again`. Last: {found['said']}")
     if found["dropped"]:
@@ -91,6 +90,10 @@ def _opening(uri: str, port: int) -> str:
         f"MLFLOW_DISABLE_TELEMETRY=true uvx --from 'mlflow>=3.4' mlflow server --backend-store-uri {place} "
         f"--host 127.0.0.1 --port {port}"
     )
+
+
+def _since(oldest: float | None) -> str:
+    return "" if oldest is None else f", the oldest since {datetime.fromtimestamp(oldest, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _shown(where: "Settings") -> str:

@@ -20,7 +20,7 @@ RETRAIN = "flows.training.retrain.retrain"
 FINDING = 1
 NOTHING_CAME = ("rejected", "refused")
 _NEXT = {
-    "installed": "It answers callers now: `understudy traffic show {model}`; its card: `understudy models show {model} "
+    "installed": "It answers callers now: `understudy traffic show {model}`; its card: `understudy models card {model} "
     "{version}`.",
     "rollout": "Watch it: `understudy watch {model}`.",
     "waiting_approval": "Look at the verdict: `understudy decision show {decision}`; "

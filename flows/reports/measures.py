@@ -122,6 +122,12 @@ _KNOWN = {
         False,
         "Share of the target's variation that the model explains.",
     ),
+    "value_per_row": Measure(
+        "value per row",
+        "decides {} better in worth per row",
+        "decides {} worse in worth per row",
+        gloss="What its decisions were worth per row, by the `training.value` of the configuration.",
+    ),
     "latency_ms": Measure(
         "latency", "answers {} faster", "answers {} slower", " ms", False, "Time until the answer, in milliseconds."
     ),
@@ -148,7 +154,14 @@ def measure_of(metric: str) -> Measure:
     if known is not None:
         return known
     name = metric.replace("{", "(").replace("}", ")")
-    return Measure(name, f"is {{}} better on {name}", f"is {{}} worse on {name}")
+    return Measure(name, f"is {{}} better on {name}", f"is {{}} worse on {name}", gloss=_pinball(metric))
+
+
+def _pinball(metric: str) -> str:
+    share = metric.removeprefix("pinball_")
+    if share == metric or not share.isdecimal():
+        return ""
+    return f"Distance from the truth, of which {share}% count where it was too low, {100 - int(share)}% else; less is better."
 
 
 def less_is_better(metric: str, declared: str | None = None) -> bool:

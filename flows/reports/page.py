@@ -33,7 +33,14 @@ def page(title: str, body: str, *, strict: bool = False) -> str:
     )
 
 
-def table(head: list[str], rows: list[list[str]], *, numbers: tuple[int, ...] = (), headed: bool = False) -> str:
+def table(
+    head: list[str],
+    rows: list[list[str]],
+    *,
+    numbers: tuple[int, ...] = (),
+    headed: bool = False,
+    stacked: bool = False,
+) -> str:
     """
     A table of cells that are trusted HTML; it scrolls by itself where it does not fit.
 
@@ -42,11 +49,15 @@ def table(head: list[str], rows: list[list[str]], *, numbers: tuple[int, ...] = 
         rows: Cells.
         numbers: Columns that are right-aligned.
         headed: The first cell of a row is its head.
+        stacked: On a phone, cells stand below each other, each after the head of its column.
     """
     kinds = [' class="number"' if i in numbers else "" for i in range(len(head))]
     top = "".join(f'<th scope="col"{kind}>{safe(cell)}</th>' for kind, cell in zip(kinds, head, strict=True))
+    if stacked:
+        kinds = [f'{kind} data-head="{safe(cell)}"' for kind, cell in zip(kinds, head, strict=True)]
     lines = "".join(f"<tr>{_cells(row, kinds, headed=headed)}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table></div>'
+    where = "scroll stack" if stacked else "scroll"
+    return f'<div class="{where}"><table><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table></div>'
 
 
 def write_report(settings: Settings, model: str, name: str, html: str) -> Path:

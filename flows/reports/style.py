@@ -94,6 +94,10 @@ _PHONE = """
   .forest td.number { text-align: left; font-size: .85rem; color: var(--soft); white-space: normal }
   .forest td.number::before { content: attr(data-head) " " } .forest td.effect { grid-column: 1 / -1 }
   .forest .ruler td:not(.bar) { display: none }
+  .stack thead, .stack td:empty { display: none } .stack tr { display: block; border-bottom: 1px solid var(--line) }
+  .stack tr { padding: .5rem 0 } .stack tbody th { font-weight: 600 }
+  .stack td, .stack th { display: block; border: 0; padding: 0; min-width: 0; text-align: left; white-space: normal }
+  .stack td::before { content: attr(data-head) ": "; color: var(--soft) }
 }
 """
 

@@ -1,7 +1,7 @@
 """The model card: what a person should know before trusting a version, made from what the registry keeps."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flows.reports.measures import less_is_better, measure_of
@@ -44,6 +44,8 @@ def card(
     about: str = "",
     decisions: Sequence[Decision] = (),
     history: Sequence[AuditEntry] = (),
+    holdout: str = "",
+    tried: Sequence[tuple[str, str]] = (),
 ) -> list[Block]:
     """
     Say what there is to know of a version: the answer first, the small print last.
@@ -53,6 +55,8 @@ def card(
         about: What the model is for, in the words of its configuration.
         decisions: In which it was the challenger, newest first.
         history: Audit entries of the version, newest first.
+        holdout: Which rows it was judged on.
+        tried: Settings and their mean loss on the folds, best first.
 
     Returns:
         Parts for `as_markdown` or `as_html`.
@@ -60,11 +64,12 @@ def card(
     blocks = [
         _short(version, about, decisions),
         _warnings(version),
-        _metrics(version),
+        _metrics(version, holdout),
         _validation(version),
         _decisions(decisions),
         _data(version),
         _features(version),
+        _tried(tried),
         _made(version),
         _history(history),
     ]
@@ -77,6 +82,7 @@ def _short(version: ModelVersion, about: str, decisions: Sequence[Decision]) -> 
         *([sentence(about)] if about.strip() else []),
         f"It says {says}. It is in {version.stage}: it {STAGES[version.stage]}.",
         f"Made on {_day(version.created_at)} for {version.actor}. Why: {sentence(version.reason)}",
+        *_decides(version),
         _against(version),
     ]
     if decisions:
@@ -85,6 +91,17 @@ def _short(version: ModelVersion, about: str, decisions: Sequence[Decision]) -> 
         gone = _day(version.artifact_deleted_at)
         said.append(f"Its artifact was deleted by retention on {gone}; it can no longer be used. Train it again.")
     return Block("In short", tuple(said))
+
+
+def _decides(version: ModelVersion) -> list[str]:
+    """Why it says yes as often as it does, where the configuration says what decisions are worth."""
+    worth = version.metrics.get("value_per_row")
+    if worth is None:
+        return []
+    return [
+        f"It says yes from a probability of {plain_number(version.threshold)} on: as the configuration values each "
+        f"kind of decision, that paid best. On the held-out rows a decision was worth {plain_number(worth, 4)}."
+    ]
 
 
 def _against(version: ModelVersion) -> str:
@@ -109,13 +126,13 @@ def _warnings(version: ModelVersion) -> Block:
     return Block("Warnings", tuple(version.warnings))
 
 
-def _metrics(version: ModelVersion) -> Block:
+def _metrics(version: ModelVersion, holdout: str) -> Block:
     if not version.metrics:
         return Block("How good it is", ("No metric was measured.",))
     theirs = version.parent if version.baseline_metrics else None
-    head = ("metric", "this version", *([f"champion {theirs}", "which is"] if theirs else []), "better is", "means")
+    head = ("metric", "this version", *([f"champion {theirs}", "so it is"] if theirs else []), "better is", "means")
     rows = tuple(_metric(version, name, compared=bool(theirs)) for name in version.metrics)
-    said = "On the newest rows, held back while it was being chosen."
+    said = f"On the newest rows, held back while it was being chosen. {holdout}".rstrip()
     return Block("How good it is", (said,), head, rows, numbers=(1, 2) if theirs else (1,))
 
 
@@ -164,8 +181,19 @@ def _features(version: ModelVersion) -> Block:
 def _seen(feature: Feature) -> str:
     if feature.kind == "numeric":
         return f"{plain_number(feature.low)} to {plain_number(feature.high)}"
+    if feature.kind == "date":
+        return " to ".join(_day(_moment(one)) for one in (feature.low, feature.high))
     more = len(feature.levels) - _FEW
     return ", ".join(feature.levels[:_FEW]) + (f" and {more} more" if more > 0 else "")
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _tried(tried: Sequence[tuple[str, str]]) -> Block:
+    said = ("Mean loss on recent rows, each after those that were learned from. The best was taken.",) if tried else ()
+    return Block("What was tried", said, ("setting", "loss"), tuple(tried))
 
 
 def _made(version: ModelVersion) -> Block:

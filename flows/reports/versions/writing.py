@@ -50,5 +50,5 @@ def _html(block: Block) -> str:
     parts += [f"<p>{html(paragraph)}</p>" for paragraph in block.said]
     if block.rows:
         rows = [[html(cell) for cell in row] for row in block.rows]
-        parts.append(table(list(block.head), rows, numbers=block.numbers, headed=True))
+        parts.append(table(list(block.head), rows, numbers=block.numbers, headed=True, stacked=True))
     return f"<section>{''.join(parts)}</section>"

@@ -91,6 +91,24 @@ def test_a_card_as_html_loads_nothing_and_shows_hostile_names_as_text(shelf, tmp
     assert "no folder" in shelf("models", "card", "churn", "v3.0.0", "--html", "gone/card.html").refused()
 
 
+def test_a_card_tells_what_was_tried_on_which_rows_and_why_it_says_yes(shelf):
+    made = "# churn\n\n## Holdout\n\n24 rows from a to b. Fitted again.\n\n| metric | this |\n\n## Choice\n\nLoss:\n\n"
+    made += (
+        "- linear, memory all: 0.3293 (0.2993, 0.3660)\n- xgboost, memory 6w: 0.4 (0.4, 0.4)\n\n## Features\n\n- a: b\n"
+    )
+    digest = ArtifactStore(Settings().models_dir).save("churn", "v4.0.0", {"card.md": made.encode()})
+    with Registry.open(Settings().registry_url) as registry:
+        worth = {"auc": 0.8, "value_per_row": 34.96}
+        registry.register_version(a_version("v4.0.0", artifact_digest=digest, threshold=0.0289, metrics=worth))
+    card = shelf("models", "card", "churn", "v4.0.0").out
+
+    assert "held back while it was being chosen. 24 rows from a to b. Fitted again.\n" in card
+    assert "| linear, memory all | 0.3293 (0.2993, 0.3660) |\n| xgboost, memory 6w | 0.4 (0.4, 0.4) |\n\n##" in card
+    assert "says yes from a probability of 0.0289 on" in card
+    assert "a decision was worth 34.96." in card
+    assert re.search(r"\| value per row \| 34.96 .* What its decisions were worth", card)
+
+
 def test_archiving_is_a_dry_run_until_it_is_meant(shelf):
     words = ("models", "archive", "churn", "v1.1.0", "--reason", "never used", "--actor", "ann")
     assert "Nothing was changed" in shelf(*words).out

@@ -42,6 +42,13 @@ def test_status_says_where_runs_go_and_what_waits(noted):
     assert "1 wait, the oldest since" in noted("tracking", "status").out
 
 
+def test_status_with_nothing_that_waits_is_no_mistake(furnished):
+    said = furnished("tracking", "status")
+
+    assert (said.code, said.err) == (0, "")
+    assert "0 wait; 0 were sent." in said.out
+
+
 def test_what_cannot_be_sent_waits_and_the_exit_code_says_so_without_a_password(noted, nowhere):
     done = noted("tracking", "send", "--json", "--timeout", "30")
 
