@@ -161,7 +161,8 @@ def _pinball(metric: str) -> str:
     share = metric.removeprefix("pinball_")
     if share == metric or not share.isdecimal():
         return ""
-    return f"Distance from the truth, of which {share}% count where it was too low, {100 - int(share)}% else; less is better."
+    other = 100 - int(share)
+    return f"Distance from the truth; {share}% of it count where it was too low, {other}% elsewhere; less is better."
 
 
 def less_is_better(metric: str, declared: str | None = None) -> bool:
