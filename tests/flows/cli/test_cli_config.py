@@ -52,7 +52,7 @@ notify: {urls: "slack://s3cret"}
     for mistake in (
         "model: should be 1 to 63 lower-case letters",
         "(given: 'Churn!')",
-        "task: should be 'binary' or 'regression'",
+        "task: should be 'binary', 'multiclass' or 'regression'",
         "target: should be text",
         "fetures: unknown key, did you mean features?",
         "features.categorical: should be a list",
