@@ -11,6 +11,7 @@ from flows.config.data import Features
 from flows.config.model import ModelConfig
 from flows.data import prepare
 from registry.records.version import Task
+from registry.scoring.dates import phases
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +24,7 @@ class Table:
     Attributes:
         features: Names; numeric ones come first.
         task: Binary or regression.
-        values: Shape (n, numeric), NaN where missing.
+        values: Shape (n, numeric + 3 * dates), NaN where missing; of a date its hour, weekday and day of the year.
         codes: Shape (n, categorical): a level's number by first appearance, so that later rows change none.
         times: Epoch seconds, ascending.
         labels: 0 or 1, or the value.
@@ -78,7 +79,7 @@ def read(config: ModelConfig, raw: pl.DataFrame) -> Table:
     return Table(
         features=features,
         task=config.task,
-        values=frame.select(features.numeric).to_numpy().astype(np.float64).reshape(frame.height, -1),
+        values=_values(frame, features),
         codes=_codes(frame, features.categorical),
         times=frame["_time"].to_numpy(),
         labels=labels,
@@ -86,6 +87,11 @@ def read(config: ModelConfig, raw: pl.DataFrame) -> Table:
         delay=config.data.label_delay.total_seconds(),
         unlabelled=prepared.height - frame.height,
     )
+
+
+def _values(frame: pl.DataFrame, features: Features) -> Floats:
+    numbers = frame.select(features.numeric).to_numpy().astype(np.float64).reshape(frame.height, -1)
+    return np.column_stack([numbers, phases(frame.select(features.dates))]) if features.dates else numbers
 
 
 def _codes(frame: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.int64]:

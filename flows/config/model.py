@@ -97,8 +97,9 @@ class ModelConfig(Section):
         mistakes = [f"feature {n!r} is listed twice" for n in sorted({n for n in names if names.count(n) > 1})]
         if not names:
             mistakes.append("there are no features")
-        for column, role in ((self.target, "target"), (self.data.time, "time")):
-            if column in names:
+        roles = ((self.target, "target", names), (self.data.time, "time", self.features.compared))
+        for column, role, known in roles:  # of a date the model sees what returns: it may be the time itself
+            if column in known:
                 mistakes.append(f"{role} {column!r} is also a feature: that is leakage")
         mistakes += self._task_mistakes()
         mistakes += [*self.data.sql_mistakes(), *self.training.engine_mistakes()]

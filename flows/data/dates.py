@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
@@ -25,7 +26,7 @@ def moments(column: pl.Series) -> pl.Series:
     if column.dtype.is_numeric() or column.dtype == pl.Null:
         value = column.cast(pl.Float64)
         return value.set(~(value.is_finite() & (value >= EARLIEST) & (value < LATEST)).fill_null(value=False), None)
-    return column.cast(pl.Datetime("us")).dt.epoch("us") / 1e6
+    return _seconds(column.cast(pl.Datetime("us")))
 
 
 def dates_mistakes(names: Sequence[str], frame: pl.DataFrame) -> list[str]:
@@ -50,13 +51,19 @@ def _of_text(column: pl.Series) -> pl.Series:
     """Most at once, in the notation of the first; the rest, in other notations, one by one."""
     fine = column.str.contains(_ISO).fill_null(value=False)
     found = column.set(~fine, None).str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
-    seconds = found.dt.epoch("us") / 1e6
+    seconds = _seconds(found)
     left = column.filter(fine & seconds.is_null()).unique()
     if left.is_empty():
         return seconds
     known = {text: _moment(text) for text in left.to_list()}
     rest = column.replace_strict(known, default=None, return_dtype=pl.Float64)
     return seconds.fill_null(rest)
+
+
+def _seconds(column: pl.Series) -> pl.Series:
+    """Divided by numpy, as polars multiplies by 1e-6, which is not the router's last bit."""
+    ticks = column.dt.epoch("us").to_numpy().astype(np.float64)
+    return pl.Series(column.name, ticks / 1e6).fill_nan(None)
 
 
 def _moment(text: str) -> float | None:

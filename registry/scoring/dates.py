@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
 
@@ -17,6 +17,7 @@ YEAR = 365.2425 * DAY
 """The mean year of the calendar, so that the day of the year is right to one day."""
 _MONDAY = 4 * DAY  # 5 January 1970
 EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_800.0  # the years 1 to 9999, which is the calendar
+_EPOCH, _TICK = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII)
 
 
@@ -90,7 +91,8 @@ def moment_of(value: Any) -> float:
     """
     if isinstance(value, str) and _ISO.fullmatch(value):
         moment = datetime.fromisoformat(value)
-        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()
+        since = (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment) - _EPOCH
+        return float(since // _TICK) / 1e6
     if isinstance(value, int | float) and not isinstance(value, bool) and EARLIEST <= value < LATEST:
         return float(value)
     raise ValueError(f"{value!r} is no date")

@@ -1,6 +1,6 @@
 """Dates: the same parts of them in training and in serving, from the table to the answer."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -27,7 +27,9 @@ def dated_table(rows=1500, task="binary"):
 
 
 def trained(family, task="binary"):
-    config = make_config(task, features=FEATURES, data={"time": "seen"}, training={"families": [family], "refit": False})
+    config = make_config(
+        task, features=FEATURES, data={"time": "seen"}, training={"families": [family], "refit": False}
+    )
     frame = prepare(config, dated_table(task=task))
     return config, frame, train_candidate(config, frame, champion=None, champion_scorer=None, seed=0, as_of=NOW)
 
