@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +12,13 @@ from flows.training.layout import Layout, Span, Window
 from flows.training.metrics import badness
 from flows.training.progress import Progress, within
 from flows.training.rows import Rows
-from flows.training.tuning.journal import Ledger
+from flows.training.tuning.journal import Ledger, made_once
+from flows.training.tuning.slowing import Slowing
 from registry.records.version import Task
 
 FEWEST_PAST = 20
+SLOWER_COST = 6.0
+"""Time that a setting which learns slower may take, in times of one that was judged before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,8 @@ def decide(contest: Contest, progress: Progress) -> list[Entry]:
     """
     Tune on the newest rows, then judge on all folds, because one is noisy.
 
-    The best settings are judged with the configured window, the winner also with the others.
+    The best settings are judged with the configured window; so is the winner once more, learning
+    slower. What is best then is judged with the other windows as well.
 
     Returns:
         All entries, the best first; among equals the configured window.
@@ -74,7 +79,11 @@ def decide(contest: Contest, progress: Progress) -> list[Entry]:
     newest = contest.layout.search if _usable(contest, contest.layout.search) else folds[0]
     settings = _search(contest, contest.fold(newest, first), within(progress, 0.0, 0.6))
     progress(0.6, f"Judge {len(settings)} settings on {len(folds)} folds")
+    began = contest.budget.clock()
     entries = _judge_all(contest, [(setting, first) for setting in settings], folds)
+    if contest.budget.left > SLOWER_COST * (contest.budget.clock() - began) / len(entries):
+        progress(0.7, "Let the best setting learn slower")
+        entries += _judge_all(contest, _slower(contest, _best(entries), newest), folds)
     others = [(_adapted(contest, _best(entries).setting, newest, w), w) for w in contest.layout.windows[1:]]
     progress(0.8, f"Judge {1 + len(others)} windows on {len(folds)} folds")
     entries += _judge_all(contest, others, folds) if contest.budget.left else []
@@ -117,6 +126,20 @@ def _loss(contest: Contest, setting: Setting, fold: Fold) -> float:
 
 def _adapted(contest: Contest, setting: Setting, newest: Span, window: Window) -> Setting:
     return contest.family(setting).adapt(setting, contest.fold(newest, window))
+
+
+def _slower(contest: Contest, best: Entry, newest: Span) -> list[tuple[Setting, Window]]:
+    """The best setting with a lower learning rate, if its family has one; none without trials."""
+    setting, family = best.setting, contest.family(best.setting)
+    if not (contest.budget.trials and isinstance(family, Slowing)):
+        return []
+
+    def make() -> dict[str, Any] | None:
+        made = family.slower(setting, contest.fold(newest, best.window))
+        return made.params if made else None
+
+    params = made_once(contest.budget.tuning, (setting.family, setting.params, best.window), make)
+    return [(Setting(setting.family, params), best.window)] if params else []
 
 
 def _best(entries: Sequence[Entry]) -> Entry:

@@ -16,6 +16,7 @@ from flows.training.folding.boosters import xgboost_trees
 from flows.training.folding.members import Parts
 from flows.training.rows import Sample
 from flows.training.tuning.devices import refuse_absent
+from flows.training.tuning.slowing import MOST_ROUNDS, cut_short, slowed
 from flows.training.tuning.space import Space
 from flows.training.tuning.study import REPORT_EVERY, Search, Tried, Watch, study
 from registry.records.version import Task
@@ -73,12 +74,17 @@ class Boosting:
         refuse_absent(self.device)
         search = Search(family=self.name, space=SPACE, start=START, rounds=ROUNDS, seed=self.seed)
         found = study(search, _Race.of(self, fold), budget)
-        return [one if "n_estimators" in one.params else self.adapt(one, fold) for one in found]
+        return [self.adapt(one, fold) if cut_short(one, budget.known, ROUNDS - PATIENCE) else one for one in found]
 
     def adapt(self, setting: Setting, fold: Fold) -> Setting:
-        """Find the number of rounds by early stopping on *fold*."""
+        """Find the number of rounds by early stopping on *fold*; more of them than a trial has."""
         params = only(setting.params, SPACE.names)
-        return Setting(self.name, {**params, **_Race.of(self, fold).run(params).found})
+        return Setting(self.name, {**params, **_Race.of(self, fold).run(params, rounds=MOST_ROUNDS).found})
+
+    def slower(self, setting: Setting, fold: Fold) -> Setting | None:
+        """Learn slower, with rounds by early stopping on *fold*; None if the rate is low already."""
+        params = slowed(setting.params, SPACE)
+        return self.adapt(Setting(self.name, params), fold) if params else None
 
     def pipeline(self, setting: Setting) -> Any:
         """Make encoder and booster; the number of rounds is fixed, so no tree is left unused."""
@@ -181,14 +187,14 @@ class _Race:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "binned"}
 
-    def run(self, params: Mapping[str, Any], watch: Watch | None = None) -> Tried:
+    def run(self, params: Mapping[str, Any], watch: Watch | None = None, rounds: int = ROUNDS) -> Tried:
         import xgboost
 
         family, (past, future) = self.family, self.binned
         booster = xgboost.train(
             {**params, **family.fixed, "eval_metric": family.measured, "nthread": family.threads, "seed": family.seed},
             past,
-            num_boost_round=ROUNDS,
+            num_boost_round=rounds,
             evals=[(future, "future")],
             early_stopping_rounds=PATIENCE,
             verbose_eval=False,

@@ -11,6 +11,7 @@ from flows.training.families.family import Budget, Fold, Setting, only
 from flows.training.families.saying import Encoded, Floats, folded, said
 from flows.training.folding.members import Folded
 from flows.training.rows import Sample
+from flows.training.tuning.slowing import MOST_ROUNDS, cut_short, slowed
 from flows.training.tuning.space import Space
 from flows.training.tuning.study import REPORT_EVERY, Search, Tried, Watch, study
 from registry.records.version import Task
@@ -59,12 +60,17 @@ class LightGBM:
         """Run a study on *fold*: known settings first, hopeless trials cut off early."""
         search = Search(family=self.name, space=SPACE, start=START, rounds=ROUNDS, seed=self.seed)
         found = study(search, self._race(fold), budget)
-        return [one if "n_estimators" in one.params else self.adapt(one, fold) for one in found]
+        return [self.adapt(one, fold) if cut_short(one, budget.known, ROUNDS - PATIENCE) else one for one in found]
 
     def adapt(self, setting: Setting, fold: Fold) -> Setting:
-        """Find the number of rounds by early stopping on *fold*."""
+        """Find the number of rounds by early stopping on *fold*; more of them than a trial has."""
         params = only(setting.params, SPACE.names)
-        return Setting(self.name, {**params, **self._race(fold).run(params).found})
+        return Setting(self.name, {**params, **self._race(fold).run(params, rounds=MOST_ROUNDS).found})
+
+    def slower(self, setting: Setting, fold: Fold) -> Setting | None:
+        """Learn slower, with rounds by early stopping on *fold*; None if the rate is low already."""
+        params = slowed(setting.params, SPACE)
+        return self.adapt(Setting(self.name, params), fold) if params else None
 
     def pipeline(self, setting: Setting) -> Any:
         """Make encoder and booster; the number of rounds is fixed."""
@@ -133,7 +139,7 @@ class _Race:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "binned"}
 
-    def run(self, params: Mapping[str, Any], watch: Watch | None = None) -> Tried:
+    def run(self, params: Mapping[str, Any], watch: Watch | None = None, rounds: int = ROUNDS) -> Tried:
         import lightgbm
 
         family, (past, future) = self.family, self.binned
@@ -142,7 +148,7 @@ class _Race:
         booster = lightgbm.train(
             {**params, **family.fixed, **classes, **options},
             past,
-            num_boost_round=ROUNDS,
+            num_boost_round=rounds,
             valid_sets=[future],
             valid_names=["future"],
             callbacks=[*([_watching(watch)] if watch else []), lightgbm.early_stopping(PATIENCE, verbose=False)],

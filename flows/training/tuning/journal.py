@@ -22,6 +22,13 @@ class Judged(msgspec.Struct, frozen=True):
     loss: float
 
 
+class Made(msgspec.Struct, frozen=True):
+    """Parameters that were worked out after the trials; None if there was nothing to try."""
+
+    key: str
+    params: dict[str, Any] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """
@@ -97,6 +104,17 @@ class Ledger:
             self.known[key] = judge()
             self.lines.add(Judged(key, self.known[key]))
         return self.known[key]
+
+
+def made_once(tuning: Tuning, what: object, make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+    """Look up which parameters *what* has led to, or work them out now."""
+    lines, key = Lines(tuning.folder / "slower.jsonl" if tuning.folder else None), digest(tuning.basis, what)
+    for one in lines.read(Made):
+        if one.key == key:
+            return one.params
+    made = Made(key, make())
+    lines.add(made)
+    return made.params
 
 
 def _plain(name: str) -> str:
