@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 from registry.errors import StoreUnavailable
 
-HEAD = "0002"
+HEAD = "0003"
 _ANY_NUMBER = 722_411_943  # the same in every process: who migrates holds this Postgres lock
 
 
@@ -18,7 +18,7 @@ def revision(connection: Connection) -> str | None:
     return found
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, to: str = HEAD) -> None:
     """
     Apply what is missing, inside the caller's write transaction.
 
@@ -27,7 +27,7 @@ def upgrade(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ANY_NUMBER})
-    if revision(connection) == HEAD:
+    if revision(connection) == to:
         return
     from alembic import command
     from alembic.config import Config
@@ -38,7 +38,7 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     except CommandError as error:
         raise StoreUnavailable(
             "The registry was not opened.",

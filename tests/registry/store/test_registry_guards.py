@@ -2,7 +2,7 @@
 
 import pytest
 from postgres_making import BOTH
-from registry_making import NOON, a_rollout, install
+from registry_making import NOON, a_decision, a_rollout, an_event, install
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -32,33 +32,81 @@ STATEMENTS = {
     "an approval deleted": "DELETE FROM approvals",
     "a second active rollout": "INSERT INTO rollouts SELECT number + 100, 'r-9999', model, challenger, "
     "status, revision, document, created_at FROM rollouts",
+    "a rollout deleted": "DELETE FROM rollouts",
+    "a rollout of another version": "UPDATE rollouts SET challenger = 'v1.0.0'",
+    "a model renamed": "UPDATE models SET name = 'other'",
+    "a model deleted": "DELETE FROM models",
+    "an event deleted": "DELETE FROM model_retraining_events",
+    "an event with another reason": "UPDATE model_retraining_events SET trigger_reason = 'x'",
+    "a decision edited": "UPDATE decisions SET document = '{}'",
+    "a decision deleted": "DELETE FROM decisions",
+    "a head that follows nothing": "UPDATE audit_head SET hash = 'x'",
+    "a head that goes back": "UPDATE audit_head SET sequence = 0",
+}
+TABLES = ("audit_entries", "traffic_plans", "approvals", "model_versions", "model_retraining_events", "decisions")
+# SQLite's REPLACE deletes the row that it meets, and asks no trigger of DELETE.
+REPLACING = {
+    "a second production": "UPDATE OR REPLACE model_versions SET stage = 'production' WHERE version = 'v1.1.0'",
+    "a production among new rows": "INSERT OR REPLACE INTO model_versions "
+    f"SELECT model, 'v9.0.0', 9, 0, 0, 'production', document, created_at {ONE}",
+    "a version": f"INSERT OR REPLACE INTO model_versions SELECT {SAME.format(version='v1.1.0')} {ONE}",
+    "the same number spelled differently": "INSERT OR REPLACE INTO model_versions "
+    f"SELECT {SAME.format(version='v01.1.0')} {ONE}",
+    "a row by its number": "INSERT OR REPLACE INTO model_versions "
+    "(rowid, model, version, major, minor, patch, stage, document, created_at) "
+    f"SELECT rowid, model, 'v9.0.0', 9, 0, 0, 'staging', document, created_at {ONE}",
+    "a row by renumbering": "UPDATE OR REPLACE model_versions SET rowid = 1 WHERE version = 'v1.1.0'",
+    "an audit entry": "INSERT OR REPLACE INTO audit_entries SELECT * FROM audit_entries",
+    "the head": "INSERT OR REPLACE INTO audit_head VALUES (1, 0, 'x')",
+    "a plan": "INSERT OR REPLACE INTO traffic_plans SELECT * FROM traffic_plans",
+    "an approval": "INSERT OR REPLACE INTO approvals "
+    "SELECT number + 9, rollout_id, role, actor, 'other', decision_digest, at FROM approvals",
+    "a rollout": "INSERT OR REPLACE INTO rollouts "
+    "SELECT number + 9, 'r-9', model, challenger, status, revision, document, created_at FROM rollouts",
+    "an event": "INSERT OR REPLACE INTO model_retraining_events SELECT * FROM model_retraining_events",
+    "a decision": "INSERT OR REPLACE INTO decisions SELECT * FROM decisions",
+    "a model": "INSERT OR REPLACE INTO models SELECT * FROM models",
 }
 
 
 @BOTH
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS.keys())
 def test_the_database_itself_refuses(url, statement):
+    assert_refused(url, statement)
+
+
+@pytest.mark.parametrize("statement", REPLACING.values(), ids=REPLACING.keys())
+def test_the_database_itself_refuses_to_replace(url, statement):
+    assert_refused(url, statement)
+
+
+def assert_refused(url, statement):
     with Registry.open(url) as registry:
         install(registry, "v1.1.0")
         registry.start_rollout(a_rollout(), actor="ann", reason="go", at=NOON)
         registry.approve("r-0001", actor="bob", role="ml_lead", reason="fine", at=NOON, decision_digest="d")
-        before = registry.versions("churn"), registry.plans("churn"), registry.audit(), registry.approvals("r-0001")
+        registry.add_retraining_event(an_event())
+        registry.save_decision(a_decision())
+        before = everything(registry)
         plain = create_engine(url)
         with pytest.raises(DBAPIError), plain.begin() as connection:
             connection.execute(text(statement))
         plain.dispose()
 
-        assert before == (
-            registry.versions("churn"),
-            registry.plans("churn"),
-            registry.audit(),
-            registry.approvals("r-0001"),
-        )
+        assert everything(registry) == before
         assert registry.verify_audit() == []
 
 
+def everything(registry):
+    versions, plans, rollouts = registry.versions("churn"), registry.plans("churn"), registry.rollouts("churn")
+    said = registry.approvals("r-0001"), registry.retraining_events(), registry.decisions("churn")
+    return registry.models(), versions, plans, rollouts, said, registry.audit()
+
+
 @pytest.mark.parametrize("url", ["postgres"], indirect=True)
-@pytest.mark.parametrize("table", ["audit_entries", "traffic_plans", "approvals"])
+@pytest.mark.parametrize(
+    "table", ["audit_entries", "traffic_plans", "approvals", "model_versions", "model_retraining_events", "decisions"]
+)
 def test_postgres_refuses_to_empty_a_table_at_once(url, table):
     with Registry.open(url) as registry:
         install(registry)

@@ -8,6 +8,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from registry.errors import NotFound, StageConflict
+from registry.store.migrate import upgrade
 from registry.store.registry import Registry
 from registry.store.retention import Keep
 
@@ -129,15 +130,15 @@ def test_an_unknown_model_is_refused(registry):
 
 @BOTH
 def test_a_registry_of_before_retention_is_brought_up_to_date(url):
-    with Registry.open(url) as registry:
-        install(registry)
     plain = create_engine(url)
     with plain.begin() as connection:
-        connection.execute(text("DROP TABLE deleted_artifacts"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        upgrade(connection, "0001")
+        connection.execute(text("INSERT INTO models VALUES ('old', '2026-03-01 12:00:00.000000')"))
     plain.dispose()
 
     with Registry.open(url) as registry:
+        install(registry)
+        assert registry.models() == ["churn", "old"]
         assert registry.champion("churn").artifact_deleted_at is None
         assert registry.verify_audit() == []
 
