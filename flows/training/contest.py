@@ -13,7 +13,7 @@ from flows.training.metrics import badness
 from flows.training.progress import Progress, within
 from flows.training.rows import Rows
 from flows.training.tuning.journal import Ledger, made_once
-from flows.training.tuning.slowing import Slowing
+from flows.training.tuning.slowing import LEAST_TRIALS, Slowing
 from registry.records.version import Task
 
 FEWEST_PAST = 20
@@ -129,9 +129,9 @@ def _adapted(contest: Contest, setting: Setting, newest: Span, window: Window) -
 
 
 def _slower(contest: Contest, best: Entry, newest: Span) -> list[tuple[Setting, Window]]:
-    """The best setting with a lower learning rate, if its family has one; none without trials."""
+    """The best setting with a lower learning rate, if its family has one, and there were trials enough."""
     setting, family = best.setting, contest.family(best.setting)
-    if not (contest.budget.trials and isinstance(family, Slowing)):
+    if contest.budget.trials < LEAST_TRIALS or not isinstance(family, Slowing):
         return []
 
     def make() -> dict[str, Any] | None:
@@ -153,13 +153,20 @@ def _usable_folds(contest: Contest) -> list[Span]:
         newest, rows = contest.layout.folds[0], len(contest.rows.times)
         raise DataError(
             "Nothing was trained.",
-            f"Before row {newest.start} of {rows}, {_lacking(contest)}, in one of the windows.",
-            "Widen training.window, or wait until all classes have occurred for a while.",
+            f"Before row {newest.start} of {rows}, {_lacking(contest, newest)}, in one of the windows.",
+            "Widen training.window, shorten training.gap, or wait until all classes have occurred for a while.",
         )
     return folds
 
 
-def _lacking(contest: Contest) -> str:
+def _lacking(contest: Contest, newest: Span) -> str:
+    left = min(contest.rows.left(contest.rows.past(newest, window), newest) for window in contest.layout.windows)
+    if left < FEWEST_PAST:
+        apart = [
+            name for name, used in {"gap": contest.rows.gap, "grouped": contest.rows.keys is not None}.items() if used
+        ]
+        why = " and ".join(f"training.{name}" for name in apart)
+        return f"{left} rows are left to learn from{f' by {why}' if why else ''}"
     return "a class has not occurred yet" if contest.task == "multiclass" else "all labels are the same"
 
 
@@ -170,4 +177,4 @@ def _usable(contest: Contest, future: Span) -> bool:
 
 def _learnable(contest: Contest, past: Span, future: Span) -> bool:
     needed = contest.rows.classes(Span(0, len(contest.rows.times))) if contest.task == "multiclass" else 2
-    return past.rows >= FEWEST_PAST and contest.rows.classes(past, judged=future) >= needed
+    return contest.rows.left(past, future) >= FEWEST_PAST and contest.rows.classes(past, judged=future) >= needed
