@@ -215,3 +215,25 @@ def test_the_retraining_log_has_the_columns_that_were_asked_for(shelf):
     assert failed["notes"] == "NotEnoughData: few"
     assert waiting["end"] is None
     assert "baseline" in shelf("events", "log").out
+
+
+def test_the_flow_of_every_night_prunes_as_the_command_does(shelf, monkeypatch):
+    from flows.ops import maintenance as room
+
+    class Logger:
+        def info(self, *said):
+            told.append(said)
+
+    told, shown = [], []
+    monkeypatch.setattr(room, "get_run_logger", Logger)
+    monkeypatch.setattr(room, "create_table_artifact", lambda rows, **_: shown.append(rows))
+    keep(0, 1)
+    (would,) = shelf("models", "prune", "churn", "--json").json
+
+    rehearsed = room.maintenance.fn(dry_run=True)
+    freed = room.maintenance.fn(model="churn")
+
+    assert rehearsed == freed == sum(would["deleted"].values()) > 0
+    assert [{row["version"] for row in rows} for rows in shown] == [would["deleted"].keys()] * 2
+    assert room.maintenance.fn() == 0
+    assert shelf("models", "prune", "churn", "--json").json[0]["deleted"] == {}

@@ -83,7 +83,7 @@ def test_training_leaves_the_cores_to_the_router_and_nothing_else_is_set_for_a_f
 def test_full_names_are_unique():
     names = [named(deployment) for deployment in DEPLOYMENTS]
 
-    assert len(set(names)) == len(names) == 9
+    assert len(set(names)) == len(names) == 10
 
 
 def test_drift_starts_a_retraining():
