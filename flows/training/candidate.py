@@ -244,7 +244,7 @@ def lay_bench(
         data_version=data_version,
     )
     past = rows.past(bench.holdout, contest.layout.windows[0])
-    refuse_empty(config.features, rows, past)
+    refuse_empty(config.features, rows, past, bench.holdout)
     return replace(bench, warnings=_warnings(config, rows, past, bench.holdout))
 
 

@@ -14,6 +14,8 @@ from flows.errors import DataError
 from flows.training.layout import Span, Window, before
 from flows.training.windows import fading
 
+LARGEST = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -67,7 +69,7 @@ class Rows:
         whole = Sample(self.cut(span).select(self.names), self.labels[span.start : span.stop], weights)
         if self.keys is None or judged is None:
             return whole
-        apart = ~np.isin(self.keys[span.start : span.stop], self.keys[judged.start : judged.stop])
+        apart = self._apart(span, judged)
         weights = None if weights is None else weights[apart]
         return Sample(whole.features.filter(pl.Series(apart)), whole.labels[apart], weights)
 
@@ -77,10 +79,17 @@ class Rows:
 
     def classes(self, span: Span, *, judged: Span | None = None) -> int:
         """Count different labels of *span*, without rows of keys in *judged* where keys matter."""
-        labels = self.labels[span.start : span.stop]
-        if self.keys is not None and judged is not None:
-            labels = labels[~np.isin(self.keys[span.start : span.stop], self.keys[judged.start : judged.stop])]
-        return len(np.unique(labels))
+        return len(np.unique(self.labels[span.start : span.stop][self._apart(span, judged)]))
+
+    def left(self, span: Span, judged: Span | None) -> int:
+        """Count rows of *span*, without those of keys in *judged* where keys matter."""
+        return int(self._apart(span, judged).sum())
+
+    def _apart(self, span: Span, judged: Span | None) -> NDArray[np.bool_]:
+        """Whether a row of *span* may be learned from before *judged* is judged."""
+        if self.keys is None or judged is None:
+            return np.ones(span.rows, dtype=np.bool_)
+        return ~np.isin(self.keys[span.start : span.stop], self.keys[judged.start : judged.stop])
 
 
 def usable(config: ModelConfig, frame: pl.DataFrame, as_of: datetime) -> Rows:
@@ -93,7 +102,7 @@ def usable(config: ModelConfig, frame: pl.DataFrame, as_of: datetime) -> Rows:
         as_of: Later rows are left out.
 
     Raises:
-        DataError: If a column is missing, or a label is missing, infinite or of no class.
+        DataError: If a column is missing, a number is too large, or a label is missing, infinite or of no class.
     """
     _refuse_missing(config, frame)
     known = frame.filter(pl.col("_time") <= as_of.timestamp()).sort("_time", maintain_order=True)
@@ -103,6 +112,7 @@ def usable(config: ModelConfig, frame: pl.DataFrame, as_of: datetime) -> Rows:
     )
     labels = clean["_label"].cast(pl.Float64).to_numpy()
     _refuse_labels(config, labels)
+    _refuse_huge(config, clean, labels)
     recency = config.training.recency
     return Rows(
         frame=clean,
@@ -115,13 +125,20 @@ def usable(config: ModelConfig, frame: pl.DataFrame, as_of: datetime) -> Rows:
     )
 
 
-def refuse_empty(features: Features, rows: Rows, span: Span) -> None:
+def refuse_empty(features: Features, rows: Rows, span: Span, judged: Span | None = None) -> None:
     """
     Refuse rows from which nothing could be learned.
 
+    Args:
+        features: That are learned from.
+        rows: All.
+        span: Rows to learn from.
+        judged: Rows that the fit will be judged on.
+
     Raises:
-        DataError: If a feature has no value in *span*, or all labels are the same.
+        DataError: If no row is left, a feature has no value in *span*, or all labels are the same.
     """
+    _refuse_none_left(rows, span, judged)
     part = rows.cut(span)
     mistakes = [
         f"feature {name!r} has no value at all" for name in features.names if part[name].null_count() == span.rows
@@ -133,6 +150,24 @@ def refuse_empty(features: Features, rows: Rows, span: Span) -> None:
             "Nothing was trained.",
             f"In the newest {span.rows} rows, {'; '.join(mistakes)}.",
             "Mend the source, leave the feature out, or widen training.window.",
+        )
+
+
+def _refuse_none_left(rows: Rows, span: Span, judged: Span | None) -> None:
+    """Say which key of the configuration has left nothing to learn from."""
+    if span.rows == 0:
+        raise DataError(
+            "Nothing was trained.",
+            f"No row is {rows.gap:g} seconds (training.gap) older than the holdout, which begins with row "
+            f"{judged.start if judged else span.stop} of {len(rows.times)}.",
+            "Shorten training.gap, or train on a longer history.",
+        )
+    if rows.classes(span, judged=judged) < rows.classes(span) and rows.keys is not None:
+        raise DataError(
+            "Nothing was trained.",
+            f"Of the {span.rows} rows before the holdout, {rows.left(span, judged)} are of keys that are not in it "
+            "(training.grouped), and not every label is among them.",
+            "Take a key that more callers have in data.key, or set training.grouped to false.",
         )
 
 
@@ -161,6 +196,19 @@ def _codes(keys: pl.Series) -> NDArray[np.uint32]:
 def _finite(name: str) -> pl.Expr:
     number = pl.col(name).cast(pl.Float64)
     return pl.when(number.is_finite()).then(number).alias(name)
+
+
+def _refuse_huge(config: ModelConfig, frame: pl.DataFrame, labels: NDArray[np.float64]) -> None:
+    columns = {f"feature {name!r}": frame[name].to_numpy() for name in config.features.numeric}
+    columns[f"target {config.target!r}"] = labels
+    sizes = {what: np.abs(values[np.isfinite(values)]).max(initial=0.0) for what, values in columns.items()}
+    mistakes = [f"{what} holds {size:g}" for what, size in sizes.items() if size > LARGEST]
+    if mistakes:
+        raise DataError(
+            "Nothing was trained.",
+            f"{'; '.join(mistakes).capitalize()}: trees count in single precision, which ends at {LARGEST:g}.",
+            "Leave such values empty in the source, or give them in a larger unit.",
+        )
 
 
 def _refuse_missing(config: ModelConfig, frame: pl.DataFrame) -> None:

@@ -77,3 +77,38 @@ def test_a_training_with_gap_and_groups_ends_in_a_candidate():
 
     assert made.metrics["auc"] > 0.7
     assert made.holdout.times[0] - HOUR * 5 > frame["_time"][0]
+
+
+def refusal_of(frame, **training):
+    with pytest.raises(DataError) as refused:
+        train_candidate(
+            make_config(training={"families": ["linear"], "trials": 0} | training),
+            frame,
+            champion=None,
+            champion_scorer=None,
+            seed=0,
+            as_of=NOW,
+        )
+    return str(refused.value)
+
+
+def test_a_gap_longer_than_the_data_is_named():
+    said = refusal_of(make_frame(), gap="100d")
+
+    assert "training.gap" in said
+    assert "row 1200 of 1500" in said
+
+
+@pytest.mark.parametrize("keys", [["k"] * 1500, ["a"] * 600 + ["b"] * 600 + ["a", "b"] * 150], ids=["one", "all"])
+def test_a_holdout_that_holds_every_key_is_refused_by_name(keys):
+    said = refusal_of(make_frame().with_columns(_key=pl.Series(keys)), grouped=True)
+
+    assert "Of the 1200 rows before the holdout, 0 are of keys that are not in it (training.grouped)" in said
+
+
+def test_folds_that_hold_every_key_are_refused_by_name():
+    keys = ["a"] * 1120 + ["b"] * 80 + ["c"] * 300
+
+    said = refusal_of(make_frame().with_columns(_key=pl.Series(keys)), grouped=True)
+
+    assert "0 rows are left to learn from by training.grouped" in said

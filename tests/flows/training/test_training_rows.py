@@ -52,6 +52,20 @@ def test_a_label_of_no_class_is_shown_and_refused():
         usable(make_config(), frame, NOW)
 
 
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_number_beyond_single_precision_is_refused_with_its_column(task):
+    huge = pl.when(pl.int_range(pl.len()) == 7).then(-1e300)
+    frame = make_frame(300, task=task).with_columns(a=huge.otherwise("a"))
+
+    with pytest.raises(DataError, match=r"Feature 'a' holds 1e\+300: .* ends at 3.40282e\+38"):
+        usable(make_config(task), frame, NOW)
+
+    if task == "regression":
+        frame = make_frame(300, task=task).with_columns(_label=huge.otherwise("_label"))
+        with pytest.raises(DataError, match=r"Target 'y' holds 1e\+300"):
+            usable(make_config(task), frame, NOW)
+
+
 def test_an_all_null_feature_and_a_single_class_are_refused_together():
     frame = make_frame(300).with_columns(b=pl.lit(None, pl.Float64), _label=pl.lit(1.0))
     rows = usable(make_config(), frame, NOW)
