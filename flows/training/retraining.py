@@ -129,7 +129,9 @@ def _left_behind(shop: Shop, trigger: TriggerType) -> str | None:
     for name in left_behind(shop.settings, shop.clock()):
         with contextlib.suppress(NotFound):
             event = shop.registry.retraining_event(name)
-            if (event.model, event.trigger_type) == (shop.model, trigger) and event.execution_successful is not True:
+            if event.model == shop.model and event.execution_successful is True:
+                Scratch.of(shop.settings, name).remove()  # it was killed between its last word and this
+            elif (event.model, event.trigger_type) == (shop.model, trigger):
                 return name
     return None
 
@@ -147,6 +149,7 @@ def _kept_out(shop: Shop, asked: Asked, busy: Busy) -> Retraining:
 
 def _run(shop: Shop, event: RetrainingEvent, actor: str, force: bool) -> Retraining:
     if _is_closed(event, force):
+        Scratch.of(shop.settings, event.id).remove()
         return Retraining(event=event, outcome="known", said=f"{event.id} was completed before: {event.notes}")
     scratch = Scratch.of(shop.settings, event.id)
     try:

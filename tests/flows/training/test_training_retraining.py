@@ -1,6 +1,7 @@
 from datetime import timedelta
 from html import escape
 
+import msgspec
 import pytest
 from training_making import NOW, make_config, make_frame
 
@@ -9,6 +10,7 @@ from flows.errors import DataError
 from flows.training.errors import RetrainingRefused
 from flows.training.first import train_first
 from flows.training.retraining import run_retraining
+from flows.training.scratch import Begun, Scratch
 from flows.training.summary import summary
 from registry.errors import NotFound, StageConflict
 from registry.records.retraining import RetrainingEvent
@@ -269,6 +271,28 @@ def test_killed_before_the_first_champion_was_installed_it_installs_it(make_shop
 
     assert done.outcome == "installed"
     assert registry.champion("churn").version == "v1.0.0"
+
+
+def test_killed_after_its_last_word_it_leaves_no_finished_parts_for_ever(make_shop, registry, monkeypatch):
+    with monkeypatch.context() as dying:
+        dying.setattr(Scratch, "remove", lambda _: (_ for _ in ()).throw(Killed()))
+        dying.setattr(Scratch, "begin", begin_once)
+        with pytest.raises(Killed):
+            retrain(shop := make_shop(make_frame(600), quick()))
+    left = Scratch.of(shop.settings, registry.retraining_events()[0].id)
+    assert left.exists
+
+    retrain(shop)
+
+    assert not left.folder.exists()
+
+
+def begin_once(scratch, key, as_of):
+    """As `Scratch.begin` where nothing was begun, without a look for what to remove."""
+    begun = Begun(key, as_of)
+    scratch.folder.mkdir(parents=True)
+    scratch._keep("begun.json", msgspec.json.encode(begun))
+    return begun
 
 
 def test_an_event_of_another_model_is_refused(make_shop, registry):
