@@ -56,4 +56,22 @@ def show(model: Model, version: Version, *, as_json: Json = False) -> None:
         found = version_of(registry, model, version)
     if as_json:
         return print_json(found)
-    return say(facts(f"{model} {version}", found.to_dict()))
+    told = found.to_dict() | {"features": _features(found), "validation": _validation(found)}
+    return say(
+        facts(f"{model} {version}", told),
+        f"In words: `understudy models card {model} {version}`; every number: `understudy models show {model} {version} "
+        "--json`.",
+    )
+
+
+def _features(version: "ModelVersion") -> list[str]:
+    return [f"{one.name} ({one.kind})" for one in version.features]
+
+
+def _validation(version: "ModelVersion") -> str:
+    """How many checks it passed, and what was said of those that it did not."""
+    checks = version.validation.get("checks", [])
+    if not checks:
+        return "-"
+    failed = [f"{check['name']} failed: {check['said']}" for check in checks if not check["passed"]]
+    return "; ".join([f"{len(checks) - len(failed)} of {len(checks)} checks passed", *failed])

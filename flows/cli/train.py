@@ -124,8 +124,12 @@ def _run(**parameters: Any) -> dict[str, Any]:
     from flows.cli.trainbar import training_bar
     from flows.training.progress import listening
 
-    with training_bar() as heard, listening(heard):
-        done: dict[str, dict[str, Any]] = run_flow(RETRAIN, **parameters)
+    try:
+        with training_bar() as heard, listening(heard):
+            done: dict[str, dict[str, Any]] = run_flow(RETRAIN, **parameters)
+    except KeyboardInterrupt:
+        progress(f"Interrupted. What came of it: `understudy events list {parameters['model']}`.")
+        raise
     return done[parameters["model"]]
 
 

@@ -126,7 +126,7 @@ _KNOWN = {
         "value per row",
         "decides {} better in worth per row",
         "decides {} worse in worth per row",
-        gloss="What its decisions were worth per row, by the `training.value` of the configuration.",
+        gloss="What its decisions were worth per row, by training.value of the configuration.",
     ),
     "latency_ms": Measure(
         "latency", "answers {} faster", "answers {} slower", " ms", False, "Time until the answer, in milliseconds."

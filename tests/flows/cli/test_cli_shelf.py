@@ -109,6 +109,17 @@ def test_a_card_tells_what_was_tried_on_which_rows_and_why_it_says_yes(shelf):
     assert re.search(r"\| value per row \| 34.96 .* What its decisions were worth", card)
 
 
+def test_showing_a_version_names_features_and_failed_checks_on_lines_that_people_read(shelf):
+    checks = [{"name": "load", "passed": True, "said": "Loaded."}, {"name": "parity", "passed": False, "said": "Off."}]
+    with Registry.open(Settings().registry_url) as registry:
+        registry.register_version(a_version("v5.0.0", **CHANGED | {"validation": {"checks": checks, "passed": False}}))
+    shown = shelf("models", "show", "churn", "v5.0.0").out
+
+    assert "age (numeric), plan (categorical)" in shown
+    assert "1 of 2 checks passed; parity failed: Off." in shown
+    assert shelf("models", "show", "churn", "v5.0.0", "--json").json["validation"]["checks"] == checks
+
+
 def test_archiving_is_a_dry_run_until_it_is_meant(shelf):
     words = ("models", "archive", "churn", "v1.1.0", "--reason", "never used", "--actor", "ann")
     assert "Nothing was changed" in shelf(*words).out
