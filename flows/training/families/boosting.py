@@ -187,14 +187,14 @@ class _Race:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "binned"}
 
-    def run(self, params: Mapping[str, Any], watch: Watch | None = None, rounds: int = ROUNDS) -> Tried:
+    def run(self, params: Mapping[str, Any], watch: Watch | None = None, rounds: int | None = None) -> Tried:
         import xgboost
 
         family, (past, future) = self.family, self.binned
         booster = xgboost.train(
             {**params, **family.fixed, "eval_metric": family.measured, "nthread": family.threads, "seed": family.seed},
             past,
-            num_boost_round=rounds,
+            num_boost_round=rounds or ROUNDS,
             evals=[(future, "future")],
             early_stopping_rounds=PATIENCE,
             verbose_eval=False,

@@ -139,7 +139,7 @@ class _Race:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "binned"}
 
-    def run(self, params: Mapping[str, Any], watch: Watch | None = None, rounds: int = ROUNDS) -> Tried:
+    def run(self, params: Mapping[str, Any], watch: Watch | None = None, rounds: int | None = None) -> Tried:
         import lightgbm
 
         family, (past, future) = self.family, self.binned
@@ -148,7 +148,7 @@ class _Race:
         booster = lightgbm.train(
             {**params, **family.fixed, **classes, **options},
             past,
-            num_boost_round=rounds,
+            num_boost_round=rounds or ROUNDS,
             valid_sets=[future],
             valid_names=["future"],
             callbacks=[*([_watching(watch)] if watch else []), lightgbm.early_stopping(PATIENCE, verbose=False)],
