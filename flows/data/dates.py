@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
-from registry.scoring.dates import EARLIEST, LATEST, moment_of
+from registry.scoring.dates import EARLIEST, LATEST, moment_of, phases
 
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
 
@@ -27,6 +27,15 @@ def moments(column: pl.Series) -> pl.Series:
         value = column.cast(pl.Float64)
         return value.set(~(value.is_finite() & (value >= EARLIEST) & (value < LATEST)).fill_null(value=False), None)
     return _seconds(column.cast(pl.Datetime("us")))
+
+
+def with_parts(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Put what a model sees of the dates *names* of a prepared table in their place."""
+    if not names:
+        return frame
+    called = [f"{name} ({part})" for name in names for part in ("hour", "weekday", "day of year")]
+    parts = pl.DataFrame(phases(frame.select(names)), schema=dict.fromkeys(called, pl.Float64)).fill_nan(None)
+    return frame.drop(names).hstack(parts)
 
 
 def dates_mistakes(names: Sequence[str], frame: pl.DataFrame) -> list[str]:

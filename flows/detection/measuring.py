@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from flows.config.model import ModelConfig
+from flows.data.dates import with_parts
 from flows.detection.classes import as_hits
 from flows.detection.drift import drift, drift_between
 from flows.detection.fusion.cadence import overdue
@@ -173,7 +174,7 @@ def _refit(config: ModelConfig, own: pl.DataFrame, errors: ErrorTrend, champion:
 
 def _recoverable(config: ModelConfig, newest: pl.DataFrame, champion: ModelVersion) -> Recoverable:
     return recoverable(
-        newest.select(config.features.compared),
+        with_parts(newest.select(config.features.names), config.features.dates),
         newest["_score"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
         newest["_label"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
         task=config.task,

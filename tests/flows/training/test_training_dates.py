@@ -26,9 +26,9 @@ def dated_table(rows=1500, task="binary"):
     return pl.DataFrame({"a": dice.normal(size=rows), "sent": sent, "y": value, "seen": seen})
 
 
-def trained(family, task="binary"):
+def trained(family, task="binary", features=FEATURES):
     config = make_config(
-        task, features=FEATURES, data={"time": "seen"}, training={"families": [family], "refit": False}
+        task, features=features, data={"time": "seen"}, training={"families": [family], "refit": False}
     )
     frame = prepare(config, dated_table(task=task))
     return config, frame, train_candidate(config, frame, champion=None, champion_scorer=None, seed=0, as_of=NOW)
@@ -42,8 +42,37 @@ def test_every_family_learns_weekday_and_hour_and_is_served_as_it_was_fitted(fam
 
     rows = feature_rows(config, frame.tail(300))
     scorer = Scorer.of(candidate.files)
-    print(family, candidate.metrics["auc"], candidate.parity, candidate.serving)
     assert candidate.metrics["auc"] >= least
     assert scorer.serving == "compiled"
     assert scorer.score(rows) == pytest.approx(candidate.holdout.challenger, abs=1e-6)
     assert [f.kind for f in candidate.features] == ["numeric", "date"]
+
+
+def test_an_estimator_of_ones_own_is_served_with_its_dates_as_it_is():
+    config, frame, candidate = trained("sklearn.naive_bayes:GaussianNB")
+
+    scorer = Scorer.of(candidate.files)
+    assert scorer.serving == "original"
+    assert candidate.metrics["auc"] >= 0.95
+    assert scorer.score(feature_rows(config, frame.tail(300))).tolist() == candidate.holdout.challenger.tolist()
+
+
+def test_a_model_may_see_nothing_but_a_date():
+    _, _, candidate = trained("linear", features={"dates": ["sent"]})
+
+    assert candidate.metrics["auc"] >= 0.85
+    assert [feature.name for feature in candidate.features] == ["sent"]
+
+
+def test_weekday_and_hour_tell_a_number_too():
+    _, _, candidate = trained("xgboost", task="regression")
+
+    assert candidate.metrics["r2"] >= 0.85
+
+
+def test_a_date_is_part_of_the_schema():
+    _, _, candidate = trained("linear")
+    date = candidate.features[1]
+
+    assert (date.name, date.kind, date.levels) == ("sent", "date", ())
+    assert NOW.timestamp() - 300 * 86_400 <= date.low < date.high <= NOW.timestamp()
