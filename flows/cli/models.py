@@ -59,8 +59,7 @@ def show(model: Model, version: Version, *, as_json: Json = False) -> None:
     told = found.to_dict() | {"features": _features(found), "validation": _validation(found)}
     return say(
         facts(f"{model} {version}", told),
-        f"In words: `understudy models card {model} {version}`; every number: `understudy models show {model} {version} "
-        "--json`.",
+        f"In words: `understudy models card {model} {version}`; every number: with --json.",
     )
 
 

@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 _WIDE = 160
+_LONG = 24
 
 
 def console() -> Console:
@@ -45,14 +46,33 @@ def plain(value: object) -> Any:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Lay out rows; numbers to the right."""
+    """Lay out rows; numbers to the right. Where columns would be too narrow for their words, one value a line."""
     cells = [[text(value) for value in row] for row in rows]
+    if _needed(columns, cells) > console().width:
+        return _stacked(title, columns, cells)
     made = Table(title=title, title_justify="left", header_style="bold", expand=False)
     for index, column in enumerate(columns):
         numeric = bool(cells) and all(_is_number(row[index]) for row in cells)
         made.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         made.add_row(*row)
+    return made
+
+
+def _needed(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
+    """Characters of a line in which no word is broken, but for very long ones."""
+    words = [max(map(len, " ".join(column).split()), default=0) for column in zip(columns, *cells, strict=True)]
+    return sum(min(longest, _LONG) + 3 for longest in words) + 1
+
+
+def _stacked(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
+    made = Table(title=title, title_justify="left", show_header=False, expand=False)
+    made.add_column(style="bold")
+    made.add_column(overflow="fold")
+    for row in cells:
+        for name, cell in zip(columns, row, strict=True):
+            made.add_row(name, cell)
+        made.add_section()
     return made
 
 
