@@ -65,8 +65,8 @@ def decide(contest: Contest, progress: Progress) -> list[Entry]:
     """
     Tune on the newest rows, then judge on all folds, because one is noisy.
 
-    The best settings are judged with the configured window; so is the winner once more, learning
-    slower. What is best then is judged with the other windows as well.
+    The best settings are judged with the configured window, the winner also with the others, and
+    what is best then once more, learning slower: nothing that was tried before can be lost by it.
 
     Returns:
         All entries, the best first; among equals the configured window.
@@ -81,12 +81,12 @@ def decide(contest: Contest, progress: Progress) -> list[Entry]:
     progress(0.6, f"Judge {len(settings)} settings on {len(folds)} folds")
     began = contest.budget.clock()
     entries = _judge_all(contest, [(setting, first) for setting in settings], folds)
-    if contest.budget.left > SLOWER_COST * (contest.budget.clock() - began) / len(entries):
-        progress(0.7, "Let the best setting learn slower")
-        entries += _judge_all(contest, _slower(contest, _best(entries), newest), folds)
     others = [(_adapted(contest, _best(entries).setting, newest, w), w) for w in contest.layout.windows[1:]]
-    progress(0.8, f"Judge {1 + len(others)} windows on {len(folds)} folds")
+    progress(0.75, f"Judge {1 + len(others)} windows on {len(folds)} folds")
     entries += _judge_all(contest, others, folds) if contest.budget.left else []
+    if contest.budget.left > SLOWER_COST * (contest.budget.clock() - began) / len(entries):
+        progress(0.85, "Let the best setting learn slower")
+        entries += _judge_all(contest, _slower(contest, _best(entries), newest), folds)
     return sorted(entries, key=lambda entry: entry.loss)
 
 
