@@ -17,7 +17,7 @@ from registry.records.version import Feature
 from router import outcomes
 from router.classes import named
 from router.decode import MAX_BODY, Checker, Row, decode, listed, taken_apart, whole
-from router.errors import Malformed, TooLarge, UnknownModel
+from router.errors import Malformed, NotServed, RouterError, TooLarge, UnknownModel
 from router.logs import Trace, trace_of
 from router.metrics import exposition
 from router.models import Snapshot
@@ -188,7 +188,11 @@ class RouterApp:
         status: OutcomeStatus = statuses[0]
         return (422 if status.status == "invalid" else 200), JSON, msgspec.json.encode(status)
 
-    def _unknown(self, model: str) -> UnknownModel:
+    def _unknown(self, model: str) -> RouterError:
+        why = self._worker.watcher.troubles.get(model)
+        if why is not None:
+            mend = "`understudy status` says more; restore its artifact, or roll back to a version that loads."
+            return NotServed(f"{model} is not served.", f"{why[0].upper()}{why[1:]}", mend)
         known = ", ".join(sorted(self._snapshots)) or "none"
         return UnknownModel(
             f"There is no model {model[:80]!r}.", f"This router serves: {known}.", "Train it: `understudy train`."

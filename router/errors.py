@@ -29,3 +29,9 @@ class UnknownModel(RouterError):
     """A model without a plan on this router."""
 
     status = 404
+
+
+class NotServed(RouterError):
+    """A model that has a plan, and whose plan or artifact this router has refused."""
+
+    status = 503

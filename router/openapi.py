@@ -124,7 +124,7 @@ _WHEN = {
     "413": "More than 8 MiB.",
     "422": "Something is wrong with the rows; nothing was done.",
     "500": "The champion failed; `rows` has the prediction id of each row.",
-    "503": "Nothing was done: the disk refused, or the worker is about to stop. Send it again.",
+    "503": "Nothing was done: the disk refused, the worker is about to stop, or the model did not load; `why` says it.",
     "504": "The champion, an upstream server, was too late; `rows` has the prediction id of each row.",
 }
 

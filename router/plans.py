@@ -116,7 +116,7 @@ class PlanWatcher:
             names = {*(arm.version for arm in plan.arms), *plan.shadows}
             versions = {name: found for name in names if (found := self._source.version(model, name)) is not None}
         except InvalidRecord as error:  # one model's broken record is no reason to leave the others behind
-            self.troubles[model] = f"its newest plan was refused: {error}"
+            self._refuse(model, f"its newest plan was refused: {error}")
             return
         self._try(model, plan, versions)
 
@@ -127,13 +127,18 @@ class PlanWatcher:
             with self._swapping:  # what is off already never comes on, not even until the next look
                 self.snapshots[model] = replace(found, stopped=self._stopped(plan, kept))
         except Exception as error:  # noqa: BLE001 - a bad artifact must not take the last good plan away
-            self.troubles[model] = f"plan of epoch {plan.epoch} was refused: {error}"
+            self._refuse(model, f"its plan of epoch {plan.epoch} was refused: {error}")
             return
         self.troubles.pop(model, None)
         try:
             keep(self._folder, Kept(plan=plan, versions=versions))
         except OSError as error:
             log.warning("the last good plan of %s could not be kept: %s", model, error)
+
+    def _refuse(self, model: str, why: str) -> None:
+        if self.troubles.get(model) != why:  # it is tried again and again; once is enough to say so
+            log.warning("%s: %s", model, why)
+        self.troubles[model] = why
 
     def _snapshot(self, plan: TrafficPlan, versions: dict[str, ModelVersion]) -> Snapshot:
         unknown = sorted({arm.version for arm in plan.arms} - set(versions))

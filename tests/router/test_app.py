@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from router_making import Constant, Raises, Source, plan_of
 
+from registry.errors import ArtifactRefused
 from registry.eventlog.segments import SegmentReader, SegmentWriter
 from router.app import RouterApp
 from router.board import Board
@@ -159,6 +160,24 @@ def test_an_unknown_model_is_404_and_names_those_that_are_served(served):
         answer = served.ask("POST", f"/v1/models/nobody/{path}", json={"features": {"x": 1}})
         assert answer.status_code == 404
         assert "serves: m" in answer.json()["why"]
+
+
+def test_a_model_whose_artifact_was_refused_is_503_and_says_why(served, caplog):
+    served.app._worker.watcher._cache = ModelCache(refused)
+    served.source.publish(msgspec.structs.replace(plan_of(), model="torn"))
+    for _ in range(2):
+        served.app._worker.watcher.refresh()
+
+    for path in ("predict", "outcomes"):
+        answer = served.ask("POST", f"/v1/models/torn/{path}", json={"features": {"x": 1}})
+        assert answer.status_code == 503
+        assert answer.json()["error"] == "torn is not served."
+        assert "model.ubj was altered" in answer.json()["why"]
+    assert caplog.text.count("model.ubj was altered") == 1
+
+
+def refused(version):
+    raise ArtifactRefused(f"The artifact {version.version} was not loaded.", "model.ubj was altered.", "Restore it.")
 
 
 @pytest.mark.parametrize(
