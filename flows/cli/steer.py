@@ -64,7 +64,7 @@ def rollback(
 
     try:
         with opened_registry(model) as registry:
-            newest = registry.plan(model)
+            newest = registry.plan(model) if registry.active_rollout(model) is None else None
             if to is None and newest is not None and is_this_rollback(newest, actor, reason):
                 return _show(model, _done(newest), as_json=as_json)
             _return(registry, model, to)

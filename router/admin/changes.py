@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from registry.assignment import TOTAL
-from registry.errors import PlanConflict
+from registry.errors import PlanConflict, StoreUnavailable
 from registry.ramp import is_rollback, is_this_rollback
 from registry.records.plan import TrafficPlan
 from router.admin.lanes import Lane, Lanes
@@ -150,12 +150,19 @@ class Changes:
         The same person sends the same words again; or two people, or a person and a guard, act on the
         same incident: the second must not take the champion away, whom the first has just brought back.
         """
-        if not is_rollback(plan):
+        if not is_rollback(plan) or self._has_rollout(plan.model):
             return False
         if is_this_rollback(plan, words.actor, words.reason):
             return True
         mark = override_of(self._plans_dir, plan.model)
         return mark is not None and mark.epoch == plan.epoch - 1 and self._is_young(plan.model)
+
+    def _has_rollout(self, model: str) -> bool:
+        """Whether a rollout has begun since, even if it has published no plan yet."""
+        try:
+            return self._keeper.registry().active_rollout(model) is not None
+        except StoreUnavailable:
+            return False
 
     def _is_young(self, model: str) -> bool:
         try:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from cli_making import CHURN, NOON, WHO, tree
+from cli_making import CHURN, NOON, WHO, a_version, tree
 
 from registry.home import Settings
 from registry.records.policy import PromotionPolicy
@@ -116,6 +116,21 @@ def test_a_rollback_that_is_sent_twice_is_one(furnished):
     assert again["said"].endswith("already")
 
 
+def test_the_same_words_end_a_rollout_that_began_after_the_last_rollback(furnished):
+    begin("v1.1.0")
+    first = furnished("rollback", "churn", *WHY, "--json").json
+    with Registry.open(Settings().registry_url) as registry:
+        registry.register_version(a_version("v1.2.0"))
+    begin("v1.2.0", "r-0002")
+
+    again = furnished("rollback", "churn", *WHY, "--json").json
+
+    assert (again["epoch"], again["champion"]) == (first["epoch"] + 1, "v1.0.0")
+    with Registry.open(Settings().registry_url) as registry:
+        assert registry.active_rollout("churn") is None
+        assert registry.version("churn", "v1.2.0").stage == "rejected"
+
+
 def test_a_step_needs_the_router_and_says_so(furnished):
     for words in (("traffic", "advance", "churn", *WHY), ("traffic", "workers")):
         assert "does not answer" in furnished(*words).refused(3)
@@ -148,17 +163,17 @@ def test_looking_at_a_model_without_champion_leaves_nothing_behind(understudy):
     assert tree() == before
 
 
-def begin(challenger):
+def begin(challenger, name="r-0001"):
     with Registry.open(Settings().registry_url) as registry:
         registry.start_rollout(
             Rollout(
-                id="r-0001",
+                id=name,
                 model="churn",
                 champion="v1.0.0",
                 challenger=challenger,
                 steps=(Step(share=0, min_s=60, max_s=120), Step(share=1_000_000, min_s=60, max_s=120)),
                 policy=PromotionPolicy(metric="auc"),
-                salt="churn.r-0001",
+                salt=f"churn.{name}",
                 step_started_at=NOON,
                 created_at=NOON,
             ),
@@ -167,8 +182,6 @@ def begin(challenger):
 
 
 def test_a_refused_rollout_leaves_the_stage_of_its_version_alone(furnished):
-    from cli_making import a_version
-
     with Registry.open(Settings().registry_url) as registry:
         registry.register_version(a_version("v1.2.0"))
         registry.set_stage("churn", "v1.2.0", "archived", **WHO)

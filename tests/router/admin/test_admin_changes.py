@@ -136,6 +136,16 @@ def test_a_rollback_sent_twice_is_one_rollback(admin, registry, canary):
     assert epochs(registry) == [3, 2, 1]
 
 
+def test_the_same_words_end_a_rollout_that_began_after_the_last_rollback(admin, registry, canary):
+    admin.post("/v1/models/m/rollback", json=SAID)
+    begin(registry)
+
+    admin.post("/v1/models/m/rollback", json=SAID)
+
+    assert registry.active_rollout("m") is None
+    assert registry.champion("m").version == "v1.0.0"
+
+
 def promoted(registry):
     begin(registry)
     moved = msgspec.structs.replace(registry.rollout("r-0001"), revision=2, status="succeeded")
