@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 TEMPLATE = """\
 model: churn                    # lower-case letters, digits, - and _
 description: Who will leave next month
-task: binary                    # or regression
+task: binary                    # multiclass (with data.classes), or regression
 target: left                    # column of the truth
 features:
   numeric: [age, visits, spend]
   categorical: [country, plan]
 data:
-  source: churn.parquet         # CSV or Parquet, in time order; ${NAME} reads the environment
+  source: churn.parquet         # CSV, Parquet, folder, Delta table, database; ${NAME} reads the environment
   time: asked_at                # without one, rows are row_every apart
   key: customer                 # the caller's stable id
   positive: "yes"               # value of the target that counts as 1
@@ -33,6 +33,9 @@ training:
   window: 180d                  # newest rows to learn from; null: all
   min_rows: 10000
   trials: 50
+  # families: [xgboost, lightgbm, linear, ensemble]   # what is tried; the best on recent rows wins
+  # calibration: auto           # correct probabilities where that helps
+  # value: {true_positive: 100, false_positive: -5}   # what decisions are worth; chooses the threshold
 detection:
   window: 1000
   rules:                        # any rule that fires triggers its action
