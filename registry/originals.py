@@ -26,10 +26,29 @@ TRUSTED = (
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogLink",
     "sklearn._loss.link.LogitLink",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
     "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+    "sklearn.gaussian_process.kernels.ConstantKernel",
+    "sklearn.gaussian_process.kernels.DotProduct",
+    "sklearn.gaussian_process.kernels.Exponentiation",
+    "sklearn.gaussian_process.kernels.ExpSineSquared",
+    "sklearn.gaussian_process.kernels.Matern",
+    "sklearn.gaussian_process.kernels.Product",
+    "sklearn.gaussian_process.kernels.RBF",
+    "sklearn.gaussian_process.kernels.RationalQuadratic",
+    "sklearn.gaussian_process.kernels.Sum",
+    "sklearn.gaussian_process.kernels.WhiteKernel",
+    "sklearn.metrics._dist_metrics.ChebyshevDistance64",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
     "sklearn.model_selection._split.KFold",
     "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
@@ -135,7 +154,7 @@ def own_types(pipeline: Any, package: str) -> tuple[str, ...]:
     Raises:
         ArtifactRefused: If skops cannot write it.
     """
-    if not package:
+    if not package or package in _closed():
         return ()
     return tuple(name for name in _foreign(_written(pipeline), ()) if name.partition(".")[0] == package)
 
@@ -199,8 +218,7 @@ def _foreign(raw: bytes, trusted: Sequence[str]) -> list[str]:
 def _refuse_trust(trusted: Sequence[str]) -> None:
     """A version may ask to trust one package of its user, and nothing that could open a door."""
     packages = sorted({name.partition(".")[0] for name in trusted})
-    known = {*sys.stdlib_module_names, *(name.partition(".")[0] for name in TRUSTED)}
-    closed = [package for package in packages if package in known or not package.isidentifier()]
+    closed = [package for package in packages if package in _closed() or not package.isidentifier()]
     if closed:
         raise _refused(f"it asks to trust types of {', '.join(closed)}, which no version may")
     if len(packages) > 1:
@@ -208,6 +226,11 @@ def _refuse_trust(trusted: Sequence[str]) -> None:
     strange = [name for name in trusted if not _is_own_class(name)]
     if strange:
         raise _refused(f"it asks to trust {', '.join(strange)}, which is no class of that package")
+
+
+def _closed() -> set[str]:
+    """Packages of which only the types in `TRUSTED` are: Python's own, and libraries."""
+    return {*sys.stdlib_module_names, *(name.partition(".")[0] for name in TRUSTED)}
 
 
 def _is_own_class(name: str) -> bool:

@@ -11,13 +11,16 @@ import zipfile
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures
 
 from registry.artifacts import ArtifactStore
 from registry.errors import ArtifactRefused
-from registry.originals import original_spec, stored
+from registry.originals import original_spec, own_types, stored
 from registry.scoring.scorer import Scorer, scorer_files
 
 ROWS = [{"x": 1.0, "y": 2.0}, {"x": -1.0, "y": 0.5}, {"y": 3, "x": True}]
@@ -42,6 +45,25 @@ def test_an_original_scores_as_the_pipeline_does(pipeline):
 def test_a_number_that_is_none_names_the_feature(pipeline):
     with pytest.raises(ValueError, match="feature 'y' is 'many', not a number"):
         Scorer.of(scorer_files(SPEC, stored(pipeline))).score([{"x": 1, "y": "many"}])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        KNeighborsClassifier(),
+        KNeighborsClassifier(algorithm="ball_tree", metric="manhattan"),
+        GaussianProcessClassifier(),
+        CalibratedClassifierCV(LogisticRegression()),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_estimators_of_scikit_learn_with_types_of_its_own_are_served(model):
+    frame = pl.DataFrame({"x": np.linspace(-1, 1, 60), "y": np.tile([0.0, 1.0, 3.0], 20)})
+    pipeline = make_pipeline(PolynomialFeatures(2), model).fit(frame, frame["x"] > 0)
+    scorer = Scorer.of(scorer_files(SPEC, stored(pipeline)))
+
+    assert own_types(pipeline, "sklearn") == ()
+    assert scorer.score(frame.to_dicts()).tolist() == pipeline.predict_proba(frame)[:, 1].tolist()
 
 
 def home_made(table):
