@@ -20,7 +20,7 @@ from flows.data.live import live_frame
 from flows.data.repeats import IDENTITY, without_repeats
 from flows.data.tables import tables_of, within_reach
 from flows.data.untyped import UNTYPED
-from flows.errors import DataError
+from flows.errors import DataError, NotEnoughData
 from registry.artifacts import ArtifactStore
 from registry.home import Settings
 from registry.records.version import ModelVersion
@@ -90,7 +90,10 @@ def extract(
     until = (as_of or datetime.now(UTC)).timestamp()
     tables = tables_of(config, settings, until=until, tolerant=contract is not None)
     logged = _logged(config, client, until)
-    mixed = _mixed([*(table.frame for table in tables), logged], until)
+    whole = [*(table.frame for table in tables), logged]
+    mixed = _mixed(whole, until)
+    if mixed.is_empty():
+        _refuse_none_usable(config, whole, until)
     told = without_repeats(mixed, leave_out=config.data.deduplicate)
     parts = [(table.source, table.version) for table in tables]
     if logged.height or not parts:
@@ -102,6 +105,23 @@ def extract(
         duplicates=told.duplicates,
         conflicts=told.conflicts,
     )
+
+
+def _refuse_none_usable(config: ModelConfig, parts: Sequence[pl.DataFrame], until: float) -> None:
+    """Say why no row is left, if there were some."""
+    rows = pl.concat([part.select("_time", "_label") for part in parts], how="vertical_relaxed")
+    later, unlabelled = rows.filter(pl.col("_time") > until), rows.filter(pl.col("_label").is_null())
+    whys = [f"{unlabelled.height} have no label in {config.target!r}"] if unlabelled.height else []
+    if later.height:
+        first = datetime.fromtimestamp(float(later["_time"].to_list()[0]), UTC)
+        now = datetime.fromtimestamp(until, UTC)
+        whys.append(f"{later.height} are later than now ({now:%Y-%m-%d %H:%M}), the first of {first:%Y-%m-%d %H:%M}")
+    if whys:
+        raise NotEnoughData(
+            "Nothing was trained.",
+            f"Of {rows.height} rows none can be learned from: {', '.join(whys)}.",
+            "Correct the column of the target or of the times (unit, zone), or wait for labels.",
+        )
 
 
 def _logged(config: ModelConfig, client: RouterClient, until: float) -> pl.DataFrame:

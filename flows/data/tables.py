@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -117,7 +118,10 @@ def read_source(
     version = source.version()
     raw = source.read(columns_needed(config), since, until)
     if raw.is_empty() and since is None:
-        raise DataError(f"The table {source.describe()} was not read.", "It has no rows.", "Give a table with rows.")
+        limit = "" if until is None else f" up to {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC"
+        raise DataError(
+            f"The table {source.describe()} was not read.", f"It has no rows{limit}.", "Give a table with rows."
+        )
     typed = without_untyped(config, raw) if tolerant else raw
     also = [UNTYPED] if UNTYPED in typed.columns else []
     frame = prepare(config, typed, also=also)

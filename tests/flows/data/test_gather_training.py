@@ -106,3 +106,26 @@ def test_a_retraining_on_broken_data_is_refused_and_the_champion_stays(make, tmp
         make("one", table)
     assert shop.registry.champion("churn").version == "v1.0.0"
     assert [version.version for version in shop.registry.versions("churn")] == ["v1.0.0"]
+
+
+def refusal_of(make, source):
+    with pytest.raises(DataError) as refused:
+        make("refused", str(source))
+    return str(refused.value)
+
+
+def test_rows_without_any_label_are_refused_with_the_name_of_the_target(make, tmp_path):
+    sales(300).with_columns(left=pl.lit(None, pl.Int64)).write_parquet(tmp_path / "sales.parquet")
+
+    assert "Of 300 rows none can be learned from: 300 have no label in 'left'" in refusal_of(
+        make, tmp_path / "sales.parquet"
+    )
+
+
+def test_rows_that_are_all_later_than_now_are_refused_with_their_time(make, tmp_path):
+    later = sales(300).with_columns(pl.col("ts").dt.offset_by("10y"))
+    later.write_parquet(tmp_path / "sales.parquet")
+    later.with_columns(pl.col("ts").dt.strftime("%Y-%m-%d %H:%M:%S")).write_parquet(tmp_path / "text.parquet")
+
+    assert "It has no rows up to 2026-04-01 00:00 UTC" in refusal_of(make, tmp_path / "sales.parquet")
+    assert "2026-04-01 00:00), the first of 2036-01-01 00:00" in refusal_of(make, tmp_path / "text.parquet")
