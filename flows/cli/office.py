@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from flows.errors import ConfigError, Unreachable
 
+PATIENCE = 10.0  # seconds that the Prefect server may take on a busy machine
+
 if TYPE_CHECKING:
     from flows.config.model import ModelConfig
     from registry.home import Settings
@@ -144,10 +146,12 @@ def require_prefect(where: "Settings") -> None:
     """Make sure that the Prefect server answers."""
     from flows.ops.health import get
 
-    answer = get(f"{where.prefect_api_url}/health")
+    answer = get(f"{where.prefect_api_url}/health", timeout=PATIENCE)
     if answer is None or answer.status_code != 200:
         raise Unreachable(
             f"The Prefect server at {where.prefect_api_url} does not answer.",
-            "Nothing listens there." if answer is None else f"It answers {answer.status_code}.",
+            f"Nothing listens there, or is silent for {PATIENCE:g} seconds."
+            if answer is None
+            else f"It answers {answer.status_code}.",
             "Start it with `understudy up`, or look at `understudy status`.",
         )
