@@ -3,8 +3,8 @@ CPU seconds of a trial, ours against Optuna with `cross_val_score` on a pipeline
 
 The same rows (80,000 to learn from, the next 20,000 as holdout; 24 numbers with holes, 6 categories of up to 500
 levels), the same bounds of the parameters, one thread, one process each. Ours searches on the newest rows with
-Hyperband and early stopping, judges the best few on four folds, and lets the winner learn slower; all is counted. The peer has five
-time-ordered folds and tunes the number of trees as well, having no early stopping.
+Hyperband and early stopping, judges the best few on four folds, and lets the winner learn slower; all is counted.
+The peer has five time-ordered folds and tunes the number of trees as well, having no early stopping.
 """
 
 import argparse

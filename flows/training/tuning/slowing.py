@@ -11,7 +11,7 @@ SLOWER = 3.0
 LEAST_SLOWER = 1.25
 """A rate that is nearer to its lower bound than this is slow enough."""
 LEAST_TRIALS = 20
-"""One more setting, slow to fit, costs as much as ten to twenty trials: with fewer than these, it is not tried."""
+"""One more setting, slow to fit, costs as much as twenty trials or more: with fewer, it is not tried."""
 MOST_ROUNDS = 1500
 """Of a setting that need not be compared with others while it runs; a trial has fewer."""
 
