@@ -59,7 +59,10 @@ def connect(settings: Settings, uri: str) -> Any:
     Raises:
         Unreachable: If it does not answer.
     """
-    client = _client(settings, uri)
+    try:
+        client = _client(settings, uri)
+    except Exception as error:
+        raise _unreachable(uri, error) from error
     refuse_silent(client, uri)
     return client
 
@@ -74,11 +77,15 @@ def refuse_silent(client: Any, uri: str) -> None:
     try:
         client.search_experiments(max_results=1)
     except Exception as error:
-        raise Unreachable(
-            f"Nothing was sent to MLflow at {shown(uri)}.",
-            said_of(error),
-            "What was noted waits: mend the address or start the server, then `understudy tracking send`.",
-        ) from error
+        raise _unreachable(uri, error) from error
+
+
+def _unreachable(uri: str, error: Exception) -> Unreachable:
+    return Unreachable(
+        f"Nothing was sent to MLflow at {shown(uri)}.",
+        said_of(error),
+        "What was noted waits: mend the address or start the server, then `understudy tracking send`.",
+    )
 
 
 def _client(settings: Settings, uri: str) -> Any:

@@ -218,6 +218,16 @@ def test_an_entry_that_the_store_refuses_does_not_hold_up_the_others(where, monk
     assert send(where, repeat=False).sent == 1
 
 
+def test_a_store_that_cannot_even_be_opened_is_away_like_any_other(where, tmp_path, monkeypatch):
+    (tmp_path / "folder").write_text("a file where the folder of the store should be")
+    note_everything(where)
+    monkeypatch.setenv(VARIABLE, f"sqlite:///{tmp_path}/folder/mlflow.db")
+    away = send(where)
+
+    assert (away.sent, away.waiting, away.aside) == (0, ENTRIES, 0)
+    assert "Nothing was sent to MLflow at sqlite:///" in away.said[0]
+
+
 def test_a_second_sender_leaves_the_work_to_the_first(where):
     note_everything(where)
     lock = where.home / "tracking" / "sending.lock"
