@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         return self.home / "run"
 
     @property
+    def shadow_position(self) -> Path:
+        """How far the shadow has read the log; `run/shadow.json` is what the supervisor knows of its process."""
+        return self.run_dir / "shadow-position.json"
+
+    @property
     def logs_dir(self) -> Path:
         """Output of the supervised processes."""
         return self.home / "logs"

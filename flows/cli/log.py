@@ -115,7 +115,7 @@ def _lake(place: "Settings") -> "Lake":
 def _readers(place: "Settings") -> "Readers":
     from flows.data.eventlog.retain import readers_of
 
-    return readers_of(place.home / "index.sqlite", place.run_dir / "shadow.json")
+    return readers_of(place.home / "index.sqlite", place.shadow_position)
 
 
 def _schemas(place: "Settings") -> Any:

@@ -25,7 +25,7 @@ def main() -> None:
     settings, limits = Settings().prepare(), Limits()
     shadows = Shadows(
         settings.events_dir,
-        settings.run_dir / "shadow.json",
+        settings.shadow_position,
         PlanReader(settings.registry_url).version,
         lambda version: Sitter(version, settings.models_dir, limits),
         limits,

@@ -44,7 +44,7 @@ def test_segments_become_tables_and_go_when_nobody_needs_them(logged):
     assert "the index has not read it to its end" in said
     Ingest(open_index(settings.home / "index.sqlite"), settings.events_dir).catch_up()
     sizes = {path.name: path.stat().st_size for path in settings.events_dir.iterdir()}
-    (settings.run_dir / "shadow.json").write_text(json.dumps(sizes))
+    settings.shadow_position.write_text(json.dumps(sizes))
 
     assert "2 segments" in logged("log", "retain", "--keep", "9d").out
     assert len(list(settings.events_dir.iterdir())) == 2, "a dry run is the default"
