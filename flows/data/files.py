@@ -13,7 +13,12 @@ from flows.errors import DataError
 
 def _scan_csv(path: str, *, rows: int | None = 10_000) -> pl.LazyFrame:
     """Types are told by the first rows, or by all of them."""
-    return pl.scan_csv(path, infer_schema_length=rows, try_parse_dates=True)
+    return pl.scan_csv(path, infer_schema_length=rows, try_parse_dates=True, with_column_names=_unquoted)
+
+
+def _unquoted(names: list[str]) -> list[str]:
+    """In quotes a quote is written twice; polars knows that of values only."""
+    return [name.replace('""', '"') for name in names]
 
 
 _TEXT = ".csv"

@@ -18,6 +18,13 @@ def test_csv_and_parquet_give_the_same_table(tmp_path, name):
     assert read_table(str(path)).equals(TABLE)
 
 
+def test_names_of_columns_in_a_csv_may_hold_quotes_commas_and_any_letter(tmp_path):
+    table = TABLE.rename({"a": 'my "a", [1]<2>', "b": "größe 温度"})
+    table.write_csv(tmp_path / "t.csv")
+
+    assert read_table(tmp_path / "t.csv").equals(table)
+
+
 def test_iso_times_in_a_csv_are_times(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("ts\n2026-01-01T00:00:00\n2026-01-01T01:00:00\n")
