@@ -110,7 +110,7 @@ class Runs:
 
     def _create_trial(self, experiment: str, parent: str, name: str, entry: Entry, trial: Trial) -> Any:
         tags = self._identity(name) | {"mlflow.parentRunId": parent, "model": entry.model, "state": trial.state}
-        return self._client.create_run(experiment, _millis(entry.at), tags, f"{trial.family} {trial.number}")
+        return self._client.create_run(experiment, _millis(entry.at), tags, f"{trial.family} {trial.number + 1}")
 
     def _complete_trial(self, run: Any, entry: Entry, trial: Trial) -> None:
         params = {"family": trial.family} | {name: str(value) for name, value in trial.params.items()}
