@@ -190,15 +190,25 @@ class Outbox:
         try:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone():
-                connection.execute("PRAGMA auto_vacuum = FULL")
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.executescript(_TABLES)
+            self._prepare(connection)
             _hold(self.file)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables; who does it at the same moment is waited for, as SQLite does not when it turns to WAL."""
+        until = time.monotonic() + self._patience
+        while not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone():
+            try:
+                connection.execute("PRAGMA auto_vacuum = FULL")
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.executescript(_TABLES)
+            except sqlite3.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
 
 
 def _hold(file: Path) -> None:
