@@ -245,7 +245,7 @@ def lay_bench(
     )
     past = rows.past(bench.holdout, contest.layout.windows[0])
     refuse_empty(config.features, rows, past, bench.holdout)
-    return replace(bench, warnings=_warnings(config, rows, past, bench.holdout))
+    return replace(bench, warnings=(*_warnings(config, rows, past, bench.holdout), *_stale(bench)))
 
 
 def _warnings(config: ModelConfig, rows: Rows, past: Span, holdout: Span) -> tuple[str, ...]:
@@ -254,6 +254,14 @@ def _warnings(config: ModelConfig, rows: Rows, past: Span, holdout: Span) -> tup
     if config.training.leakage == "refuse":
         refuse_leaks(found)
     return (*(leak.said for leak in found), *constants(rows, past))
+
+
+def _stale(bench: Bench) -> tuple[str, ...]:
+    """Say that no row is new, as then nothing can be compared on the holdout."""
+    if bench.champion is None or bench.unseen:
+        return ()
+    said = f"Champion {bench.champion.version} has learned from every row: the two cannot be compared on the holdout"
+    return (f"{said}, and the metrics are those of {bench.holdout.rows} rows.",)
 
 
 def tune(bench: Bench, on_progress: Progress = silent) -> tuple[Entry, ...]:

@@ -20,7 +20,7 @@ from flows.training.rows import Rows
 from registry.records.version import Task
 
 Floats = NDArray[np.float64]
-Check = Literal["proxy", "missing", "future", "twins"]
+Check = Literal["proxy", "missing", "future", "sum", "twins"]
 SAMPLED = 40_000
 FEWEST = 100  # rows, below which nothing is said
 BINS = 64
@@ -29,6 +29,9 @@ TELLS = 0.98
 SHARPER = 4.0  # times less unexplained than by the label before it, as a target may persist
 FUTURE = 0.98  # correlation with the next label
 TWINS = 0.01  # share of judged rows
+SUM = 0.999
+"""Share of the variance from which a weighted sum of numbers is the answer."""
+SUMMED = 4_000_000  # numbers that are summed, at most
 CONTINUOUS = 0.5  # share of different values in a column, from which twins are no chance
 
 
@@ -39,8 +42,8 @@ class Leak:
 
     Attributes:
         check: "proxy": a feature tells the answer; "missing": that it is missing does; "future": it is
-            the next row's answer; "twins": judged rows were learned from before.
-        feature: Which one; None for whole rows.
+            the next row's answer; "sum": features add up to it; "twins": judged rows were learned from before.
+        feature: Which one; None for several, and for whole rows.
         value, bound: What was measured, and from where on it is a finding.
     """
 
@@ -66,6 +69,8 @@ def leaks(rows: Rows, task: Task, past: Span, judged: Span) -> tuple[Leak, ...]:
     seen = Span(max(past.start, past.stop - SAMPLED), past.stop)
     part, labels = rows.cut(seen), rows.labels[seen.start : seen.stop]
     found = [leak for name in rows.names for leak in _of_feature(part[name], labels, task)]
+    if task == "regression" and not any(leak.check == "proxy" for leak in found):
+        found += _sum(part, labels)
     twins = _twins(rows, past, judged)
     return (*found, twins) if twins else tuple(found)
 
@@ -164,6 +169,26 @@ def _telling(told: float, labels: Floats, task: Task) -> bool:
     """Nearly everything, and much more than the label before it would: some targets just persist."""
     before = _told(labels[:-1], labels[1:], task) if len(labels) > FEWEST else 0.0
     return told >= TELLS and (1 - told) * SHARPER <= 1 - before
+
+
+def _sum(part: pl.DataFrame, labels: Floats) -> list[Leak]:
+    """Whether numbers add up to the answer, as parts of a total do: learned on every other row, judged on the rest."""
+    names = [name for name, kind in part.schema.items() if kind.is_numeric() and not name.startswith("_")]
+    kept = min(len(labels), SUMMED // max(len(names), 1))
+    if len(names) < 2 or kept < FEWEST + 2 * len(names):
+        return []
+    numbers = part[-kept:].select(pl.col(names).cast(pl.Float64).fill_null(pl.col(names).mean()).fill_null(0.0))
+    matrix, answers = numbers.to_numpy(), labels[-kept:]
+    centred = (matrix - matrix.mean(axis=0)) / np.where(matrix.std(axis=0) > 0, matrix.std(axis=0), 1.0)
+    weights = np.linalg.lstsq(centred[::2], answers[::2] - answers.mean(), rcond=None)[0]
+    told = _correlation(centred[1::2] @ weights, answers[1::2]) ** 2
+    if told < SUM or not _telling(told, labels, "regression"):
+        return []
+    size = np.abs(weights)
+    which = [names[place] for place in np.argsort(-size, kind="stable") if size[place] > 0.05 * size.max()]
+    named, share = ", ".join(map(repr, which[:5])), f"{told:.2%} of the variance"
+    said = f"A weighted sum of {named} is the answer ({share}): are they parts of it?"
+    return [Leak(check="sum", feature=None, value=told, bound=SUM, said=said)]
 
 
 def _ahead(values: pl.Series, labels: Floats) -> Leak | None:

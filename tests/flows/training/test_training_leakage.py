@@ -79,6 +79,15 @@ def test_the_answer_of_the_row_before_is_none_though_the_target_persists():
     assert shown("regression", _label=walk, b=walk.shift(-1)) == [("future", "b")]
 
 
+def test_parts_that_add_up_to_the_answer_are_a_finding():
+    part = 500 + 50 * pl.col("b")
+
+    (leak,) = found("regression", a=pl.col("_label") - part, b=part)
+
+    assert leak.check == "sum"
+    assert leak.said.startswith("A weighted sum of 'a', 'b' is the answer (100.00% of the variance)")
+
+
 def test_a_constant_feature_is_none():
     assert shown(b=pl.lit(1.0)) == []
 
