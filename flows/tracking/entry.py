@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from registry.records.base import Record
 from registry.records.version import ModelVersion
@@ -11,6 +11,7 @@ from registry.records.version import ModelVersion
 Experiment = Literal[
     "drift_monitoring", "model_comparison", "model_deployment", "retraining_pipeline", "automated_retraining"
 ]
+EXPERIMENTS: tuple[str, ...] = get_args(Experiment)
 Status = Literal["RUNNING", "FINISHED", "FAILED"]
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flows.tracking.entry import DataSet, Entry, Trial
+from flows.tracking.entry import EXPERIMENTS, DataSet, Entry, Trial
 from flows.tracking.signature import write_model
 from registry.records.base import utc
 from registry.records.version import ModelVersion
@@ -77,11 +77,15 @@ class Runs:
         return {ENTRY: _key(name), ORIGIN: self._origin}
 
     def _experiment(self, name: str) -> str:
+        """Look an experiment up; make all five together, so that people find them before their first run."""
         if name not in self._experiments:
-            known = self._client.get_experiment_by_name(name)
-            place = (self._artifacts / name).as_uri() if self._artifacts else None
-            self._experiments[name] = known.experiment_id if known else self._client.create_experiment(name, place)
+            self._experiments = {one: self._opened(one) for one in EXPERIMENTS}
         return self._experiments[name]
+
+    def _opened(self, name: str) -> str:
+        known = self._client.get_experiment_by_name(name)
+        place = (self._artifacts / name).as_uri() if self._artifacts else None
+        return str(known.experiment_id if known else self._client.create_experiment(name, place))
 
     def _log(
         self, run: Any, params: Mapping[str, str], tags: Mapping[str, str], metrics: Mapping[str, float], at: datetime
