@@ -22,7 +22,8 @@ from rig import report
 from flows.config.load import parse_config
 from flows.config.model import ModelConfig
 from flows.data import prepare
-from flows.training.candidate import Candidate, train_candidate
+from flows.training.candidate import train_candidate
+from flows.training.describing import Candidate
 from registry.scoring.scorer import Scorer
 
 EXAMPLES = """

@@ -67,7 +67,8 @@ def apart(who: str, turn: int, args: argparse.Namespace) -> dict[str, Any]:
 
 def ours(seed: int, trials: int) -> dict[str, Any]:
     """The study and the judging on all folds; the holdout is scored by what was fitted without it."""
-    from flows.training.candidate import lay_bench, tune
+    from flows.training.bench import lay_bench
+    from flows.training.candidate import tune
     from flows.training.families.family import fit
     from flows.training.metrics import measure
 

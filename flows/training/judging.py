@@ -11,7 +11,7 @@ from flows.comparison.policy import configured_policy
 from flows.comparison.rows import HoldoutCase, paired_rows
 from flows.notify.messages import approval_wanted
 from flows.rollout.begin import begin_rollout, configured_guards
-from flows.training.candidate import Candidate
+from flows.training.describing import Candidate
 from flows.training.shop import Shop
 from registry.records.retraining import RetrainingEvent
 from registry.records.rollout import Rollout

@@ -18,7 +18,7 @@ from flows.data import feature_rows, prepare
 from flows.detection.standard import REFERENCE_FILE
 from flows.detection.univariate.profile import numeric_profile, profile
 from flows.errors import DataError, NotEnoughData
-from flows.training.candidate import CARD_FILE, features_of
+from flows.training.describing import CARD_FILE, features_of
 from flows.training.metrics import measure
 from flows.training.packing import Packed, pack
 from flows.training.provenance import code_version, dependencies, environment

@@ -9,7 +9,7 @@ from flows.config.durations import text
 from flows.config.model import ModelConfig
 from flows.data.contract.records import Contract
 from flows.data.gather import Extracted, validated
-from flows.training.candidate import lay_bench
+from flows.training.bench import lay_bench
 from flows.training.layout import window_text
 from registry.records.version import ModelVersion
 

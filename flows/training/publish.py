@@ -9,7 +9,7 @@ import msgspec
 
 from flows.config.model import ModelConfig
 from flows.tracking.entries import version_run
-from flows.training.candidate import Candidate
+from flows.training.describing import Candidate
 from flows.training.provenance import code_version, config_digest, dependencies, environment
 from registry.artifacts import ArtifactStore
 from registry.records.version import Feature, ModelVersion, Task, next_version

@@ -15,7 +15,7 @@ from flows.data.prepare import features_only
 from flows.detection.standard import REFERENCE_FILE
 from flows.detection.univariate.profile import ReferenceProfile, profile
 from flows.errors import DataError, Unreachable
-from flows.training.candidate import CARD_FILE
+from flows.training.describing import CARD_FILE
 from registry.artifacts import ArtifactStore
 from registry.errors import InvalidRecord
 from registry.records.upstream import UPSTREAM_FILE, Upstream

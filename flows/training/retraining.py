@@ -12,7 +12,7 @@ from flows.notify import messages
 from flows.tracking.tracker import Tracker
 from flows.training import events
 from flows.training.alone import alone
-from flows.training.candidate import CARD_FILE
+from flows.training.describing import CARD_FILE
 from flows.training.errors import Busy, CancelledByPeople
 from flows.training.judging import decision_id, follow, judge
 from flows.training.limits import at_most, no_children_left, watched

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from flows.comparison.scoring import TableScorer
 from flows.data.contract.records import CONTRACT_FILE, Contract
 from flows.data.gather import Extracted, Validated, contract_of, quarantine_file, validated
-from flows.training.candidate import Bench, Candidate, describe, fit_and_score, lay_bench, tune
+from flows.training.bench import Bench, lay_bench
+from flows.training.candidate import fit_and_score, tune
+from flows.training.describing import Candidate, describe
 from flows.training.progress import Progress, within
 from flows.training.scratch import Begun, Scratch, key_of
 from flows.training.shop import Shop

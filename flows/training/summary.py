@@ -3,7 +3,7 @@
 import re
 
 from flows.reports.decision import decision_markdown
-from flows.training.candidate import CARD_FILE
+from flows.training.describing import CARD_FILE
 from flows.training.retraining import Retraining
 from flows.training.shop import Shop
 from registry.records.verdict import Decision

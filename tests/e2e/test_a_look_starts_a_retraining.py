@@ -11,7 +11,6 @@ from e2e_commands import Place
 
 from flows.client import RouterClient
 from flows.detection.booking import DEPLOYMENT, book, tag
-from registry.home import Settings
 from registry.store.registry import Registry
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.filterwarnings("default")]
@@ -46,23 +45,6 @@ def place(tmp_path_factory):
     yield place
     place.run("down", seconds=120)
     assert place.processes() == []
-
-
-@pytest.fixture(scope="module")
-def settings(place):
-    names = {
-        name: int(place.env[f"UNDERSTUDY_{name.upper()}"]) for name in ("router_port", "admin_port", "prefect_port")
-    }
-    return Settings(home=place.home, **names)
-
-
-@pytest.fixture(scope="module")
-def prefect(settings):
-    from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: settings.prefect_api_url}), get_client(sync_client=True) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

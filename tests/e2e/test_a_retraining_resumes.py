@@ -13,7 +13,6 @@ from e2e_commands import Place
 
 from flows.training.politeness import POLITENESS, THREADS
 from flows.training.scratch import Scratch
-from registry.home import Settings
 from registry.records.retraining import RetrainingEvent
 from registry.store.registry import Registry
 
@@ -52,27 +51,10 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def settings(place):
-    names = {
-        name: int(place.env[f"UNDERSTUDY_{name.upper()}"]) for name in ("router_port", "admin_port", "prefect_port")
-    }
-    return Settings(home=place.home, **names)
-
-
-@pytest.fixture(scope="module")
 def source(tmp_path_factory):
     path = tmp_path_factory.mktemp("tables") / "first.parquet"
     table().write_parquet(path)
     return path
-
-
-@pytest.fixture(scope="module")
-def prefect(settings):
-    from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: settings.prefect_api_url}), get_client(sync_client=True) as client:
-        yield client
 
 
 @pytest.fixture

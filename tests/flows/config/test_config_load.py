@@ -126,7 +126,9 @@ def test_a_family_that_does_not_exist_is_answered_with_those_that_do(name):
     with pytest.raises(ConfigError) as caught:
         parse_config(GOOD | {"training": {"families": ["linear", name]}}, "test")
 
-    assert "training.families.1: should be one of xgboost, lightgbm, forest, mlp, linear, ensemble, " in caught.value.why
+    assert (
+        "training.families.1: should be one of xgboost, lightgbm, forest, mlp, linear, ensemble, " in caught.value.why
+    )
     assert f"or module:Class, an estimator of your own (given: {name!r})" in caught.value.why
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from training_making import NOW, make_config, make_frame
 
-from flows.training.candidate import lay_bench, tune
+from flows.training.bench import lay_bench
+from flows.training.candidate import tune
 from flows.training.contest import decide
 from flows.training.families import boosting, lightgbm
 from flows.training.families.family import Setting

@@ -1,0 +1,22 @@
+"""What tests of a running system share; each module brings up a `place` of its own."""
+
+import pytest
+
+from registry.home import Settings
+
+
+@pytest.fixture(scope="module")
+def settings(place):
+    names = {
+        name: int(place.env[f"UNDERSTUDY_{name.upper()}"]) for name in ("router_port", "admin_port", "prefect_port")
+    }
+    return Settings(home=place.home, **names)
+
+
+@pytest.fixture(scope="module")
+def prefect(settings):
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: settings.prefect_api_url}), get_client(sync_client=True) as client:
+        yield client
