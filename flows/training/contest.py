@@ -17,10 +17,14 @@ from flows.training.tuning.slowing import LEAST_TRIALS, Slowing
 from registry.records.version import Task
 
 FEWEST_PAST = 20
+FULL_COST = 2.0
+"""Time that finding the rounds of a setting on all rows may take, in times of one that was judged before."""
 SLOWER_COST = 6.0
 """Time that a setting which learns slower may take, in times of one that was judged before."""
 SLOWER_FOLDS = 2
 """It is the same recipe with smaller steps, and slow to fit: the newest two folds tell whether that helps."""
+SEARCHED = 500_000
+"""Rows that trials learn from, the newest ones: they tell the order of settings, and each row more costs time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,21 +83,41 @@ def decide(contest: Contest, progress: Progress) -> list[Entry]:
     folds = _usable_folds(contest)
     first = contest.layout.windows[0]
     newest = contest.layout.search if _usable(contest, contest.layout.search) else folds[0]
-    settings = _search(contest, contest.fold(newest, first), within(progress, 0.0, 0.6))
+    past, whole = _searched(contest, newest, first), contest.rows.past(newest, first)
+    searched = Fold(past=contest.rows.sample(past, judged=newest), future=contest.rows.sample(newest))
+    settings = _search(contest, searched, within(progress, 0.0, 0.6))
     progress(0.6, f"Judge {len(settings)} settings on {len(folds)} folds")
     began = contest.budget.clock()
     entries = _judge_all(contest, [(setting, first) for setting in settings], folds)
     others = [(_adapted(contest, _best(entries).setting, newest, w), w) for w in contest.layout.windows[1:]]
     progress(0.75, f"Judge {1 + len(others)} windows on {len(folds)} folds")
     entries += _judge_all(contest, others, folds) if contest.budget.left else []
-    ranked = sorted(entries, key=lambda entry: entry.loss)
-    if contest.budget.left <= SLOWER_COST * (contest.budget.clock() - began) / len(entries):
-        return ranked
-    progress(0.85, "Let the best setting learn slower")
-    recent = folds[:SLOWER_FOLDS]
-    slower = _judge_all(contest, _slower(contest, ranked[0], newest), recent)
-    better = [entry for entry in slower if entry.loss < float(np.mean(ranked[0].losses[: len(recent)]))]
-    return [*better, *ranked, *(entry for entry in slower if entry not in better)]
+    ranked, cost = sorted(entries, key=_loss_of), (contest.budget.clock() - began) / len(entries)
+    if past != whole and contest.budget.left > FULL_COST * cost:
+        progress(0.82, "Find the rounds on all rows")
+        adapted = _adapted(contest, ranked[0].setting, newest, ranked[0].window)
+        ranked = _challenged(contest, ranked, [(adapted, ranked[0].window)], folds)
+    if contest.budget.left > SLOWER_COST * cost:
+        progress(0.85, "Let the best setting learn slower")
+        ranked = _challenged(contest, ranked, _slower(contest, ranked[0], newest), folds)
+    return ranked
+
+
+def _challenged(
+    contest: Contest, ranked: Sequence[Entry], rivals: Sequence[tuple[Setting, Window]], folds: Sequence[Span]
+) -> list[Entry]:
+    """Put rivals first that beat the best on the newest folds, which is all that they are judged on; others last."""
+    known = [entry for entry in ranked if (entry.setting, entry.window) in rivals]
+    judged = [] if known else _judge_all(contest, rivals, folds[:SLOWER_FOLDS])
+    better = [entry for entry in judged if entry.loss < float(np.mean(ranked[0].losses[: len(entry.losses)]))]
+    return [*better, *ranked, *(entry for entry in judged if entry not in better)]
+
+
+def _searched(contest: Contest, newest: Span, window: Window) -> Span:
+    """What trials learn from: of a long past only its newest rows, if they can be learned from."""
+    past = contest.rows.past(newest, window)
+    recent = Span(max(past.start, past.stop - SEARCHED), past.stop)
+    return recent if _learnable(contest, recent, newest) else past
 
 
 def _search(contest: Contest, newest: Fold, progress: Progress) -> list[Setting]:
@@ -149,7 +173,11 @@ def _slower(contest: Contest, best: Entry, newest: Span) -> list[tuple[Setting, 
 
 
 def _best(entries: Sequence[Entry]) -> Entry:
-    return min(entries, key=lambda entry: entry.loss)
+    return min(entries, key=_loss_of)
+
+
+def _loss_of(entry: Entry) -> float:
+    return entry.loss
 
 
 def _usable_folds(contest: Contest) -> list[Span]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from training_making import NOW, make_config, make_frame
 
+from flows.training import contest as contest_room
 from flows.training.bench import lay_bench
 from flows.training.candidate import tune
 from flows.training.contest import decide
@@ -107,3 +108,23 @@ def test_only_boosted_families_learn_slower():
     config = make_config(training={"families": ["xgboost", "lightgbm", "linear", "forest", "mlp", "ensemble"]})
 
     assert [one.name for one in families_of(config, "rmse", 0) if isinstance(one, Slowing)] == list(BOOSTERS)
+
+
+def test_trials_learn_from_the_newest_rows_and_the_winner_finds_its_rounds_on_all(monkeypatch):
+    seen, study = [], boosting.study
+
+    def noted(search, race, budget):
+        seen.append(len(race.past))
+        return study(search, race, budget)
+
+    monkeypatch.setattr(boosting, "study", noted)
+    whole = tune(bench(trials=3, rows=2000))
+    monkeypatch.setattr(contest_room, "SEARCHED", 300)
+    cut = tune(bench(trials=3, rows=2000))
+
+    assert (seen[0] > 1000, seen[1]) == (True, 300)
+    assert [len(entry.losses) for entry in whole] == [4] * len(whole)
+    assert sorted(len(entry.losses) for entry in cut)[0] == 2
+    again = next(entry for entry in cut if len(entry.losses) == 2)
+    better = again.loss < np.mean(next(entry for entry in cut if len(entry.losses) == 4).losses[:2])
+    assert (cut[0] is again) == better
