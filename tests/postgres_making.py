@@ -84,7 +84,7 @@ def _user() -> str | None:
 
 
 def _run(user: str | None, *words: str | Path) -> None:
-    command = [*(["runuser", "-u", user, "--"] if user else []), *map(str, words)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, cwd="/")
+    who = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+    done = subprocess.run([*map(str, words)], check=False, capture_output=True, text=True, timeout=60, cwd="/", **who)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr or done.stdout}")
+        raise RuntimeError(f"{' '.join(map(str, words))}: {done.stderr or done.stdout}")
