@@ -197,7 +197,7 @@ def digest(candidate):
     return hashlib.sha256(whole).hexdigest()
 
 
-@pytest.mark.parametrize("task", ["binary", "regression"])
+@pytest.mark.parametrize("task", ["binary", pytest.param("regression", marks=pytest.mark.long)])
 def test_another_process_with_more_threads_makes_the_same_bytes(task):
     ours = digest(train(make_config(task), make_frame(800, task=task)))
     environment = os.environ | {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
@@ -219,6 +219,7 @@ def test_another_seed_makes_other_bytes():
     assert digest(train(make_config(), frame, seed=1)) != digest(train(make_config(), frame))
 
 
+@pytest.mark.long
 def test_ten_trials_on_ten_thousand_rows_take_less_than_ten_seconds_of_one_core():
     dice = np.random.default_rng(0)
     numbers = {f"x{n}": dice.normal(size=10_000) for n in range(8)}

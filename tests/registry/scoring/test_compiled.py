@@ -259,6 +259,7 @@ def test_a_second_start_compiles_nothing(artifact, tmp_path):
     assert (first, second) == ("1.0 [] 1", "1.0 [] 0")
 
 
+@pytest.mark.long
 def test_a_damaged_kernel_is_compiled_anew(artifact, tmp_path):
     run_apart(artifact, NUMBA_CACHE_DIR=str(tmp_path / "kept"))
     kept = [path for path in (tmp_path / "kept").rglob("*.nb*") if path.is_file()]
@@ -269,6 +270,7 @@ def test_a_damaged_kernel_is_compiled_anew(artifact, tmp_path):
     assert run_apart(artifact, NUMBA_CACHE_DIR=str(tmp_path / "kept")).startswith("1.0 []")
 
 
+@pytest.mark.long
 def test_a_full_disk_keeps_no_model_from_being_served(artifact, tmp_path):
     full = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nnone = (0, 0)\n"
     full += "resource.setrlimit(resource.RLIMIT_FSIZE, none)\n"
