@@ -12,7 +12,8 @@ from flows.validation.report import Check
 ROUNDS, PATIENCE = 3, 8
 """
 A machine that trains beside it is noisy: the best round counts, and one good round is enough. There are more
-rounds while the machine is so busy that even a trivial version needs half of the budget.
+rounds while the machine is so busy that even a trivial version needs half of the budget, or while most answers take less
+than a quarter of it and a few are late: those may have met something else that runs.
 """
 PAUSE_S = 0.5
 ALONE, CALLERS, EACH = 200, 4, 25
@@ -32,7 +33,7 @@ def latency(exam: Exam) -> list[Check]:
 def _judged(exam: Exam) -> Check:
     bound, rounds, trivial = exam.rules.latency_ms, 0, 0.0
     best = Round(math.inf, math.inf, 0)
-    while best.p99 > bound and (rounds < ROUNDS or (trivial > bound / 2 and rounds < PATIENCE)):
+    while best.p99 > bound and (rounds < ROUNDS or (_noisy(best, trivial, bound) and rounds < PATIENCE)):
         time.sleep(exam.deadline.left(PAUSE_S * rounds) if rounds else 0.0)
         rounds += 1
         best = best.or_better(_round(exam, bound))
@@ -42,6 +43,11 @@ def _judged(exam: Exam) -> Check:
         f" {best.asked} requests, best of {rounds} round{'s' if rounds > 1 else ''}."
     )
     return _verdict(best, bound, trivial, said)
+
+
+def _noisy(best: "Round", trivial: float, bound: float) -> bool:
+    """Whether the machine may be what is slow: it is so for a trivial version, or most answers came soon enough."""
+    return trivial > bound / 2 or best.median <= bound / 4
 
 
 def _verdict(best: "Round", bound: float, trivial: float, said: str) -> Check:

@@ -103,3 +103,8 @@ def test_a_busy_machine_is_not_held_against_a_version(p99, median, trivial, pass
     check = latency._verdict(latency.Round(p99, median, 300), 50.0, trivial, "seen")
 
     assert (check.passed, check.value, check.bound) == (passed, value, 50.0)
+
+
+@pytest.mark.parametrize(("median", "trivial", "noisy"), [(2.0, 4.0, True), (80.0, 4.0, False), (80.0, 30.0, True)])
+def test_a_few_late_answers_among_quick_ones_are_looked_at_again(median, trivial, noisy):
+    assert latency._noisy(latency.Round(60.0, median, 300), trivial, 50.0) is noisy
