@@ -12,8 +12,8 @@ from flows.validation.report import Check
 ROUNDS, PATIENCE = 3, 8
 """
 A machine that trains beside it is noisy: the best round counts, and one good round is enough. There are more
-rounds while the machine is so busy that even a trivial version needs half of the budget, or while most answers take less
-than a quarter of it and a few are late: those may have met something else that runs.
+rounds while the machine is so busy that even a trivial version needs half of the budget, or while most
+answers take less than a quarter of it and a few are late: those may have met something else that runs.
 """
 PAUSE_S = 0.5
 ALONE, CALLERS, EACH = 200, 4, 25
