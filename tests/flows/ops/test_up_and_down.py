@@ -110,9 +110,9 @@ def test_every_deployment_is_there_and_deploying_again_changes_nothing(system, p
     before = deploy_all(system)
     after = deploy_all(system)
 
-    assert len(before) == 9
+    assert len(before) == 10
     assert before == after
-    assert len(prefect.read_deployments()) == 9
+    assert len(prefect.read_deployments()) == 10
     names = sorted(one.name for one in prefect.read_automations())
     assert names == [
         "look-when-the-router-is-in-trouble",
