@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from flows.data.rows import by_parts
 from flows.training.errors import ParityRefused
+from flows.validation.checks.answers import PROBABILITY, RELATIVE
 from registry.records.version import Task
 from registry.scoring.scorer import Scorer
-
-PROBABILITY = 1e-4
-RELATIVE = 1e-5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,20 @@
-"""What tests of a running system share; each module brings up a `place` of its own."""
+"""What tests of a running system share."""
 
 import pytest
+from e2e_commands import Place
 
 from registry.home import Settings
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A system of the module's own; nothing of it is left afterwards."""
+    place = Place.under(tmp_path_factory.mktemp("place"))
+    done = place.run("up", seconds=300)
+    assert done.returncode == 0, done.stderr
+    yield place
+    place.run("down", seconds=120)
+    assert place.processes() == []
 
 
 @pytest.fixture(scope="module")

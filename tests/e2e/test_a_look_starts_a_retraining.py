@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from e2e_commands import Place
 
 from flows.client import RouterClient
 from flows.detection.booking import DEPLOYMENT, book, tag
@@ -35,16 +34,6 @@ def configuration(source):
         "training": {"trials": 0, "families": ["linear"], "min_rows": 200, "window": None},
         "promotion": {"min_holdout": 50, "min_improvement": 0.0},
     }
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    place = Place.under(tmp_path_factory.mktemp("looked"))
-    done = place.run("up", seconds=300)
-    assert done.returncode == 0, done.stderr
-    yield place
-    place.run("down", seconds=120)
-    assert place.processes() == []
 
 
 @pytest.fixture(scope="module")

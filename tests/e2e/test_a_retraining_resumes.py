@@ -9,7 +9,6 @@ import polars as pl
 import psutil
 import pytest
 import yaml
-from e2e_commands import Place
 
 from flows.training.politeness import POLITENESS, THREADS
 from flows.training.scratch import Scratch
@@ -38,16 +37,6 @@ def table():
     y = (x[:, 0] + x[:, 1] * x[:, 2] + dice.normal(size=ROWS) > 0).astype(int)
     at = (datetime.now(UTC) - timedelta(days=1)).timestamp() - 60.0 * np.arange(ROWS)[::-1]
     return pl.DataFrame({f"x{n}": x[:, n] for n in range(COLUMNS)} | {"at": at, "y": y})
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    place = Place.under(tmp_path_factory.mktemp("resumed"))
-    done = place.run("up", seconds=300)
-    assert done.returncode == 0, done.stderr
-    yield place
-    place.run("down", seconds=120)
-    assert place.processes() == []
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from e2e_commands import Place
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.filterwarnings("default")]
 ROWS = 600
@@ -35,15 +34,6 @@ def configuration(source, **data):
         "promotion": {"min_holdout": 50, "min_improvement": 0.0},
         "validation": {"latency_ms": 2000.0},
     }
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    place = Place.under(tmp_path_factory.mktemp("bad"))
-    assert place.run("up", seconds=300).returncode == 0
-    yield place
-    place.run("down", seconds=120)
-    assert place.processes() == []
 
 
 @pytest.fixture(scope="module")

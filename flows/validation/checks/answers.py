@@ -10,7 +10,7 @@ from flows.validation.exam import Exam
 from flows.validation.report import Check
 
 PROBABILITY, RELATIVE = 1e-4, 1e-5
-"""As when the files were made: a probability may differ by so much, a value by so much of itself."""
+"""A probability may differ by so much, a value by so much of itself; the same when the files are made."""
 _BATCH = 100
 _ALONE = 20
 

@@ -81,23 +81,30 @@ def test_migrating_says_nothing(tmp_path, capfd, caplog):
 
 
 def test_four_processes_open_a_fresh_database_at_once(tmp_path):
-    four_open(f"sqlite:///{tmp_path}/registry.sqlite")
+    url = f"sqlite:///{tmp_path}/registry.sqlite"
+
+    assert four_open(url) == [0, 0, 0, 0]
+    assert models_after_a_registration(url) == ["churn"]
 
 
 def test_four_processes_open_a_fresh_database_of_a_server_at_once(postgres):
     with fresh_database(postgres) as url:
-        four_open(url)
+        assert four_open(url) == [0, 0, 0, 0]
+        assert models_after_a_registration(url) == ["churn"]
 
 
 def four_open(url):
     code = "import sys; from registry.store.registry import Registry; Registry.open(sys.argv[1]).close()"
     peers = [subprocess.Popen([sys.executable, "-W", "error", "-c", code, url], stderr=-1) for _ in range(4)]
-    said = [peer.communicate(timeout=60)[1].decode() for peer in peers]
+    for peer in peers:
+        sys.stderr.write(peer.communicate(timeout=60)[1].decode())
+    return [peer.returncode for peer in peers]
 
-    assert [peer.returncode for peer in peers] == [0, 0, 0, 0], said
+
+def models_after_a_registration(url):
     with Registry.open(url) as registry:
         registry.register_version(a_version())
-        assert registry.models() == ["churn"]
+        return registry.models()
 
 
 def test_an_up_to_date_database_is_opened_without_alembic(url, registry):
