@@ -115,8 +115,9 @@ def _router_takes_back(
 def _promotion(registry: "Registry", model: str, version: str) -> dict[str, Any]:
     """What `promote` would change."""
     from flows.cli.office import config_of
-    from flows.rollout.begin import configured_steps, refuse_impossible
+    from flows.rollout.begin import refuse_impossible
     from flows.rollout.machine import share_text
+    from flows.rollout.strategies import configured_steps
 
     wanted, champion, active = (
         version_of(registry, model, version),

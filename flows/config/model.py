@@ -1,57 +1,21 @@
 """The schema of a model's YAML file; defaults are the advice."""
 
-from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from flows.config.aftercare import Retention, Tracking, Validation
 from flows.config.conditions import METRICS, condition_mistakes
 from flows.config.data import Data, Features
 from flows.config.detection.settings import Detection
-from flows.config.durations import Duration, text
 from flows.config.experiment import ExperimentConfig
+from flows.config.operations import Notify, Schedule, WatchConfig
 from flows.config.promotion import TAKEN, Promotion, promotion_mistakes
-from flows.config.section import Name, Section, Share
+from flows.config.rollout import Approval, RolloutConfig
+from flows.config.section import Name, Section
 from flows.config.slices import validation_mistakes
 from flows.config.training import Training
 from registry.records.version import Task
-
-
-class StepConfig(Section):
-    """One step; share 0 is shadow."""
-
-    share: Share
-    min: Duration
-    max: Duration | None = Field(default=None, description="Twice min if absent")
-    min_labelled: Annotated[int, Field(ge=0)] = 100
-    on_timeout: Literal["advance", "hold", "roll_back"] = "hold"
-
-    @field_validator("max")
-    @classmethod
-    def _long_enough(cls, value: timedelta | None, seen: ValidationInfo) -> timedelta | None:
-        shortest = seen.data.get("min")
-        if value is not None and shortest is not None and value < shortest:
-            raise ValueError(f"{text(value)} is shorter than min, {text(shortest)}")
-        return value
-
-
-class RolloutConfig(Section):
-    """Shadow first, then a growing canary."""
-
-    steps: tuple[StepConfig, ...] = (
-        StepConfig(share=0, min=timedelta(days=7), max=timedelta(days=14)),
-        StepConfig(share=0.1, min=timedelta(days=1)),
-        StepConfig(share=0.5, min=timedelta(days=2)),
-        StepConfig(share=1, min=timedelta(days=2)),
-    )
-
-    @model_validator(mode="after")
-    def _grows(self) -> "RolloutConfig":
-        shares = [step.share for step in self.steps]
-        if shares != sorted(shares) or not shares or shares[-1] != 1:
-            raise ValueError(f"shares {shares} must grow and end at 1")
-        return self
 
 
 class GuardsConfig(Section):
@@ -63,12 +27,6 @@ class GuardsConfig(Section):
     kpi: str | None = None
     kpi_drop: Annotated[float, Field(gt=0)] = 0.10
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.001
-
-
-class Notify(Section):
-    """Whom to tell; Apprise addresses, secrets by ${NAME}."""
-
-    urls: tuple[str, ...] = ()
 
 
 class ModelConfig(Section):
@@ -87,6 +45,9 @@ class ModelConfig(Section):
     detection: Detection = Detection()
     promotion: Promotion = Promotion()
     rollout: RolloutConfig = RolloutConfig()
+    approval: Approval = Approval()
+    watch: WatchConfig = WatchConfig()
+    schedule: Schedule = Schedule()
     experiment: ExperimentConfig = ExperimentConfig()
     guards: GuardsConfig = GuardsConfig()
     notify: Notify = Notify()
@@ -134,6 +95,8 @@ class ModelConfig(Section):
         if self.guards.kpi is not None and self.guards.kpi not in kpis:
             known = ", ".join(kpis) or "none"
             mistakes.append(f"guards.kpi {self.guards.kpi!r} is not in data.kpis ({known})")
+        if self.watch.kpi is not None and self.watch.kpi not in kpis:
+            mistakes.append(f"watch.kpi {self.watch.kpi!r} is not in data.kpis ({', '.join(kpis) or 'none'})")
         return mistakes
 
     def _rule_mistakes(self) -> list[str]:

@@ -8,16 +8,17 @@ from msgspec import UNSET, UnsetType
 from flows.comparison.decide import shown
 from flows.comparison.policy import configured_policy
 from flows.config.experiment import NO_LAYER, ExperimentConfig, LayerConfig
-from flows.config.model import GuardsConfig, ModelConfig, StepConfig
+from flows.config.model import GuardsConfig, ModelConfig
 from flows.rollout.errors import RolloutRefused
+from flows.rollout.strategies import configured_steps, strategy_of
 from flows.validation.evidence import refuse_unvalidated
-from registry.assignment import TOTAL
 from registry.errors import StageConflict
 from registry.records.plan import Guards, Layer
 from registry.records.policy import PromotionPolicy
-from registry.records.rollout import Experiment, Rollout, RolloutStatus, Step
+from registry.records.rollout import Experiment, Gate, Rollout, RolloutStatus, Step
 from registry.records.verdict import Decision
 from registry.records.version import ModelVersion
+from registry.records.watch import WatchLimits
 from registry.store.registry import Registry
 
 
@@ -79,6 +80,10 @@ def begin_rollout(
         decision_id=decision.id if decision else None,
         proven=decision is not None and shown(decision),
         experiment=configured_experiment(config.experiment),
+        strategy="custom" if steps is not None else strategy_of(config.rollout),
+        gate=configured_gate(config),
+        watch=configured_watch(config),
+        watch_s=config.watch.duration.total_seconds() / config.rollout.speed,
     )
     return registry.start_rollout(rollout, actor=actor, reason=reason, at=at)
 
@@ -117,14 +122,27 @@ def refuse_impossible(registry: Registry, model: str, challenger: str) -> None:
         )
 
 
-def configured_steps(config: ModelConfig) -> tuple[Step, ...]:
-    """Turn the configured steps into records."""
-    return tuple(_step(one) for one in config.rollout.steps)
-
-
 def configured_guards(guards: GuardsConfig) -> Guards:
     """Turn the configured guards into the record."""
     return Guards(**guards.model_dump())
+
+
+def configured_gate(config: ModelConfig) -> Gate:
+    """Turn the section `approval` into the record."""
+    section, speed = config.approval, config.rollout.speed
+    return Gate(
+        roles=section.roles,
+        approvers=section.approvers,
+        remind_s=section.remind.total_seconds() / speed,
+        expire_s=section.expire.total_seconds() / speed,
+        on_expiry=section.on_expiry,
+    )
+
+
+def configured_watch(config: ModelConfig) -> WatchLimits:
+    """Turn the section `watch` into the record; without a KPI of its own it watches that of the guards."""
+    limits = config.watch.model_dump(exclude={"duration"})
+    return WatchLimits(**limits | {"kpi": config.watch.kpi or config.guards.kpi})
 
 
 def configured_experiment(section: ExperimentConfig) -> Experiment | UnsetType:
@@ -141,17 +159,6 @@ def configured_experiment(section: ExperimentConfig) -> Experiment | UnsetType:
 
 def _layer(chosen: LayerConfig) -> Layer | None:
     return None if chosen.name == NO_LAYER else Layer(name=chosen.name, first=chosen.first, last=chosen.last)
-
-
-def _step(one: StepConfig) -> Step:
-    shortest = one.min.total_seconds()
-    return Step(
-        share=round(one.share * TOTAL),
-        min_s=shortest,
-        max_s=one.max.total_seconds() if one.max is not None else 2 * shortest,
-        min_labelled=one.min_labelled,
-        on_timeout=one.on_timeout,
-    )
 
 
 def _first_status(decision: Decision | None, policy: PromotionPolicy, steps: Sequence[Step]) -> RolloutStatus:

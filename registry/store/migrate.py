@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 from registry.errors import StoreUnavailable
 
-HEAD = "0003"
+HEAD = "0004"
 _ANY_NUMBER = 722_411_943  # the same in every process: who migrates holds this Postgres lock
 
 

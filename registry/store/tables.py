@@ -18,8 +18,10 @@ from sqlalchemy import (
     text,
 )
 
+from registry.records.notice import NoticeStatus
 from registry.records.rollout import RolloutStatus
 from registry.records.version import Stage
+from registry.records.watch import WatchStatus
 from registry.store.types import Json, Moment
 
 metadata = MetaData()
@@ -32,6 +34,8 @@ def _one_of(column: str, values: tuple[str, ...]) -> str:
 
 ACTIVE = _one_of("status", ("waiting_approval", "running", "paused"))
 PRODUCTION = "stage = 'production'"
+WAITS = "status = 'waiting'"
+WATCHED = "status = 'active'"
 
 models = Table(
     "models",
@@ -109,6 +113,58 @@ approvals = Table(
     Column("decision_digest", Text, nullable=False),
     Column("at", Moment, nullable=False),
     UniqueConstraint("rollout_id", "role", "actor", "decision_digest", name="one_approval_each"),
+)
+
+# When a rollout was last looked at, and how long its step has baked: moved by every look, so not in its document.
+pulses = Table(
+    "rollout_pulses",
+    metadata,
+    Column("rollout_id", Text, ForeignKey("rollouts.id"), primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("baked_s", Float, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+# Written in the transaction of what they tell; sent later.
+notices = Table(
+    "notices",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("model", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("next_at", Moment, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    CheckConstraint(_one_of("status", get_args(NoticeStatus)), name="known_notice_status"),
+    Index("notices_that_wait", "next_at", sqlite_where=text(WAITS), postgresql_where=text(WAITS)),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("began_at", Moment, nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["model_versions.model", "model_versions.version"]),
+    CheckConstraint(_one_of("status", get_args(WatchStatus)), name="known_watch_status"),
+    Index("one_active_watch", "model", unique=True, sqlite_where=text(WATCHED), postgresql_where=text(WATCHED)),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("model", Text, nullable=False, index=True),
+    Column("epoch", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    UniqueConstraint("model", "epoch", name="one_incident_per_epoch"),
 )
 
 # Column names are those of the requirements; keys are the fields of RetrainingEvent.

@@ -15,8 +15,9 @@ from flows.config.detection.settings import Detection, Rule
 from flows.config.durations import text
 from flows.config.experiment import LayerConfig
 from flows.config.load import parse_config
-from flows.config.model import ModelConfig, RolloutConfig, StepConfig
+from flows.config.model import ModelConfig
 from flows.config.promotion import GUARDED, GuardrailConfig
+from flows.config.rollout import RolloutConfig, StepConfig
 from flows.config.training import Value
 from registry.home import Settings
 from router.index.terms import Terms
@@ -54,7 +55,7 @@ def written(value):
     return f"`{shown[value]}`" if value is None or value is True or value is False or value == "" else f"`{value}`"
 
 
-KEYS = [leaf for leaf in leaves(ModelConfig) if leaf[0] not in ("detection.rules", "rollout.steps")]
+KEYS = [leaf for leaf in leaves(ModelConfig) if leaf[0] not in ("detection.rules", "rollout.canary")]
 
 
 ITEMS = [leaf for item in (StepConfig, Rule, GuardrailConfig, LayerConfig) for leaf in leaves(item)]
