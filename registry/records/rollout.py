@@ -115,13 +115,13 @@ class Waiting(Record, frozen=True, kw_only=True):
     Attributes:
         question: "begin": may it answer the first caller; "advance": may it take the next step; "promote": may
             it become champion; "inconclusive": what shall become of a step without a verdict.
-        digest: What a sign-off is bound to: rollout, step, both artifacts and the decision that was shown.
+        bound_to: Digest that a sign-off must name: rollout, step, both artifacts and the decision that was shown.
         since: On the model's clock.
         reminded: Reminders so far.
     """
 
     question: Question
-    digest: str
+    bound_to: str
     since: datetime
     said: str
     reminded: int = 0
