@@ -9,6 +9,8 @@ from registry.assignment import TOTAL, home_slices
 from registry.records.plan import CHAMPION, Arm, Layer, Slice, TrafficPlan
 from registry.records.rollout import Experiment, Rollout
 from registry.records.version import Stage
+from registry.records.watch import PlanWatch, Watch
+from registry.watching import plan_watch, promoted_phase, still_watched
 
 CHALLENGER = "challenger"
 
@@ -37,16 +39,29 @@ def step_plan(
     )
 
 
-def promotion_plan(rollout: Rollout, previous: TrafficPlan, *, actor: str, reason: str, at: datetime) -> TrafficPlan:
-    """Give every caller to the challenger, as the new champion; the next experiment deals afresh."""
+def promotion_plan(
+    rollout: Rollout,
+    previous: TrafficPlan,
+    *,
+    actor: str,
+    reason: str,
+    at: datetime,
+    watch: Watch | None = None,
+) -> TrafficPlan:
+    """
+    Give every caller to the challenger, as the new champion; the next experiment deals afresh.
+
+    While it is watched, the former champion sees copies: it is loaded, and scored on the same requests.
+    """
     return _plan(
         rollout,
         previous,
-        phase=f"{rollout.id}.promoted",
+        phase=promoted_phase(rollout),
         salt=f"{rollout.salt}.promoted",
         slices=[(CHAMPION, TOTAL)],
         versions={CHAMPION: rollout.challenger},
         shadows=(),
+        watch=plan_watch(watch),
         created=(at, actor, reason),
     )
 
@@ -91,8 +106,11 @@ def _plan(
     versions: Mapping[str, str],
     shadows: tuple[str, ...],
     created: tuple[datetime, str, str],
+    watch: PlanWatch | UnsetType = UNSET,
 ) -> TrafficPlan:
     at, actor, reason = created
+    watch = watch or still_watched(previous, versions[CHAMPION])
+    warm = (watch.former,) if watch else ()
     experiment = rollout.experiment or Experiment()
     forced = previous.forced if isinstance(experiment.forced, UnsetType) else experiment.forced
     enrolment = previous.enrolment if isinstance(experiment.enrolment, UnsetType) else experiment.enrolment
@@ -103,11 +121,12 @@ def _plan(
         salt=salt,
         slices=tuple(Slice(variant=variant, weight=weight) for variant, weight in slices),
         arms=tuple(Arm(variant=variant, version=version) for variant, version in versions.items()),
-        shadows=shadows,
+        shadows=tuple(dict.fromkeys((*shadows, *warm))),
         forced={variant: keys for variant, keys in forced.items() if variant in versions},
         enrolment=enrolment,
         layer=_layer(experiment, previous),
         guards=rollout.guards,
+        watch=watch,
         rollout_id=rollout.id,
         created_at=at,
         actor=actor,

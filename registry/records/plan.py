@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from registry.assignment import TOTAL, Assignment, Dealer
 from registry.errors import InvalidRecord
 from registry.records.base import Record, name_mistakes, salt_mistakes, version_mistakes
+from registry.records.watch import PlanWatch
 
 CHAMPION = "champion"
 
@@ -122,6 +123,7 @@ class TrafficPlan(Record, frozen=True, kw_only=True, dict=True):
         layer: Only keys in this stretch take part, so that models do not disturb each other; plans
             without one are written as they were before there were layers.
         paused: True while ramping is held; guards stay active.
+        watch: Over a new champion; plans without one are written as they were before there were watches.
     """
 
     model: str
@@ -136,6 +138,7 @@ class TrafficPlan(Record, frozen=True, kw_only=True, dict=True):
     layer: Layer | UnsetType = UNSET
     guards: Guards = Guards()
     paused: bool = False
+    watch: PlanWatch | UnsetType = UNSET
     rollout_id: str | None = None
     algorithm: Literal["unleash-5"] = "unleash-5"
     created_at: datetime
@@ -153,6 +156,7 @@ class TrafficPlan(Record, frozen=True, kw_only=True, dict=True):
         if not 0 <= self.enrolment <= 100:
             mistakes.append(f"enrolment {self.enrolment} is not between 0 and 100 percent")
         mistakes += self.layer.mistakes() if self.layer else []
+        mistakes += self._watch_mistakes()
         if mistakes:
             raise InvalidRecord.of(
                 "The traffic plan",
@@ -173,6 +177,15 @@ class TrafficPlan(Record, frozen=True, kw_only=True, dict=True):
         mistakes += [f"shadow {v} is listed twice" for v, n in Counter(self.shadows).items() if n > 1]
         mistakes += [f"forced variant {v!r} has no arm" for v in self.forced if v not in variants]
         return mistakes + forced_mistakes(self.forced.values())
+
+    def _watch_mistakes(self) -> list[str]:
+        if isinstance(self.watch, UnsetType):
+            return []
+        former = self.watch.former
+        mistakes = version_mistakes("former champion", former)
+        if any(arm.version == former for arm in self.arms if arm.variant == CHAMPION):
+            mistakes.append(f"former champion {former} is the champion")
+        return mistakes
 
     def _slice_mistakes(self) -> list[str]:
         variants = {arm.variant for arm in self.arms}

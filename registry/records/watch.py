@@ -71,6 +71,23 @@ class Baseline(Record, frozen=True, kw_only=True):
     loss_n: int = 0
 
 
+class PlanWatch(Record, frozen=True, kw_only=True):
+    """
+    What the router needs of a watch: it judges without Prefect and without the registry.
+
+    Attributes:
+        id: Of the watch.
+        former: The champion before; a shadow of the plan meanwhile, and who answers once the limits are broken.
+        until: On the model's clock; the router goes on watching until a plan without a watch comes.
+    """
+
+    id: str
+    former: str
+    until: datetime
+    limits: WatchLimits = WatchLimits()
+    baseline: Baseline = Baseline()
+
+
 class Watch(Record, frozen=True, kw_only=True):
     """
     The watch over one new champion.
