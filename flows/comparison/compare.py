@@ -1,10 +1,11 @@
 """Compare two registered versions on the newest labelled rows."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from pydantic import Field
 
 from flows.client import RouterClient
 from flows.comparison.identities import digest_of, identities
@@ -12,7 +13,8 @@ from flows.comparison.keep import keep
 from flows.comparison.policy import configured_policy
 from flows.comparison.rows import HoldoutCase, paired_rows
 from flows.comparison.scoring import TableScorer
-from flows.config.load import registered_config
+from flows.config.forms import ModelName, VersionName
+from flows.config.load import named_model, registered_config
 from flows.config.model import ModelConfig
 from flows.data.live import live_frame
 from flows.data.rows import feature_rows
@@ -28,23 +30,24 @@ from registry.store.registry import Registry
 
 @flow(name="compare", flow_run_name="compare-{model}")
 def compare(
-    model: str,
-    challenger: str | None = None,
-    champion: str | None = None,
-    rows: int = 2000,
+    model: ModelName | None = None,
+    challenger: VersionName | None = None,
+    champion: VersionName | None = None,
+    rows: Annotated[int, Field(ge=1, le=1_000_000)] = 2000,
     as_of: datetime | None = None,
 ) -> dict[str, Any]:
     """
     Judge a challenger on the newest labelled requests.
 
     Args:
-        model: Name of the model.
+        model: Name of the model; the only one there is if empty.
         challenger: Version; the newest one that is not in production if empty.
         champion: Version; the one in production if empty.
         rows: How many of the newest labelled requests.
         as_of: The model's clock; now if empty.
     """
     settings = Settings().prepare()
+    model = named_model(model, settings)
     config = registered_config(model, settings)
     with Registry.open(settings.registry_url) as registry, RouterClient(settings) as client:
         ours = registry.version(model, champion) if champion else _champion(registry, model)

@@ -66,6 +66,24 @@ def registered_config(model: str, settings: Settings) -> ModelConfig:
     return load_config(path)
 
 
+def named_model(model: str | None, settings: Settings) -> str:
+    """
+    Name the model that is meant: *model*, or the only one there is.
+
+    Raises:
+        NotFound: If none is named and there is not exactly one, or there is none of this name.
+    """
+    known = sorted(path.stem for path in settings.configs_dir.glob("*.yaml"))
+    if not model and len(known) == 1:
+        return known[0]
+    if not model:
+        why = f"There are {len(known)} to choose from: {', '.join(known)}." if known else "None is registered yet."
+        mend = "Name one of them." if known else "Register one: `understudy init FILE.yaml`."
+        raise NotFound("No model was named.", why, mend)
+    registered_config(model, settings)
+    return model
+
+
 def register_config(config: ModelConfig, settings: Settings) -> Path:
     """
     Keep *config* under its model's name, where flows of any process find it, and nobody else its secrets.

@@ -12,6 +12,7 @@ from prefect.events import emit_event
 
 from flows.client import RouterClient
 from flows.client.clock import lives_in_another_time
+from flows.config.forms import ModelName
 from flows.config.load import registered_config
 from flows.config.model import ModelConfig
 from flows.detection.appointments import LastLook, extra, last_look, not_due, note_pace
@@ -60,7 +61,7 @@ class Wanted(NamedTuple):
 
 
 @flow(name="monitor", flow_run_name="monitor-{model}", retries=2, retry_delay_seconds=5)
-def monitor(model: str | None = None, as_of: datetime | None = None, table: str | None = None) -> dict[str, Any]:
+def monitor(model: ModelName | None = None, as_of: datetime | None = None, table: str | None = None) -> dict[str, Any]:
     """
     Look for drift and degradation, and ask for a retraining where a rule says so.
 

@@ -7,6 +7,8 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.client import RouterClient
+from flows.config.forms import ModelName
+from flows.config.load import named_model
 from flows.reports.page import page, table, write_report
 from registry.errors import Refusal
 from registry.home import Settings
@@ -16,7 +18,7 @@ from registry.store.registry import Registry
 
 
 @flow(name="daily-report", flow_run_name="daily-report-{model}", retries=2, retry_delay_seconds=5)
-def daily_report(model: str | None = None, as_of: datetime | None = None) -> list[str]:
+def daily_report(model: ModelName | None = None, as_of: datetime | None = None) -> list[str]:
     """
     Write one report per model and show it in the UI.
 
@@ -29,7 +31,8 @@ def daily_report(model: str | None = None, as_of: datetime | None = None) -> lis
     """
     settings, now = Settings().prepare(), as_of or datetime.now(UTC)
     with Registry.open(settings.registry_url) as registry, RouterClient(settings) as client:
-        return [_report(settings, registry, client, name, now) for name in ([model] if model else registry.models())]
+        names = [named_model(model, settings)] if model else registry.models()
+        return [_report(settings, registry, client, name, now) for name in names]
 
 
 def _report(settings: Settings, registry: Registry, client: RouterClient, model: str, now: datetime) -> str:

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
 
+from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Reason, VersionName
+from flows.config.load import named_model
 from flows.notify.messages import promoted
 from flows.rollout.approval import ROLES
 from flows.rollout.begin import begin_rollout, configured_guards, refuse_impossible
@@ -12,28 +14,56 @@ from flows.rollout.desk import Desk, artifact_key, moment, opened
 from flows.rollout.rollout import heartbeat
 from flows.tracking.tracker import Tracker
 from flows.validation.registered import ensure_validated
+from registry.errors import NotFound
 from registry.home import Settings
 
 
-@flow(name="promote", flow_run_name="{model}-{version}")
-def promote(model: str, version: str, actor: str, reason: str, as_of: datetime | None = None) -> dict[str, str]:
+def _run_name() -> str:
+    said = runtime.flow_run.parameters
+    return f"{said.get('model') or 'the only model'}, {said.get('version') or 'the newest in staging'}"
+
+
+@flow(name="promote", flow_run_name=_run_name)
+def promote(
+    model: ModelName | None = None,
+    version: VersionName | None = None,
+    actor: Actor = FROM_THE_FORM,
+    reason: Reason = "asked for in the Prefect UI",
+    as_of: datetime | None = None,
+) -> dict[str, str]:
     """
     Begin the rollout of *version*; a model without champion gets it as its first one.
 
     Args:
-        model: Name of the model.
-        version: A registered version, e.g. v1.2.0.
+        model: Name of the model; the only one there is if empty.
+        version: A registered version, e.g. v1.2.0; the newest one in staging if empty.
         actor: Who wants it; written into the audit trail.
         reason: Why.
         as_of: On the model's clock; now if absent.
     """
     with opened(Settings()) as desk:
+        model = named_model(model, desk.settings)
+        version = version or newest_in_staging(desk, model)
         done = start(desk, model, version, actor=actor, reason=reason, at=moment(as_of))
         get_run_logger().info("%s", done["said"])
         create_markdown_artifact(
             f"# {model}: {version}\n\n{done['said']}\n\nBy {actor}: {reason}", key=artifact_key("promote", model)
         )
         return done
+
+
+def newest_in_staging(desk: Desk, model: str) -> str:
+    """
+    Name the version that most likely is meant.
+
+    Raises:
+        NotFound: If none is in staging.
+    """
+    staged = desk.registry.versions(model, "staging")
+    if not staged:
+        why, mend = f"No version of {model} is in staging.", f"Name one: `understudy models list {model}`."
+        raise NotFound("No version was named.", why, mend)
+    return staged[0].version
 
 
 def start(desk: Desk, model: str, version: str, *, actor: str, reason: str, at: datetime) -> dict[str, str]:

@@ -5,6 +5,8 @@ from datetime import datetime
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
+from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Reason, VersionName
+from flows.config.load import named_model
 from flows.notify import Message
 from flows.rollout.announce import announce_foreign_end
 from flows.rollout.desk import Desk, artifact_key, moment, opened
@@ -16,13 +18,17 @@ from registry.records.plan import CHAMPION, TrafficPlan
 
 @flow(name="rollback", flow_run_name="{model}")
 def rollback(
-    model: str, actor: str, reason: str, to: str | None = None, as_of: datetime | None = None
+    model: ModelName | None = None,
+    actor: Actor = FROM_THE_FORM,
+    reason: Reason = "asked for in the Prefect UI",
+    to: VersionName | None = None,
+    as_of: datetime | None = None,
 ) -> dict[str, str]:
     """
     Take the challenger off, or bring an earlier champion back.
 
     Args:
-        model: Name of the model.
+        model: Name of the model; the only one there is if empty.
         actor: Who wants it; written into the audit trail.
         reason: Why; people read it in the incident's message.
         to: Version to bring back; the one before if absent and nothing is being rolled out.
@@ -30,7 +36,8 @@ def rollback(
     """
     at = moment(as_of)
     with opened(Settings()) as desk:
-        plan = take_back(desk, model, actor=actor, reason=reason, to=to, at=at)
+        model = named_model(model, desk.settings)
+        plan = take_back(desk, model, actor=actor, reason=reason, to=to or None, at=at)
         said = f"{plan.version_of(CHAMPION)} answers everybody by plan {plan.epoch}"
         tell(desk, model, f"{said}. By {actor}: {reason}", at)
         get_run_logger().info("%s: %s", model, said)

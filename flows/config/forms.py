@@ -1,0 +1,16 @@
+"""Kinds of parameters of flows: the server refuses what they do not allow, before a run begins."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+ModelName = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?)?$", examples=["churn"])]
+"""Empty counts as absent: a cleared field of a form is sent as an empty text."""
+VersionName = Annotated[str, Field(pattern=r"^(v[0-9]+\.[0-9]+\.[0-9]+)?$", examples=["v1.2.0"])]
+"""Empty counts as absent."""
+Actor = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", examples=["ada"])]
+Reason = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+FROM_THE_FORM = "prefect-ui"
+"""Who asks where a form was left as it is: Prefect's server does not say who pressed the button."""
