@@ -4,15 +4,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli import wishes
 from flows.cli.office import config_of, opened_registry, settings, version_of
-from flows.cli.options import Actor, AnyModel, AsOf, Json, Model, Reason, Version, example, moment
+from flows.cli.options import Actor, AnyModel, AsOf, DryRun, Json, Limit, Model, Reason, example, moment
 from flows.cli.screen import print_json, say, table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flows.cli.standing import Known, Seen
     from registry.records.plan import TrafficPlan
     from registry.records.rollout import Rollout
+    from registry.store.registry import Registry
 
 app = typer.Typer(no_args_is_help=True)
+PATIENCE_S = 5.0  # a status that takes longer helps nobody
 
 
 def add_to(parent: typer.Typer) -> None:
@@ -25,40 +31,178 @@ def rollout() -> None:
     """Start, watch, hold or end the rollout of a challenger."""
 
 
-@app.command(epilog=example('understudy rollout start churn v1.2.0 --reason "quarterly refresh"'))
+@app.command(
+    epilog=example(
+        'understudy rollout start churn v1.2.0 --reason "quarterly refresh"',
+        "understudy rollout start churn --steps '10%:1d,50%:2d,100%:0s' --reason refresh --dry-run",
+        'understudy rollout start churn --strategy canary --speed 1440 --reason "a day takes a minute"',
+    )
+)
 def start(
     model: Model,
-    version: Version,
+    version: Annotated[
+        str | None,
+        typer.Argument(help="Challenger; the newest in staging if absent.", metavar="VERSION", show_default=False),
+    ] = None,
     *,
     reason: Reason,
     actor: Actor,
+    strategy: wishes.Strategy = None,
+    steps: wishes.Steps = None,
+    speed: wishes.Speed = None,
     decision: Annotated[str | None, typer.Option(help="Decision that speaks for it.")] = None,
+    dry_run: DryRun = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask a person at a terminal whether to begin.")
+    ] = False,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """Begin a rollout; the next tick makes its first move. A version that was never validated is validated first."""
     from flows.cli.decision import decision_of
+    from flows.cli.rehearsal import foreseen
     from flows.rollout.begin import begin_rollout, refuse_impossible
     from flows.validation.registered import ensure_validated
 
-    config, at = config_of(model), moment(as_of)
+    config = wishes.wished(config_of(model), strategy=strategy, steps=steps, speed=speed)
+    at = moment(as_of)
     with opened_registry(model) as registry:
-        wanted = version_of(registry, model, version)
+        wanted = version_of(registry, model, version or _newest_in_staging(registry, model))
         speaks = decision_of(registry, decision) if decision else None
-        refuse_impossible(registry, model, version)
+        refuse_impossible(registry, model, wanted.version)
+        asks = _asks(yes=yes or as_json)
+        if dry_run or asks:
+            _show_foreseen(*foreseen(config, version=wanted.version, decision=speaks, at=at), as_json=as_json)
+            if dry_run or not typer.confirm("Begin?"):
+                return
         ensure_validated(config, settings(), registry, wanted, actor=actor, at=at)
         begun = begin_rollout(
-            config, registry, model=model, challenger=version, decision=speaks, actor=actor, reason=reason, at=at
+            config,
+            registry,
+            model=model,
+            challenger=wanted.version,
+            decision=speaks,
+            actor=actor,
+            reason=reason,
+            at=at,
         )
-    _show([begun], as_json=as_json)
+    print_json([begun]) if as_json else _list([begun])
 
 
-@app.command(epilog=example("understudy rollout status churn"))
-def status(model: AnyModel = None, *, as_json: Json = False) -> None:
-    """List rollouts, newest first."""
+def _asks(*, yes: bool) -> bool:
+    """Only where a person sits: a script has decided already."""
+    import sys
+
+    return not yes and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _newest_in_staging(registry: "Registry", model: str) -> str:
+    from registry.errors import NotFound
+
+    found = registry.versions(model, "staging")
+    if not found:
+        why = "No version is in staging."
+        mend = f"Name one of `understudy models list {model}`, or train one: `understudy train {model}`."
+        raise NotFound(f"No rollout of {model} was begun.", why, mend)
+    return found[0].version
+
+
+def _show_foreseen(plan: "Rollout", notes: list[str], *, as_json: bool) -> None:
+    from flows.cli.stages import show_foreseen
+
+    if as_json:
+        return print_json({"rollout": plan, "notes": notes, "begun": False})
+    return show_foreseen(plan, asks=plan.policy.require_approval or plan.status == "waiting_approval", notes=notes)
+
+
+@app.command(epilog=example("understudy rollout status churn", "understudy rollout status --all --json"))
+def status(
+    model: AnyModel = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="List also those that have ended.")] = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Show where the active rollout of a model stands; without a model, list those that are active."""
     with opened_registry(model) as registry:
         found = registry.rollouts(model)
-    _show(found, as_json=as_json)
+        active = [one for one in found if one.active]
+        if as_json:
+            return print_json(
+                [_document(registry, one, moment(as_of)) for one in (found if every else active or found[:1])]
+            )
+        if every or model is None or not found:
+            return _list(found if every else active, ended=len(found))
+        return _show(registry, (active or found)[0], moment(as_of))
+
+
+def _document(registry: "Registry", one: "Rollout", at: "datetime") -> dict[str, object]:
+    """The rollout as it is stored; of an active one also where it stands."""
+    from flows.cli.screen import plain
+
+    document: dict[str, object] = plain(one)
+    if one.active:
+        known, seen = _standing(registry, one, at)
+        document["standing"] = plain(
+            {
+                "baked_s": known.baked_s,
+                "next_s": known.next_s,
+                "asked": known.asked,
+                "seen": seen,
+                "epoch": known.plan.epoch if known.plan else None,
+            }
+        )
+    return document
+
+
+def _show(registry: "Registry", one: "Rollout", at: "datetime") -> None:
+    from flows.cli.stages import show_standing
+
+    known, seen = _standing(registry, one, at)
+    show_standing(known, seen)
+
+
+def _standing(registry: "Registry", one: "Rollout", at: "datetime") -> "tuple[Known, Seen | None]":
+    """A router that is away takes nothing from what the registry knows."""
+    from flows.cli.standing import Seen, known, seen
+    from flows.client import RouterClient
+    from flows.config.load import registered_config
+    from registry.errors import Refusal
+
+    found = known(registry, one, at)
+    if not one.active or one.step < 0:
+        return found, None
+    try:
+        with RouterClient(settings(), timeout=PATIENCE_S) as client:
+            metrics = client.metrics(one.model, min_label_age=one.policy.min_label_age_s)
+        return found, seen(one, metrics, registered_config(one.model, settings()), at)
+    except Refusal as away:
+        return found, Seen(trouble=f"{away.what} {away.why}")
+
+
+@app.command(epilog=example("understudy rollout history churn --limit 5"))
+def history(model: AnyModel = None, *, limit: Limit = 20, as_json: Json = False) -> None:
+    """List rollouts, newest first, with how every step of theirs ended."""
+    with opened_registry(model) as registry:
+        found = registry.rollouts(model)[:limit]
+    if as_json:
+        return print_json(found)
+    if not found:
+        return say("There is no rollout yet.")
+    _list(found)
+    rows = [
+        (one.id, end.step + 1, _percent(end.share), end.outcome, end.by, end.began_at, end.ended_at, end.said)
+        for one in found
+        for end in one.results
+    ]
+    columns = ("rollout", "step", "share", "outcome", "by", "began", "ended", "said")
+    return say(table("Steps", columns, rows)) if rows else None
+
+
+def _percent(share: int) -> str:
+    from flows.cli.stages import percent
+
+    return percent(share)
 
 
 @app.command(epilog=example("understudy rollout tick churn"))
@@ -93,19 +237,43 @@ def resume(model: Model, *, reason: Reason, actor: Actor, as_json: Json = False)
         _show_plan(client.resume(model, actor=actor, reason=reason), as_json=as_json)
 
 
+@app.command(epilog=example('understudy rollout advance churn --reason "seen enough"'))
+def advance(model: Model, *, reason: Reason, actor: Actor, as_json: Json = False) -> None:
+    """Leave the step under way without waiting for its verdict; the gate still asks for its sign-offs."""
+    from flows.client import RouterClient
+
+    _known(model)
+    with RouterClient(settings(), actor=actor) as client:
+        _show_plan(client.advance(model, actor=actor, reason=reason), as_json=as_json)
+
+
 @app.command(epilog=example('understudy rollout abort churn --reason "no longer wanted"'))
-def abort(model: Model, *, reason: Reason, actor: Actor, as_of: AsOf = None, as_json: Json = False) -> None:
+def abort(
+    model: Model, *, reason: Reason, actor: Actor, dry_run: DryRun = False, as_of: AsOf = None, as_json: Json = False
+) -> None:
     """End the active rollout; the champion answers everybody, and the challenger is rejected."""
+    with opened_registry(model) as registry:
+        active = _active(registry, model, "aborted")
+        if dry_run:
+            return _show_end(active, as_json=as_json)
+        plan = registry.roll_back(model, actor=actor, reason=f"aborted: {reason}", at=moment(as_of))
+    return _show_plan(plan, as_json=as_json)
+
+
+def _active(registry: "Registry", model: str, what: str) -> "Rollout":
     from registry.errors import NotFound
 
-    with opened_registry(model) as registry:
-        active = registry.active_rollout(model)
-        if active is None:
-            raise NotFound(
-                "Nothing was aborted.", f"{model!r} has no active rollout.", "See `understudy rollout status`."
-            )
-        plan = registry.roll_back(model, actor=actor, reason=f"aborted: {reason}", at=moment(as_of))
-    _show_plan(plan, as_json=as_json)
+    active = registry.active_rollout(model)
+    if active is None:
+        why, mend = f"{model!r} has no active rollout.", f"See `understudy rollout history {model}`."
+        raise NotFound(f"Nothing was {what}.", why, mend)
+    return active
+
+
+def _show_end(one: "Rollout", *, as_json: bool) -> None:
+    if as_json:
+        return print_json({"rollout": one.id, "champion": one.champion, "challenger": one.challenger, "aborted": False})
+    return say(f"{one.id} would end; {one.champion} answers everybody, and {one.challenger} is rejected. Not done.")
 
 
 def _known(model: str) -> None:
@@ -113,12 +281,16 @@ def _known(model: str) -> None:
         pass
 
 
-def _show(found: "list[Rollout]", *, as_json: bool) -> None:
-    if as_json:
-        return print_json(found)
-    rows = [(r.id, r.model, r.challenger, r.champion, r.status, step_text(r), r.created_at, r.said) for r in found]
-    columns = ("id", "model", "challenger", "champion", "status", "step", "since", "said")
-    return say(table("Rollouts", columns, rows) if rows else "There is no rollout yet.")
+def _list(found: "list[Rollout]", *, ended: int = 0) -> None:
+    rows = [
+        (r.id, r.model, r.challenger, r.champion, r.strategy, r.status, step_text(r), r.created_at, r.said)
+        for r in found
+    ]
+    columns = ("id", "model", "challenger", "champion", "strategy", "status", "step", "since", "said")
+    if rows:
+        return say(table("Rollouts", columns, rows))
+    past = f" {ended} have ended: `understudy rollout status --all` lists them." if ended else ""
+    return say(f"No rollout is active.{past}" if ended else "There is no rollout yet.")
 
 
 def step_text(found: "Rollout") -> str:

@@ -1,0 +1,158 @@
+"""Where a rollout stands: what registry and router know of it, put together once for people and programs."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from registry.assignment import TOTAL
+from registry.records.live import ModelMetrics
+from registry.records.plan import TrafficPlan
+from registry.records.rollout import Rollout, Step
+from registry.records.verdict import Decision
+from registry.records.watch import Watch
+
+if TYPE_CHECKING:
+    from flows.config.model import ModelConfig
+    from registry.store.registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """
+    A question to people.
+
+    Attributes:
+        signed: Role, actor, reason and moment of every sign-off that counts.
+        missing: Roles that have not signed.
+        until: When it expires.
+    """
+
+    question: str
+    said: str
+    since: datetime
+    until: datetime
+    signed: tuple[dict[str, Any], ...]
+    missing: tuple[str, ...]
+    on_expiry: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """
+    What the registry knows of a rollout.
+
+    Attributes:
+        baked_s: Seconds that the step under way has been looked after; None before the first.
+        next_s: Seconds of baking until it may move at the earliest; None if no time decides.
+    """
+
+    rollout: Rollout
+    plan: TrafficPlan | None
+    baked_s: float | None
+    next_s: float | None
+    asked: Asked | None
+    watch: Watch | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """
+    What the router has seen in the step under way.
+
+    Attributes:
+        labelled: Labelled requests of the challenger, or pairs in shadow.
+        needed: As many are needed.
+        decision: What they come to; None where there is nothing to judge.
+        trouble: Why nothing could be seen; empty if it could.
+    """
+
+    requests: int = 0
+    labelled: int = 0
+    needed: int = 0
+    decision: Decision | None = None
+    trouble: str = ""
+
+
+def known(registry: "Registry", rollout: Rollout, now: datetime) -> Known:
+    """Read what belongs to *rollout*."""
+    baked = _baked(registry, rollout, now)
+    ours = rollout.active or rollout.status == "succeeded"
+    return Known(
+        rollout=rollout,
+        plan=registry.plan(rollout.model),
+        baked_s=baked,
+        next_s=_next(rollout, baked),
+        asked=_asked(registry, rollout),
+        watch=_watch(registry, rollout) if ours else None,
+    )
+
+
+def step_of(rollout: Rollout) -> Step | None:
+    """The step under way, or the last one that was; None before the first."""
+    return rollout.steps[rollout.step] if rollout.step >= 0 else None
+
+
+def weight_of(rollout: Rollout) -> int:
+    """Parts per million that the challenger answers in the step under way."""
+    step = step_of(rollout)
+    if step is None:
+        return 0
+    return rollout.weight if rollout.weight is not None and step.weighting == "thompson" else step.share
+
+
+def seen(rollout: Rollout, metrics: ModelMetrics, config: "ModelConfig", now: datetime) -> Seen:
+    """Judge what the router counted, as the next look at the rollout will; changes nothing."""
+    from flows.comparison.live import decide_live, live_case
+    from flows.errors import NotEnoughData
+    from flows.rollout.observe import evidence_of
+
+    step = step_of(rollout)
+    if step is None:
+        return Seen()
+    evidence = evidence_of(rollout, metrics)
+    needed = step.min_labelled if step.share == TOTAL else max(step.min_labelled, rollout.policy.min_labelled)
+    found = Seen(requests=evidence.seen, labelled=evidence.labelled, needed=needed)
+    try:
+        case = live_case(
+            model=rollout.model, rollout=rollout, metrics=metrics, task=config.task, decision_id="look", at=now
+        )
+    except NotEnoughData:
+        return found
+    return Seen(requests=found.requests, labelled=found.labelled, needed=needed, decision=decide_live(case))
+
+
+def _baked(registry: "Registry", rollout: Rollout, now: datetime) -> float | None:
+    if rollout.step < 0:
+        return None
+    pulse = registry.pulse_of(rollout.id)
+    if pulse is not None and pulse.step == rollout.step:
+        return float(pulse.baked_s)
+    return 0.0 if rollout.active else (now - rollout.step_started_at).total_seconds()
+
+
+def _next(rollout: Rollout, baked: float | None) -> float | None:
+    step = step_of(rollout)
+    if rollout.status != "running" or step is None or baked is None:
+        return None
+    return max(0.0, step.min_s - baked)
+
+
+def _asked(registry: "Registry", rollout: Rollout) -> Asked | None:
+    waiting, gate = rollout.waiting, rollout.gate
+    if waiting is None or not rollout.active:
+        return None
+    given = [one for one in registry.approvals(rollout.id) if one["decision_digest"] == waiting.bound_to]
+    kept = ("role", "actor", "reason", "at")
+    return Asked(
+        question=waiting.question,
+        said=waiting.said,
+        since=waiting.since,
+        until=waiting.since + timedelta(seconds=gate.expire_s),
+        signed=tuple({name: one[name] for name in kept} for one in given),
+        missing=tuple(role for role in gate.roles if role not in {one["role"] for one in given}),
+        on_expiry=gate.on_expiry,
+    )
+
+
+def _watch(registry: "Registry", rollout: Rollout) -> Watch | None:
+    return next((one for one in registry.watches(rollout.model) if one.rollout_id == rollout.id), None)
