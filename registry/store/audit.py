@@ -115,6 +115,15 @@ def append(
     return entry
 
 
+def last_of(connection: Connection, model: str, subject: str, action: str) -> AuditEntry | None:
+    """Read the newest entry about *subject* whose action begins with *action*."""
+    mine = (audit_entries.c.model == model) & (audit_entries.c.subject == subject)
+    begins = audit_entries.c.action.startswith(action, autoescape=True)
+    query = select(audit_entries).where(mine & begins).order_by(audit_entries.c.sequence.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else AuditEntry(**row)
+
+
 def _entries(connection: Connection) -> Iterator[tuple[int, AuditEntry | None]]:
     """All entries by their sequence; None for one that is no entry any more."""
     sequences = list(connection.scalars(select(audit_entries.c.sequence).order_by(audit_entries.c.sequence)))

@@ -21,6 +21,7 @@ BUSY_MS = 10_000
 _CLASHES: tuple[tuple[tuple[str, ...], type[RegistryError], str], ...] = (
     (("one_production", "model_versions.model\n"), StageConflict, "another version is in production"),
     (("one_active_rollout", "rollouts.model\n"), StageConflict, "another rollout of the model is active"),
+    (("one_active_watch", "watches.model\n"), StageConflict, "another watch of the model is active"),
     (("one_plan_per_epoch", "traffic_plans is append-only"), PlanConflict, "the epoch is taken"),
 )
 

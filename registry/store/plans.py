@@ -85,6 +85,15 @@ def recent_plans(connection: Connection, model: str, limit: int | None) -> list[
     return [TrafficPlan.from_json(document) for document in connection.scalars(query)]
 
 
+def plans_after(connection: Connection, model: str, epoch: int) -> list[TrafficPlan]:
+    """Read the plans that were published after *epoch*, oldest first."""
+    newer = (plans.c.model == model) & (plans.c.epoch > epoch)
+    return [
+        TrafficPlan.from_json(document)
+        for document in connection.scalars(select(plans.c.document).where(newer).order_by(plans.c.epoch))
+    ]
+
+
 def champions_before(connection: Connection, model: str) -> list[str]:
     """
     Replay who was champion: a version that returns takes back everything after its first time.

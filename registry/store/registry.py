@@ -8,16 +8,24 @@ from registry.store.audit import AuditTrail
 from registry.store.champions import Champions
 from registry.store.decisions import Decisions
 from registry.store.engine import make_engine, translated
+from registry.store.incidents import Incidents
 from registry.store.looks import Looks
 from registry.store.migrate import HEAD, revision, upgrade
+from registry.store.notices import Notices
 from registry.store.plans import Plans
+from registry.store.pulses import Pulses
 from registry.store.retention import Retention
 from registry.store.retraining import Retraining
 from registry.store.rollouts import Rollouts
 from registry.store.versions import Versions
+from registry.store.watches import Watches
 
 
-class Registry(Versions, Plans, Rollouts, Approvals, Champions, Retention, Retraining, Decisions, Looks, AuditTrail):
+class Steering(Rollouts, Pulses, Approvals, Champions, Watches, Incidents, Notices):
+    """Everything that moves callers, and what is written with it."""
+
+
+class Registry(Versions, Plans, Steering, Retention, Retraining, Decisions, Looks, AuditTrail):
     """
     Source of truth about versions, plans, rollouts and what people decided.
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, case, func, insert, select, update
 from registry.errors import AlreadyExists, NotFound
 from registry.records.base import utc
 from registry.records.retraining import RetrainingEvent
+from registry.records.rollout import Rollout
 from registry.store.audit import append
 from registry.store.base import Cause, Store, kept
 from registry.store.tables import retraining_events as events
@@ -117,6 +118,27 @@ class Retraining(Store):
             rows = connection.execute(query).all()
         keys = [column.key for column in columns]
         return [dict(zip(keys, row, strict=True)) | {"triggered_at": stamp(row.triggered_at)} for row in rows]
+
+
+def close_promoted(connection: Connection, rollout: Rollout, cause: Cause) -> None:
+    """Note in the event that trained the challenger of *rollout* that it is champion now; it may have none."""
+    mine = (events.c.model == rollout.model) & (events.c.retrained_version == rollout.challenger)
+    row = connection.execute(_newest_first(select(events).where(mine), None).limit(1)).mappings().first()
+    if row is None:
+        return
+    event = _record(row)
+    metrics = event.execution_metrics | {"promoted_at": stamp(cause.at), "rollout_id": rollout.id}
+    notes = f"{event.notes} Promoted by {rollout.id}.".strip()
+    closed = msgspec.structs.replace(event, execution_metrics=metrics, notes=notes)
+    connection.execute(update(events).where(events.c.id == event.id).values(_row(closed)))
+    append(
+        connection,
+        cause,
+        "retraining.promoted",
+        model=event.model,
+        subject=event.id,
+        after={"retrained_version": event.retrained_version, "rollout_id": rollout.id, "promoted_at": stamp(cause.at)},
+    )
 
 
 def _newest_first(query: Select[Any], model: str | None) -> Select[Any]:

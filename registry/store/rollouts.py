@@ -1,20 +1,28 @@
 """Rollouts: durable state, one active per model, moved by compare-and-swap."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
 from registry.errors import AlreadyExists, InvalidRecord, NotFound, PlanConflict, StageConflict
+from registry.records.incident import Incident
+from registry.records.notice import Notice
 from registry.records.plan import TrafficPlan
 from registry.records.rollout import Rollout
 from registry.records.version import Stage
-from registry.store.audit import append
+from registry.records.watch import Watch
+from registry.store.audit import append, last_of
 from registry.store.base import Cause, Store, kept
+from registry.store.incidents import incident_of, write_incident
+from registry.store.notices import add_notices
 from registry.store.plans import publish
+from registry.store.retraining import close_promoted
 from registry.store.stages import change, promote, refuse_deleted
 from registry.store.tables import rollouts
+from registry.store.types import stamp
 from registry.store.versions import lock_model, one_version, production
+from registry.store.watches import begin_watch, end_watch
 
 MINE = ("model", "champion", "challenger", "created_at")
 
@@ -57,32 +65,54 @@ class Rollouts(Store):
         actor: str,
         reason: str,
         at: datetime,
+        notices: Sequence[Notice] = (),
+        watch: Watch | None = None,
+        incident: Incident | None = None,
     ) -> Rollout:
         """
-        Commit one move: the rollout's new state, its plan and the stages, or nothing.
+        Commit one move and all that follows from it, or nothing.
+
+        A promotion also closes the retraining event of the challenger, and ends the watch over the
+        former champion as "replaced". A rollback of a challenger that was in a plan is written up.
 
         Args:
             rollout: New state; its revision must be the stored one plus 1.
             plan: Published with it; needed whenever production changes.
             stages: New stage by version; {challenger: "production", champion: "archived"}
                 promotes.
+            actor, reason, at: Who, why, and when on the model's clock; written into the audit trail.
+            notices: Written with it, to be sent later; those whose key is known are left out.
+            watch: Over the new champion; only with a promotion. Gets the next id if its own is taken.
+            incident: Instead of the one that the registry would write; only with a rollback. Gets the
+                next id if its own is taken.
 
         Raises:
-            PlanConflict: If the revision or the epoch is not the next one.
+            PlanConflict: If the revision or the epoch is not the next one: somebody else was first.
             StageConflict: If the rollout is over, or a stage cannot be reached.
             NotFound: If the rollout, or a version, does not exist.
+            InvalidRecord: If a watch or an incident does not belong to this move.
         """
-        rollout = kept(rollout)
-        cause = Cause(actor, reason, at)
+        rollout, cause = kept(rollout), Cause(actor, reason, at)
         following = kept(plan) if plan is not None else None
+        told = [kept(notice) for notice in notices]
+        watched, written = _belonging(rollout, following, stages, watch, incident)
         with self._writes() as connection:
             lock_model(connection, rollout.model)
             before = one_rollout(connection, rollout.id)
-            _refuse_move(rollout, before, following, stages)
+            _refuse_move(connection, rollout, before, following, stages)
             _move_stages(connection, rollout.model, stages, cause)
             write(connection, rollout, before, cause)
             if following is not None:
                 publish(connection, following)
+            if _promotes(stages):
+                end_watch(connection, rollout.model, "replaced", cause)
+                close_promoted(connection, rollout, cause)
+            if watched is not None:
+                begin_watch(connection, watched, cause)
+            if following is not None and rollout.status == "rolled_back":
+                found = written or incident_of(following, before, rollout.challenger, "rollout", cause, {})
+                write_incident(connection, found, cause)
+            add_notices(connection, told)
         return rollout
 
     def rollout(self, id: str) -> Rollout:  # noqa: A002 (the record's own word)
@@ -130,7 +160,16 @@ def active(connection: Connection, model: str) -> Rollout | None:
 def write(connection: Connection, rollout: Rollout, before: Rollout, cause: Cause) -> None:
     """Write the new state and its audit entry."""
     connection.execute(update(rollouts).where(rollouts.c.id == rollout.id).values(_row(rollout)))
-    _note(connection, "rollout.moved", rollout, before, cause)
+    _note(connection, f"rollout.{_what(rollout, before)}", rollout, before, cause)
+
+
+def _what(rollout: Rollout, before: Rollout) -> str:
+    """Name what happened, as people would look for it."""
+    if rollout.status == before.status:
+        return "moved"
+    if rollout.status == "running":
+        return "resumed" if before.status == "paused" else "moved"
+    return {"succeeded": "promoted", "waiting_approval": "asked"}.get(rollout.status, rollout.status)
 
 
 def _row(rollout: Rollout) -> dict[str, object]:
@@ -166,6 +205,9 @@ def _summary(rollout: Rollout | None) -> dict[str, object]:
         "revision": rollout.revision,
         "challenger": rollout.challenger,
         "decision_id": rollout.decision_id,
+        "outcome": rollout.outcome,
+        "weight": rollout.weight,
+        "waiting": rollout.waiting.question if rollout.waiting else None,
     }
 
 
@@ -196,12 +238,45 @@ def _refuse_start(connection: Connection, rollout: Rollout) -> None:
         )
 
 
-def _refuse_move(rollout: Rollout, before: Rollout, plan: TrafficPlan | None, stages: Mapping[str, Stage]) -> None:
+def _belonging(
+    rollout: Rollout,
+    plan: TrafficPlan | None,
+    stages: Mapping[str, Stage],
+    watch: Watch | None,
+    incident: Incident | None,
+) -> tuple[Watch | None, Incident | None]:
+    mistakes = []
+    if watch is not None and not (_promotes(stages) and (watch.model, watch.version) == _challenger(rollout)):
+        mistakes.append(f"watch {watch.id} is over {watch.model} {watch.version}, which it does not promote")
+    if watch is not None and watch.status != "active":
+        mistakes.append(f"watch {watch.id} begins {watch.status}")
+    ends = plan is not None and rollout.status == "rolled_back"
+    if incident is not None and not (ends and incident.model == rollout.model):
+        mistakes.append(f"incident {incident.id} is of {incident.model}, and the move takes nothing off it")
+    if incident is not None and plan is not None and incident.epoch != plan.epoch:
+        mistakes.append(f"incident {incident.id} is of epoch {incident.epoch}, the plan is {plan.epoch}")
+    if mistakes:
+        raise InvalidRecord.of("The move", mistakes, "Watch what is promoted, and write up what is rolled back.")
+    return kept(watch) if watch is not None else None, kept(incident) if incident is not None else None
+
+
+def _challenger(rollout: Rollout) -> tuple[str, str]:
+    return rollout.model, rollout.challenger
+
+
+def _promotes(stages: Mapping[str, Stage]) -> bool:
+    return "production" in stages.values()
+
+
+def _refuse_move(
+    connection: Connection, rollout: Rollout, before: Rollout, plan: TrafficPlan | None, stages: Mapping[str, Stage]
+) -> None:
     what = f"Rollout {rollout.id} of {rollout.model} was not moved."
     if rollout.revision != before.revision + 1:
         raise PlanConflict(
             what,
-            f"Revision {rollout.revision} does not follow {before.revision} ({before.status}: {before.said}).",
+            f"Revision {rollout.revision} does not follow {before.revision} ({before.status}: {before.said})"
+            f"{_by_whom(connection, before)}.",
             "Read the rollout and decide again.",
         )
     if not before.active:
@@ -215,6 +290,11 @@ def _refuse_move(rollout: Rollout, before: Rollout, plan: TrafficPlan | None, st
     if rising and (plan is None or rising != [rollout.challenger]):
         why = f"It promotes {', '.join(rising)} {'without a plan' if plan is None else 'with a plan'}."
         raise StageConflict(what, why, f"Promote only {rollout.challenger}, with the plan that makes it the champion.")
+
+
+def _by_whom(connection: Connection, rollout: Rollout) -> str:
+    last = last_of(connection, rollout.model, rollout.id, "rollout.")
+    return "" if last is None else f"; {last.actor} was first, at {stamp(last.at)}: {last.reason}"
 
 
 def _move_stages(connection: Connection, model: str, stages: Mapping[str, Stage], cause: Cause) -> None:

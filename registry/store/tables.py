@@ -125,7 +125,7 @@ pulses = Table(
     Column("at", Moment, nullable=False),
 )
 
-# Written in the transaction of what they tell; sent later.
+# Written in the transaction of what they tell; sent later. The document is as it was written; the columns move.
 notices = Table(
     "notices",
     metadata,
@@ -133,7 +133,9 @@ notices = Table(
     Column("key", Text, nullable=False, unique=True),
     Column("model", Text, nullable=False),
     Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
     Column("next_at", Moment, nullable=False),
+    Column("missed", Json, nullable=False),
     Column("document", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     CheckConstraint(_one_of("status", get_args(NoticeStatus)), name="known_notice_status"),
@@ -243,4 +245,4 @@ audit_head = Table(
     CheckConstraint("id = 1", name="only_one_head"),
 )
 
-APPEND_ONLY = (audit_entries, plans, approvals, deleted_artifacts)
+APPEND_ONLY = (audit_entries, plans, approvals, deleted_artifacts, incidents)
