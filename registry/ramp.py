@@ -1,12 +1,13 @@
 """The traffic plan of every state of a rollout, whoever moves it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from registry.assignment import TOTAL, home_slices
-from registry.records.plan import CHAMPION, Arm, Layer, Slice, TrafficPlan
+from registry.records.plan import CHAMPION, Arm, Guards, Layer, Slice, TrafficPlan
 from registry.records.rollout import Experiment, Rollout
 from registry.records.version import Stage
 from registry.records.watch import PlanWatch, Watch
@@ -16,26 +17,39 @@ CHALLENGER = "challenger"
 
 
 def step_plan(
-    rollout: Rollout, index: int, previous: TrafficPlan, *, actor: str, reason: str, at: datetime
+    rollout: Rollout,
+    index: int,
+    previous: TrafficPlan,
+    *,
+    actor: str,
+    reason: str,
+    at: datetime,
+    weight: int | None = None,
+    turn: int = 0,
 ) -> TrafficPlan:
     """
     Lay out step *index*: the challenger in its home range, the champion everywhere else.
 
     A share of 0 is a shadow: the champion answers everybody, the challenger sees copies, and so
     does the champion's own version if the experiment has a noise arm.
+
+    Args:
+        weight: Parts per million in place of the step's share, where the weight moves.
+        turn: Number of that weight; every one is a phase of its own.
     """
-    share = rollout.steps[index].share
+    share = rollout.steps[index].share if weight is None else weight
     slices = home_slices({CHALLENGER: share}) if share else [(CHAMPION, TOTAL)]
     versions = {CHAMPION: rollout.champion} | ({CHALLENGER: rollout.challenger} if share else {})
     return _plan(
         rollout,
         previous,
-        phase=f"{rollout.id}.{index}",
+        phase=phase_name(rollout, index, turn),
         salt=rollout.salt,
         slices=slices,
         versions=versions,
         shadows=() if share else _watching(rollout),
         created=(at, actor, reason),
+        guards=turn_guards(rollout, index, turn),
     )
 
 
@@ -80,9 +94,43 @@ def rollback_plan(rollout: Rollout, previous: TrafficPlan, *, actor: str, reason
     )
 
 
+def abort_plan(rollout: Rollout, previous: TrafficPlan, *, actor: str, reason: str, at: datetime) -> TrafficPlan:
+    """Give every caller back to the champion because people no longer want the rollout; nothing is said against it."""
+    back = rollback_plan(rollout, previous, actor=actor, reason=reason, at=at)
+    return msgspec.structs.replace(back, phase=f"{rollout.id}.aborted")
+
+
+def phase_name(rollout: Rollout, index: int, turn: int = 0) -> str:
+    """
+    Name the period over which the router counts together: a step, or one weight of a step whose weight moves.
+
+    Callers are dealt afresh at the edges when a weight moves, so that counts of two weights do not add up.
+    """
+    return f"{rollout.id}.{index}.w{turn}" if turn else f"{rollout.id}.{index}"
+
+
+def phases_of_step(rollout: Rollout, index: int, phases: Iterable[str]) -> list[str]:
+    """Those of *phases* that belong to step *index*, in the order given."""
+    name = f"{rollout.id}.{index}"
+    return [phase for phase in phases if phase == name or phase.startswith(f"{name}.w")]
+
+
+def turn_guards(rollout: Rollout, index: int, turn: int) -> Guards:
+    """
+    Guards of one phase; where a step has many, they share the chance of a false alarm.
+
+    The guards of the router begin anew with every phase. The n-th weight, counted from 0, gets 1/((n + 1)(n + 2))
+    of alpha, so that any number of weights together stays within it.
+    """
+    if rollout.steps[index].weighting == "fixed":
+        return rollout.guards
+    share = 1 / ((turn + 1) * (turn + 2))
+    return msgspec.structs.replace(rollout.guards, alpha=rollout.guards.alpha * share)
+
+
 def is_rollback(plan: TrafficPlan) -> bool:
     """Whether *plan* took challengers off, or brought a champion back."""
-    back = plan.phase.endswith(".rolled_back") or plan.phase.startswith(("rollback.", "back-"))
+    back = plan.phase.endswith((".rolled_back", ".aborted")) or plan.phase.startswith(("rollback.", "back-"))
     return back and not plan.challengers
 
 
