@@ -18,10 +18,11 @@ import msgspec
 
 from registry.assignment import TOTAL
 from registry.errors import Refusal, StageConflict
+from registry.records.incident import IncidentKind
 from registry.records.plan import CHAMPION, Arm, Slice, TrafficPlan
 from registry.store.registry import Registry
 from router.board import Board
-from router.lastgood import Override, overrides, stop_challengers
+from router.lastgood import Override, override_by, overrides, stop_challengers
 from router.report import Report, Seen, Stop
 
 log = logging.getLogger("understudy.control")
@@ -113,7 +114,7 @@ class Brake:
         for report in reports:
             for model, stop in report.stops.items():
                 if stop.epoch > self._done.get((model, "stop"), 0):
-                    self._owe(model, Override(epoch=stop.epoch, reason=stop.reason, rollout=stop.rollout))
+                    self._owe(model, override_by(stop))
         return _newest(
             (model, alert)
             for report in reports
@@ -123,20 +124,24 @@ class Brake:
 
     def _owe(self, model: str, override: Override) -> None:
         owed = self._owed.get(model)
-        if owed is None or owed.epoch < override.epoch:
+        if owed is None or owed.stop.rank < override.stop.rank:
             self._owed[model] = override
 
     def _publish(self) -> None:
-        stops = {m: Stop(owed.epoch, owed.reason[:_TOLD], owed.rollout) for m, owed in list(self._owed.items())}
+        stops = {
+            model: msgspec.structs.replace(owed.stop, reason=owed.reason[:_TOLD])
+            for model, owed in list(self._owed.items())
+        }
         with self._writing:
             self._board.publish(Report(stops=stops))
 
     def _make_good(self, model: str, override: Override) -> None:
         try:
             plan = self._registry().plan(model)
-            if plan is not None and plan.challengers and override.holds(plan):
+            if plan is not None and override.applies(plan):
                 self._keep(model, override)
-                take_off(self._registry(), plan, override.actor, override.reason, self._now(model))
+                to = override.restore or None
+                take_off(self._registry(), plan, override.actor, override.reason, self._now(model), to=to)
                 self._tell(model, "rolled_back", f"{override.reason} (by {override.actor})")
         except Refusal as error:
             self.owe(model, override.epoch, override.reason, error)
@@ -166,13 +171,24 @@ class Brake:
         self._done[model, "alert"] = alert.epoch
 
 
-def take_off(registry: Registry, plan: TrafficPlan, actor: str, reason: str, at: datetime) -> TrafficPlan:
+def take_off(
+    registry: Registry, plan: TrafficPlan, actor: str, reason: str, at: datetime, *, to: str | None = None
+) -> TrafficPlan:
     """
-    Roll the challengers of *plan* back, never its champion; somebody else may have been first.
+    Roll challengers of *plan* back, or its champion if *to* names the former one; somebody else may have been first.
 
     Raises:
         Refusal: If the registry does not answer, or a new plan came in between.
+        StageConflict: If the former champion cannot come back.
     """
+    if to is not None:
+        newest = registry.plan(plan.model)
+        if newest is not None and (newest.epoch > plan.epoch or newest.version_of(CHAMPION) == to):
+            return newest
+        kind: IncidentKind = "watch" if actor == "router" else "person"
+        return registry.roll_back(
+            plan.model, to=to, actor=actor, reason=reason, at=at, kind=kind, facts={"phase": plan.phase}
+        )
     try:
         # Naming the champion: without a name, a second rollback would take the champion's place away as well.
         return registry.roll_back(plan.model, to=plan.version_of(CHAMPION), actor=actor, reason=reason, at=at)

@@ -9,8 +9,9 @@ The workers watch errors and latency on their own counts, much sooner; see `rout
 import math
 from collections.abc import Iterator
 
-from registry.records.live import Moments, PhaseMetrics, VariantMetrics
+from registry.records.live import Moments, PhaseMetrics, UnitMoments, VariantMetrics
 from registry.records.plan import CHAMPION, Guards
+from registry.records.watch import PlanWatch
 
 MIN_VALUES = 30
 LATENCY_SLACK_MS = 10.0
@@ -68,6 +69,55 @@ def _labels(champion: VariantMetrics | None, challenger: VariantMetrics, guards:
     ours, theirs = challenger.outcomes.get(guards.kpi, Moments()), champion.outcomes.get(guards.kpi, Moments())
     if falls_short(theirs, ours, guards.kpi_drop, guards.alpha):
         yield f"mean {guards.kpi} {ours.mean:.4g} against {theirs.mean:.4g}, a drop of more than {guards.kpi_drop:.0%}"
+
+
+def falls_behind(phase: PhaseMetrics, watch: PlanWatch) -> str | None:
+    """
+    Why a champion that is watched must give way: its loss against the former champion's, on the same requests.
+
+    Half of alpha is left to those who look at the labels now and then; errors and latency are the workers'.
+    """
+    limits, pairs = watch.limits, phase.shadows.get(watch.former)
+    champion = phase.variants.get(CHAMPION)
+    if pairs is None or champion is None or pairs.pairs < limits.min_labelled:
+        return None
+    worse = per_key(pairs.units["loss"]) if "loss" in pairs.units else pairs.loss_difference
+    ours = per_key(champion.units["loss"]) if "loss" in champion.units else champion.loss
+    if not worsened(worse, ours, limits.accuracy_drop, limits.alpha / 2):
+        return None
+    return (
+        f"mean loss {champion.loss.mean:.4g}, {worse.mean:.3g} more than that of {watch.former} on the same "
+        f"{pairs.pairs} labelled requests"
+    )
+
+
+def worsened(difference: Moments, ours: Moments, drop: float, alpha: float) -> bool:
+    """
+    Whether the mean *difference*, new minus former loss, surely exceeds *drop* times the former loss.
+
+    That is (1 + drop) * difference - drop * ours > 0, whose spread is at most the sum of both spreads.
+    """
+    if difference.n < MIN_VALUES:
+        return False
+    spread = (1 + drop) * math.sqrt(difference.variance) + drop * (math.sqrt(ours.variance) if ours.n > 1 else 0.0)
+    mean, n = (1 + drop) * difference.mean - drop * ours.mean, difference.n
+    seen = Moments(n=n, mean=mean, m2=spread**2 * (n - 1))
+    nobody = Moments(n=seen.n, mean=0.0, m2=0.0)
+    return seen.mean - _radius(seen, nobody, 1.0, alpha) > 0
+
+
+def per_key(units: UnitMoments) -> Moments:
+    """
+    Mean per value, with the spread that comes of keys: their values depend on each other.
+
+    Source:
+        Deng, Knoblich, Lu (2018), KDD: the delta method for a ratio of two means.
+    """
+    if units.n == 0 or units.mean_x == 0:
+        return Moments()
+    ratio = units.mean_y / units.mean_x
+    m2 = units.m2_y - 2 * ratio * units.co + ratio * ratio * units.m2_x
+    return Moments(n=units.n, mean=ratio, m2=max(m2, 0.0) / units.mean_x**2)
 
 
 def log_error_evidence(failures: int, n: int, tolerated: float) -> float:

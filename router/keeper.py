@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from registry.errors import Refusal, StoreUnavailable
 from registry.home import Settings
 from registry.records.live import ModelMetrics, PhaseMetrics
@@ -17,7 +19,7 @@ from registry.records.plan import CHAMPION, TrafficPlan
 from registry.records.version import ModelVersion, Task
 from registry.store.registry import Registry
 from router.brake import Brake, take_off
-from router.guards import trips
+from router.guards import falls_behind, trips
 from router.index.ingest import Ingest
 from router.index.metrics import MetricsReader
 from router.index.schema import open_index, open_readonly
@@ -192,15 +194,26 @@ class Keeper:
                 it is told by itself as soon as it is back.
         """
         plan = self.plan(model)
-        if plan.challengers and to is None:
+        if to is None and (plan.challengers or plan.watch):
             return self._take_off(plan, actor, reason)
         new = self.registry().roll_back(model, to=to, actor=actor, reason=reason, at=self.now(model))
         self.note(model, "rolled_back", f"{reason} (by {actor})")
         return new
 
-    def hold(self, plan: TrafficPlan, actor: str, reason: str) -> None:
-        """Take the challengers of *plan* off on this machine, now; the registry is told by `roll_back`, or later."""
-        self._brake.hold(plan.model, Override(epoch=plan.epoch, reason=reason, actor=actor, rollout=plan.rollout_id))
+    def hold(self, plan: TrafficPlan, actor: str, reason: str, *, restore: str | None = None) -> None:
+        """
+        Take the challengers of *plan* off on this machine, now; the registry is told by `roll_back`, or later.
+
+        Without any, or if *restore* names it, a champion that is being watched gives way to the one before.
+        """
+        override = Override(
+            epoch=plan.epoch,
+            reason=reason,
+            actor=actor,
+            rollout=plan.rollout_id,
+            restore=restore or _restored_by(plan),
+        )
+        self._brake.hold(plan.model, override)
 
     def now(self, model: str) -> datetime:
         """The model's clock: the newest event time, or the wall clock before the first."""
@@ -260,18 +273,23 @@ class Keeper:
 
     def _guard(self, model: str) -> None:
         plan = self.plan(model)
-        if not plan.challengers or self._brake.holds(plan):
+        if not (plan.challengers or plan.watch) or self._brake.holds(plan):
             return
+        phase = self._phase(model, plan)
         watched = any(seen.alive and seen.report.role == "worker" for seen in self.seen())
-        reason = trips(self._phase(model, plan), plan.guards, labels_only=watched)
-        if reason is not None:
-            with suppress(Refusal):  # the brake goes on trying
+        reason = trips(phase, plan.guards, labels_only=watched) if plan.challengers else None
+        with suppress(Refusal):  # the brake goes on trying
+            if reason is not None:
                 self._take_off(plan, "router", reason)
+            elif plan.watch and (reason := falls_behind(phase, plan.watch)) is not None:
+                said = f"champion {plan.version_of(CHAMPION)}, which is being watched: {reason}"
+                self._take_off(plan, "router", said, to=plan.watch.former)
 
-    def _take_off(self, plan: TrafficPlan, actor: str, reason: str) -> TrafficPlan:
-        self.hold(plan, actor, reason)
+    def _take_off(self, plan: TrafficPlan, actor: str, reason: str, *, to: str | None = None) -> TrafficPlan:
+        restore = to or _restored_by(plan) or None
+        self.hold(plan, actor, reason, restore=restore)
         try:
-            new = take_off(self.registry(), plan, actor, reason, self.now(plan.model))
+            new = take_off(self.registry(), plan, actor, reason, self.now(plan.model), to=restore)
         except Refusal as error:
             self._brake.owe(plan.model, plan.epoch, reason, error)
             raise
@@ -325,3 +343,8 @@ class Keeper:
             except Refusal:
                 return {}
         return self._weights.get((model, phase), {})
+
+
+def _restored_by(plan: TrafficPlan) -> str | UnsetType:
+    """Who comes back if *plan* is rolled back: the former champion, where nobody is tried and it is kept warm."""
+    return UNSET if plan.challengers or isinstance(plan.watch, UnsetType) else plan.watch.former

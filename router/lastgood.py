@@ -7,11 +7,13 @@ import threading
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from registry.errors import Refusal
 from registry.records.base import Record
 from registry.records.plan import TrafficPlan
 from registry.records.version import ModelVersion
+from router.report import Stop
 
 log = logging.getLogger("understudy.router")
 
@@ -30,17 +32,33 @@ class Override(Record, frozen=True, kw_only=True):
     Attributes:
         actor: Who took them off.
         rollout: Id of the rollout that the plan belonged to; None for a plan published by hand.
+        restore: The former champion, if it shall answer in place of the one that is watched.
     """
 
     epoch: int
     reason: str
     actor: str = "router"
     rollout: str | None = None
+    restore: str | UnsetType = UNSET
+
+    @property
+    def stop(self) -> Stop:
+        """What the board says of it."""
+        return Stop(self.epoch, self.reason, self.rollout, self.restore or None)
 
     def holds(self, plan: TrafficPlan) -> bool:
         """Whether the challengers of this plan are off."""
-        same = self.rollout is not None and plan.rollout_id == self.rollout and bool(plan.challengers)
-        return plan.epoch <= self.epoch or same
+        return self.stop.holds(plan)
+
+    def applies(self, plan: TrafficPlan) -> bool:
+        """Whether there is somebody whom it takes off."""
+        return (bool(plan.challengers) and self.holds(plan)) or self.stop.restores(plan)
+
+
+def override_by(stop: Stop) -> Override:
+    """What to keep of a stop that the workers have made."""
+    restore = UNSET if stop.restore is None else stop.restore
+    return Override(epoch=stop.epoch, reason=stop.reason, rollout=stop.rollout, restore=restore)
 
 
 def keep(folder: Path, kept: Kept) -> None:

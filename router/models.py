@@ -11,6 +11,7 @@ from registry.records.plan import CHAMPION, TrafficPlan
 from registry.records.upstream import UPSTREAM_FILE
 from registry.records.version import ModelVersion
 from registry.upstream.failed import REASONS as UPSTREAM_REASONS
+from registry.watching import given_back
 from router.breaker import Breaker
 from router.classes import are_probabilities, chosen
 
@@ -140,13 +141,27 @@ class Snapshot:
 
     Attributes:
         breakers: Of each challenger.
-        stopped: Why challengers are off although the plan names them; None if they are on.
+        stopped: Why challengers are off although the plan names them, or why the former champion answers
+            in place of the one that is watched; None if all is as planned.
+        former: The champion before, warm; None if the plan watches nobody, or it could not be loaded.
     """
 
     plan: TrafficPlan
     loaded: dict[str, Loaded]
     breakers: dict[str, Breaker]
     stopped: str | None = None
+    former: Loaded | None = None
+
+    def back(self, reason: str) -> "Snapshot":
+        """
+        The former champion in place of the one that is watched, and nobody else.
+
+        Raises:
+            ValueError: If it is not loaded.
+        """
+        if self.former is None:
+            raise ValueError(f"{self.plan.model} has no former champion that is loaded")
+        return Snapshot(given_back(self.plan), {CHAMPION: self.former}, {}, reason)
 
     @property
     def champion(self) -> Loaded:

@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import UnsetType
+
 from registry.errors import InvalidRecord, NotFound, Refusal
 from registry.records.plan import CHAMPION, Arm, TrafficPlan
 from registry.records.version import ModelVersion
 from router.breaker import Breaker
 from router.lastgood import Kept, Override, keep, override_of, recall
-from router.models import ModelCache, Snapshot
+from router.models import Loaded, ModelCache, Snapshot
 from router.report import Stop
 
 log = logging.getLogger("understudy.router")
@@ -113,7 +115,7 @@ class PlanWatcher:
             if current is not None and plan.epoch <= current.plan.epoch:
                 self.troubles.pop(model, None)
                 return
-            names = {*(arm.version for arm in plan.arms), *plan.shadows}
+            names = {*(arm.version for arm in plan.arms), *plan.shadows, *_former_of(plan)}
             versions = {name: found for name in names if (found := self._source.version(model, name)) is not None}
         except InvalidRecord as error:  # one model's broken record is no reason to leave the others behind
             self._refuse(model, f"its newest plan was refused: {error}")
@@ -125,7 +127,7 @@ class PlanWatcher:
             found = self._snapshot(plan, versions)
             kept = override_of(self._folder, model)
             with self._swapping:  # what is off already never comes on, not even until the next look
-                self.snapshots[model] = replace(found, stopped=self._stopped(plan, kept))
+                self.snapshots[model] = self._as_told(found, kept)
         except Exception as error:  # noqa: BLE001 - a bad artifact must not take the last good plan away
             self._refuse(model, f"its plan of epoch {plan.epoch} was refused: {error}")
             return
@@ -148,7 +150,19 @@ class PlanWatcher:
             )
         loaded = {arm.variant: self._cache.get(versions[arm.version]) for arm in plan.arms}
         assert CHAMPION in loaded
-        return Snapshot(plan, loaded, {arm.variant: self._breaker(plan, arm) for arm in plan.challengers})
+        breakers = {arm.variant: self._breaker(plan, arm) for arm in plan.challengers}
+        return Snapshot(plan, loaded, breakers, former=self._former(plan, versions))
+
+    def _former(self, plan: TrafficPlan, versions: dict[str, ModelVersion]) -> Loaded | None:
+        """Of a champion that is watched; one that cannot be loaded is no reason to refuse the plan."""
+        known = None if isinstance(plan.watch, UnsetType) else versions.get(plan.watch.former)
+        if known is None:
+            return None
+        try:
+            return self._cache.get(known)
+        except Exception as error:  # noqa: BLE001 - callers are answered by the new champion all the same
+            log.warning("%s: the former champion %s is not warm: %s", plan.model, known.version, error)
+            return None
 
     def _breaker(self, plan: TrafficPlan, arm: Arm) -> Breaker:
         """The one before, with what it knows, while it is about the same version in the same phase."""
@@ -165,10 +179,21 @@ class PlanWatcher:
         kept = override_of(self._folder, model)
         with self._swapping:  # the watch runs beside the requests, and a stop may come from either
             snapshot = self.snapshots[model]
-            stopped = self._stopped(snapshot.plan, kept)
-            if stopped != snapshot.stopped:
-                self.snapshots[model] = replace(snapshot, stopped=stopped)
+            told = self._as_told(snapshot, kept)
+            if told is not snapshot:
+                self.snapshots[model] = told
 
-    def _stopped(self, plan: TrafficPlan, kept: Override | None) -> str | None:
-        said = (self._stops.get(plan.model), kept)
-        return next((stop.reason for stop in said if stop is not None and stop.holds(plan)), None)
+    def _as_told(self, snapshot: Snapshot, kept: Override | None) -> Snapshot:
+        """The same one, unless somebody was taken off since."""
+        said = (self._stops.get(snapshot.plan.model), None if kept is None else kept.stop)
+        stops = [stop for stop in said if stop is not None and stop.holds(snapshot.plan)]
+        if snapshot.former is not None:
+            for stop in stops:
+                if stop.restores(snapshot.plan):
+                    return snapshot.back(stop.reason)
+        stopped = stops[0].reason if stops else None
+        return snapshot if stopped == snapshot.stopped else replace(snapshot, stopped=stopped)
+
+
+def _former_of(plan: TrafficPlan) -> tuple[str, ...]:
+    return () if isinstance(plan.watch, UnsetType) else (plan.watch.former,)

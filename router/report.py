@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import msgspec
+from msgspec import UnsetType
 
 from registry.records.plan import TrafficPlan
 from router.breaker import Circuit
@@ -18,16 +19,32 @@ class Stop(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         rollout: Its id; None for a plan that belongs to none.
+        restore: The former champion, if it shall answer in place of the one that is watched.
     """
 
     epoch: int
     reason: str
     rollout: str | None = None
+    restore: str | None = None
+
+    @property
+    def rank(self) -> tuple[int, bool]:
+        """Of two of one model the higher one holds: of one epoch, the one that takes the champion's place away."""
+        return self.epoch, self.restore is not None
 
     def holds(self, plan: TrafficPlan) -> bool:
         """Whether it holds for this plan."""
         same = self.rollout is not None and plan.rollout_id == self.rollout and bool(plan.challengers)
         return plan.epoch <= self.epoch or same
+
+    def restores(self, plan: TrafficPlan) -> bool:
+        """Whether the former champion of this plan answers."""
+        return self.restore is not None and plan.epoch <= self.epoch and is_watched(plan, self.restore)
+
+
+def is_watched(plan: TrafficPlan, former: str) -> bool:
+    """Whether the plan keeps *former* warm for the case that its champion fails."""
+    return not isinstance(plan.watch, UnsetType) and plan.watch.former == former
 
 
 class Report(msgspec.Struct, array_like=True, kw_only=True):
@@ -110,10 +127,14 @@ def _shorter(report: Report) -> Iterator[Report]:
         yield _with(report, tallies=tallies)
     bare = _with(report, tallies=[], circuits=[], alerts={}, copies={}, stopped={}, troubles={})
     stops = sorted(report.stops.items(), key=lambda named: named[1].epoch)
-    yield _with(bare, stops={model: Stop(stop.epoch, "", stop.rollout) for model, stop in stops})
+    yield _with(bare, stops={model: _mute(stop) for model, stop in stops})
     while stops:
         stops = stops[len(stops) // 4 + 1 :]
-        yield _with(bare, epochs={}, stops={model: Stop(stop.epoch, "", stop.rollout) for model, stop in stops})
+        yield _with(bare, epochs={}, stops={model: _mute(stop) for model, stop in stops})
+
+
+def _mute(stop: Stop) -> Stop:
+    return msgspec.structs.replace(stop, reason="")
 
 
 def _with(report: Report, **changes: object) -> Report:

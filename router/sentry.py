@@ -1,4 +1,4 @@
-"""Every tenth of a second in every worker: tell the others, listen to them, take a bad challenger off."""
+"""Every tenth of a second in every worker: tell the others, listen to them, take off what is bad."""
 
 import asyncio
 import logging
@@ -7,13 +7,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from msgspec import UnsetType
+
+from registry.records.live import Moments
 from registry.records.plan import CHAMPION, Arm, Guards, TrafficPlan
+from registry.records.watch import PlanWatch
 from router.board import Board
 from router.breaker import Breaker
 from router.models import Snapshot
 from router.report import Report, Seen, Stop
 from router.tally import Key, Tallies, Tally
-from router.watch import NOTHING, ErrorWatch, Evidence, LatencyWatch
+from router.watch import NOTHING, BaselineWatch, ErrorWatch, Evidence, LatencyWatch
 
 log = logging.getLogger("understudy.router")
 EVERY_S = 0.1
@@ -137,7 +141,7 @@ class Sentry:
     def _listen(self, report: Report) -> None:
         for ours, theirs in ((self.stops, report.stops), (self.alerts, report.alerts)):
             for model, stop in theirs.items():
-                if model not in ours or ours[model].epoch < stop.epoch:
+                if model not in ours or ours[model].rank < stop.rank:
                     ours[model] = stop
 
     def _counted(self, others: list[Seen], snapshots: Mapping[str, Snapshot]) -> dict[Version, Evidence]:
@@ -157,9 +161,7 @@ class Sentry:
             # A plan that comes after a stop under the name of the same phase is given another chance.
             start = counted if plan.model in self.stops and not self.stops[plan.model].holds(plan) else {}
             watches = self._watches[plan.model] = _watches(plan, start)
-        if watches.champion.alarmed(champion):
-            said = f"the champion fails: {watches.champion.said(champion)}"
-            self._say(self.alerts, plan, Stop(plan.epoch, said))
+        self._judge_champion(plan, watches, champion)
         for arm in plan.challengers:
             challenger = counted.get((plan.model, arm.variant, arm.version), NOTHING)
             reason = watches.against(arm.variant, champion, challenger, plan)
@@ -168,8 +170,21 @@ class Sentry:
                 stop = Stop(plan.epoch, f"{arm.variant} {arm.version}: {reason}", plan.rollout_id)
                 self._say(self.stops, plan, stop)
 
+    def _judge_champion(self, plan: TrafficPlan, watches: "_Watches", seen: Evidence) -> None:
+        """One that is watched gives way to the one before; of another one, people hear."""
+        if isinstance(plan.watch, UnsetType):
+            if watches.champion.alarmed(seen):
+                said = f"the champion fails: {watches.champion.said(seen)}"
+                self._say(self.alerts, plan, Stop(plan.epoch, said))
+            return
+        reason = watches.over_champion(seen, plan.watch)
+        if reason is not None:
+            said = f"champion {plan.version_of(CHAMPION)}, which is being watched: {reason}"
+            self._say(self.stops, plan, Stop(plan.epoch, said, plan.rollout_id, plan.watch.former))
+
     def _say(self, said: dict[str, Stop], plan: TrafficPlan, stop: Stop) -> None:
-        if plan.model not in said or not said[plan.model].holds(plan):
+        known = said.get(plan.model)
+        if known is None or not known.holds(plan) or known.rank < stop.rank:
             said[plan.model] = stop
             log.warning("%s %s", plan.model, stop.reason)
 
@@ -194,11 +209,11 @@ def _breakers(snapshots: Mapping[str, Snapshot]) -> dict[Key, Breaker]:
     }
 
 
-_Of = tuple[str, tuple[Arm, ...], Guards]
+_Of = tuple[str, tuple[Arm, ...], Guards, PlanWatch | UnsetType]
 
 
 def _of(plan: TrafficPlan) -> _Of:
-    return plan.phase, plan.arms, plan.guards
+    return plan.phase, plan.arms, plan.guards, plan.watch
 
 
 class _Watches(NamedTuple):
@@ -208,6 +223,14 @@ class _Watches(NamedTuple):
     champion: ErrorWatch
     errors: dict[str, ErrorWatch]
     latencies: dict[str, LatencyWatch]
+    slower: BaselineWatch | None
+
+    def over_champion(self, seen: Evidence, watch: PlanWatch) -> str | None:
+        if self.champion.alarmed(seen):
+            return f"{self.champion.said(seen)}, more than the {watch.limits.error_rate:.1%} allowed"
+        if self.slower is not None and self.slower.alarmed(seen):
+            return self.slower.said(seen)
+        return None
 
     def against(self, variant: str, champion: Evidence, challenger: Evidence, plan: TrafficPlan) -> str | None:
         guards = plan.guards
@@ -230,7 +253,21 @@ def _watches(plan: TrafficPlan, counted: Mapping[Version, Evidence]) -> _Watches
         variant: LatencyWatch(guards.latency_increase, guards.alpha, guards.deadline_ms, (champion, before))
         for variant, before in start.items()
     }
-    return _Watches(_of(plan), errors[CHAMPION], errors, latencies)
+    slower = None
+    if not isinstance(plan.watch, UnsetType):
+        limits = plan.watch.limits
+        errors[CHAMPION] = ErrorWatch(limits.error_rate, limits.alpha, champion)
+        slower = _slower(plan.watch, guards.deadline_ms, champion)
+    return _Watches(_of(plan), errors[CHAMPION], errors, latencies, slower)
+
+
+def _slower(watch: PlanWatch, cap_ms: float, start: Evidence) -> BaselineWatch | None:
+    """None without a baseline; half of alpha is left to who looks at all labels now and then."""
+    before, limits = watch.baseline, watch.limits
+    if before.latency_ms is None or before.latency_m2 is None:
+        return None
+    moments = Moments(n=before.requests, mean=before.latency_ms, m2=before.latency_m2)
+    return BaselineWatch(moments, limits.latency_increase, limits.alpha / 2, cap_ms, start)
 
 
 def _evidence(tally: Tally) -> Evidence:

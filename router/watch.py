@@ -108,6 +108,52 @@ class ErrorWatch:
         return f"{recent.failures} of the last {recent.asked} requests failed"
 
 
+class BaselineWatch:
+    """
+    Whether the mean latency of a new champion surely exceeds (1 + increase) times that of the one before by 10 ms.
+
+    The one before no longer answers, so that its side stands still: *alpha* is spent like in `LatencyWatch`.
+
+    Args:
+        before: What it did while it answered; of fewer than 30 requests nothing is concluded.
+        increase: Tolerated, as a share.
+        alpha: Level over the whole watch.
+        cap_ms: Largest latency that counts.
+        start: Counts of the new champion that are left out.
+    """
+
+    def __init__(
+        self, before: Moments, increase: float, alpha: float, cap_ms: float, start: Evidence = NOTHING
+    ) -> None:
+        self._before, self._increase, self._alpha, self._cap_ms = before, increase, alpha, cap_ms
+        self._stretch, self._start, self._began, self._seen = 1, start, start, start
+
+    def alarmed(self, now: Evidence) -> bool:
+        """Take the counts in as they stand now; starts afresh when counts were lost."""
+        if now.less_than(self._seen):
+            self._start = self._began = now
+        self._seen = now
+        recent = now.since(self._began)
+        level = self._alpha / 2 / (self._stretch * (self._stretch + 1))
+        if self._exceeds(now.since(self._start), self._alpha / 2) or self._exceeds(recent, level):
+            return True
+        if recent.timed >= STRETCH:
+            self._stretch += 1
+            self._began = now
+        return False
+
+    def said(self, now: Evidence) -> str:
+        """The means, with the limit."""
+        mean = now.since(self._began).latency_ms.mean or now.latency_ms.mean
+        return (
+            f"mean latency {mean:.1f} ms against {self._before.mean:.1f} ms of the champion before, "
+            f"more than {self._increase:.0%} above it"
+        )
+
+    def _exceeds(self, now: Evidence, alpha: float) -> bool:
+        return exceeds(self._before, now.latency_ms, self._increase, alpha, LATENCY_SLACK_MS, self._cap_ms)
+
+
 class LatencyWatch:
     """
     Whether the challenger's mean latency surely exceeds (1 + increase) times the champion's by 10 ms more.

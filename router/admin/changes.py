@@ -127,9 +127,13 @@ class Changes:
         return self._locks[hash(model) % len(self._locks)]
 
     def _hold_off(self, model: str, words: Said) -> bool:
-        """Take challengers off on this machine, without waiting for anybody; whether there were any."""
+        """
+        Take challengers off on this machine, without waiting for anybody; whether there was somebody.
+
+        Where nobody is tried, that is the champion that is being watched.
+        """
         plan = self._keeper.plan(model)
-        if not plan.challengers:
+        if not plan.challengers and not plan.watch:
             return False
         self._expected(model, words)
         self._keeper.hold(plan, words.actor, words.reason)
