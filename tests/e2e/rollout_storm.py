@@ -1,0 +1,292 @@
+"""A model whose challengers take the stage one after the other, callers, approvers, and a hand that kills."""
+
+import random
+import threading
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import polars as pl
+import yaml
+from e2e_commands import Place
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skops.io import dump
+
+from flows.config.load import load_config
+from flows.rollout.approval import approve
+from flows.training.pipeline import propose
+from flows.training.publish import register
+from registry.artifacts import ArtifactStore
+from registry.errors import Refusal
+from registry.home import Settings
+from registry.records.plan import TrafficPlan
+from registry.records.rollout import Rollout
+from registry.store.registry import Registry
+
+MODEL = "storm"
+PEOPLE = {"ml_lead": "ann", "business_owner": "bob"}
+CONFIG = {
+    "model": MODEL,
+    "task": "binary",
+    "target": "y",
+    "features": {"numeric": ["a", "b"]},
+    "data": {"key": "who", "time": "at"},
+    "promotion": {"metric": "brier", "rule": "non_inferiority", "margin": 0.9, "min_labelled": 10, "guardrails": []},
+    "validation": {"enabled": False},
+    "tracking": {"enabled": False},
+    "rollout": {
+        "steps": [
+            {"share": 0, "min": "6s", "max": "12s", "min_labelled": 1, "on_timeout": "advance"},
+            {"share": 0.1, "min": "6s", "max": "12s", "min_labelled": 1, "on_timeout": "advance"},
+            {"share": 0.5, "min": "6s", "max": "12s", "min_labelled": 1, "on_timeout": "advance"},
+            {"share": 1, "min": "3s", "max": "6s", "min_labelled": 0, "on_timeout": "advance"},
+        ]
+    },
+    "watch": {"duration": "30s"},
+}
+
+
+def rows(count: int, seed: int) -> pl.DataFrame:
+    """Two numbers, and a label that depends on their sum."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(2, count))
+    y = (a + b + rng.normal(size=count) > 0).astype(int)
+    return pl.DataFrame({"who": [f"k{i}" for i in range(count)], "at": [datetime.now(UTC)] * count}).with_columns(
+        a=pl.Series(a), b=pl.Series(b), y=pl.Series(y)
+    )
+
+
+def publish_versions(place: Place, settings: Settings, folder: Path, count: int) -> None:
+    """Register the model and *count* versions; the first is the champion."""
+    file = folder / f"{MODEL}.yaml"
+    file.write_text(yaml.safe_dump(CONFIG))
+    done = place.run("init", str(file), seconds=120)
+    assert done.returncode == 0, done.stderr
+    config, holdout = load_config(file), rows(400, seed=0)
+    with Registry.open(settings.registry_url) as registry:
+        for number in range(count):
+            table = rows(300, seed=number + 1)
+            made = make_pipeline(
+                ColumnTransformer([("number", StandardScaler(), ["a", "b"])]), LogisticRegression(C=0.1 + number)
+            ).fit(table.select("a", "b"), table["y"].to_numpy())
+            dump(made, folder / "made.skops")
+            proposal = propose(
+                config, folder / "made.skops", holdout, registry, actor="test", reason="storm", at=datetime.now(UTC)
+            )
+            register(proposal, registry, ArtifactStore(settings.models_dir))
+
+
+class Caller(threading.Thread):
+    """
+    Asks for predictions, and labels them; of a bad challenger's answers the label is always the other one.
+
+    Attributes:
+        wrong: Answers that the plan whose epoch they name would not have given.
+        bad: The challenger whose answers are to be wrong; None for nobody's.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.settings, self.registry, self.stop = settings, registry, stop
+        self.plans: dict[int, TrafficPlan] = {}
+        self.wrong: list[Any] = []
+        self.statuses: Counter[str] = Counter()
+        self.bad: str | None = None
+
+    def run(self) -> None:
+        dice = random.Random(1)
+        with httpx.Client(base_url=self.settings.router_url, timeout=5, trust_env=False) as http:
+            while not self.stop.wait(0.03):
+                try:
+                    self._once(http, dice)
+                except httpx.HTTPError as error:
+                    self.statuses[type(error).__name__] += 1
+
+    def _once(self, http: httpx.Client, dice: random.Random) -> None:
+        keys = [f"k{dice.randrange(100_000)}" for _ in range(4)]
+        asked = [{"key": key, "features": {"a": dice.gauss(0, 1), "b": dice.gauss(0, 1)}} for key in keys]
+        answer = http.post(f"/v1/models/{MODEL}/predict", json={"rows": asked})
+        self.statuses[str(answer.status_code)] += 1
+        if answer.status_code != 200:
+            return
+        given = answer.json()["rows"] if "rows" in answer.json() else answer.json()["predictions"]
+        for key, one in zip(keys, given, strict=True):
+            plan = self._plan(one["epoch"])
+            if plan is None or plan.assign(key).variant != one["assigned"]:
+                self.wrong.append((key, one))
+        labels = [self._label(row, one) for row, one in zip(asked, given, strict=True)]
+        http.post(f"/v1/models/{MODEL}/outcomes", json=labels)
+
+    def _label(self, row: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
+        true = int(row["features"]["a"] + row["features"]["b"] > 0)
+        turned = one["assigned"] == "challenger" and one["model_version"] == self.bad
+        return {"prediction_id": one["prediction_id"], "metric": "label", "value": 1 - true if turned else true}
+
+    def _plan(self, epoch: int) -> TrafficPlan | None:
+        if epoch not in self.plans:
+            self.plans |= {plan.epoch: plan for plan in self.registry.plans(MODEL, limit=50)}
+        return self.plans.get(epoch)
+
+
+class Manager(threading.Thread):
+    """
+    Begins a rollout whenever none is active, and has both people sign whenever they are asked.
+
+    Attributes:
+        signed: What was acknowledged: rollout, role, person and what it was bound to.
+        begun: Challengers, in order; every third one is bad.
+    """
+
+    def __init__(self, place: Place, registry: Registry, caller: Caller, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.place, self.registry, self.caller, self.stop = place, registry, caller, stop
+        self.signed: list[tuple[str, str, str, str]] = []
+        self.begun: list[str] = []
+        self.refused: Counter[str] = Counter()
+        self.begin_more = True
+
+    def run(self) -> None:
+        while not self.stop.wait(0.5):
+            try:
+                active = self.registry.active_rollout(MODEL)
+                if active is None and self.begin_more:
+                    self._begin()
+                elif active is not None and active.waiting is not None:
+                    self._sign(active)
+            except Refusal as refusal:
+                self.refused[type(refusal).__name__] += 1
+
+    def _begin(self) -> None:
+        fresh = [one.version for one in self.registry.versions(MODEL) if one.stage == "staging"]
+        if not fresh:
+            return
+        challenger = min(fresh, key=lambda text: tuple(map(int, text[1:].split("."))))
+        self.begun.append(challenger)
+        self.caller.bad = challenger if len(self.begun) % 3 == 0 else None
+        done = self.place.run("rollout", "start", MODEL, challenger, "--reason", "storm", "--actor", "eve", seconds=120)
+        if done.returncode:
+            self.begun.pop()
+            self.refused[done.stderr.strip()[:200]] += 1
+
+    def _sign(self, active: Rollout) -> None:
+        for role, person in PEOPLE.items():
+            bound = active.waiting.bound_to if active.waiting else ""
+            approve(self.registry, active.id, actor=person, role=role, reason="read the report", at=datetime.now(UTC))
+            self.signed.append((active.id, role, person, bound))
+
+
+class Watcher(threading.Thread):
+    """
+    Reads the registry again and again.
+
+    Attributes:
+        unlawful: What must never be seen.
+    """
+
+    def __init__(self, registry: Registry, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.registry, self.stop = registry, stop
+        self.unlawful: list[str] = []
+        self.looks, self.epoch = 0, 0
+
+    def run(self) -> None:
+        while not self.stop.wait(0.05):
+            self.look()
+
+    def look(self) -> None:
+        """One look; what is read in several transactions is only complained of if it stays."""
+        production = [one.version for one in self.registry.versions(MODEL) if one.stage == "production"]
+        if len(production) != 1:
+            self.unlawful.append(f"in production: {production}")
+        before = self.registry.rollouts(MODEL)[:1]
+        plan = self.registry.plan(MODEL)
+        after = self.registry.rollouts(MODEL)[:1]
+        self.looks += 1
+        if plan is None or [one.revision for one in before] != [one.revision for one in after]:
+            return
+        if plan.epoch < self.epoch:
+            self.unlawful.append(f"epoch {plan.epoch} after {self.epoch}")
+        self.epoch = plan.epoch
+        weight, allowed = plan.weight_of("challenger"), committed(after[0] if after else None)
+        if weight > allowed:
+            self.unlawful.append(f"weight {weight} above {allowed} in plan {plan.epoch}: {after[0].said}")
+
+
+def committed(rollout: Rollout | None) -> int:
+    """Parts per million that a challenger may have."""
+    if rollout is None or not rollout.active or rollout.step < 0:
+        return 0
+    return rollout.steps[rollout.step].share if rollout.weight is None else rollout.weight
+
+
+VICTIMS = {
+    "worker": (("prefect", "worker"),),
+    "flow": (("prefect.flow_engine",), ("flow-run", "execute"), ("prefect.engine",)),
+    "worker and flow": (("prefect", "worker"), ("prefect.flow_engine",), ("flow-run", "execute")),
+    "server": (("prefect", "server"),),
+    "router": (("router.serve",),),
+    "control": (("router.control",),),
+}
+SLOW = ("server", "everything", "system")
+
+
+class Storm:
+    """
+    Kills with SIGKILL.
+
+    Attributes:
+        counts: Kills by what was killed; such that found nobody are not counted.
+    """
+
+    def __init__(self, place: Place, seed: int) -> None:
+        self.place, self.dice = place, random.Random(seed)
+        self.counts: Counter[str] = Counter()
+
+    def plan(self, kills: int) -> list[str]:
+        """What is killed, in order; at least one of each."""
+        shares = {
+            "worker": 0.2, "flow": 0.15, "worker and flow": 0.1, "server": 0.12, "router": 0.25, "control": 0.06,
+            "everything": 0.08, "system": 0.04,
+        }  # fmt: skip
+        found = [name for name, share in shares.items() for _ in range(max(1, round(share * kills)))]
+        self.dice.shuffle(found)
+        return found[:kills]
+
+    def kill(self, victim: str) -> None:
+        """Kill it; the whole system is brought up again by hand, as its documentation says."""
+        if victim in VICTIMS:
+            killed = sum(self.place.kill(*words) for words in VICTIMS[victim])
+        else:
+            killed = self._kill_all(supervisor=victim == "system")
+        if killed:
+            self.counts[victim] += 1
+        if victim == "system":
+            done = self.place.run("up", seconds=300)
+            assert done.returncode == 0, done.stderr
+
+    def _kill_all(self, *, supervisor: bool) -> int:
+        found = [one for one in self.place.processes() if "circus" not in " ".join(_line(one))]
+        guards = [one for one in self.place.processes() if "circus" in " ".join(_line(one))] if supervisor else []
+        found = [one for one in found if "flows.cli.main" not in " ".join(_line(one))]
+        for one in [*guards, *found]:
+            one.kill()
+        return len(found) + len(guards)
+
+    def rest(self, victim: str, mean_s: float) -> None:
+        """Wait at random; longer after what takes long to come back, or nothing would ever move."""
+        time.sleep(self.dice.uniform(0.2, 2 * mean_s) + (20 if victim in SLOW else 0))
+
+
+def _line(process: Any) -> list[str]:
+    try:
+        line: list[str] = process.cmdline()
+    except Exception:  # noqa: BLE001  it has ended
+        return []
+    return line
