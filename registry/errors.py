@@ -56,3 +56,11 @@ class StoreUnavailable(RegistryError):
 
 class AlreadyExists(RegistryError):
     """A name that is taken; nothing was stored."""
+
+
+class ApprovalRefused(RegistryError):
+    """A sign-off that does not count; nobody's consent was recorded."""
+
+
+class ApprovalForbidden(ApprovalRefused):
+    """Somebody signed who may not, or for the second time in another role; the audit trail has it."""

@@ -3,12 +3,13 @@
 import msgspec
 from starlette.responses import Response
 
-from registry.errors import NotFound, PlanConflict, Refusal, StageConflict, StoreUnavailable
+from registry.errors import ApprovalForbidden, NotFound, PlanConflict, Refusal, StageConflict, StoreUnavailable
 from router.errors import BadRequest
 
 JSON = "application/json"
 _STATUS: tuple[tuple[type[Refusal], int], ...] = (
     (NotFound, 404),
+    (ApprovalForbidden, 403),
     (PlanConflict, 409),
     (StageConflict, 409),
     (StoreUnavailable, 503),

@@ -21,9 +21,9 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def decided(outcome="promote", challenger="v1.1.0", champion="v1.0.0"):
+def decided(outcome="promote", challenger="v1.1.0", champion="v1.0.0", name="d-1"):
     return Decision(
-        id="d-1",
+        id=name,
         model="churn",
         champion=champion,
         challenger=challenger,
@@ -220,22 +220,25 @@ def test_a_doubtful_decision_waits_for_two_different_people(registry, live, conf
     assert rollout.status == "waiting_approval"
     assert tick(registry, live, "churn", config, START).kind == "hold"
 
-    assert not approve(registry, rollout.id, actor="ann", role="ml_lead", reason="fine", at=START)
+    assert not approve(registry, rollout.id, actor="ann", role="ml_lead", reason="read it", at=START)
     with pytest.raises(ApprovalRefused, match="Another person"):
         approve(registry, rollout.id, actor="ann", role="business_owner", reason="me again", at=START)
     assert tick(registry, live, "churn", config, START).kind == "hold"
 
-    assert approve(registry, rollout.id, actor="bob", role="business_owner", reason="fine", at=START)
+    assert approve(registry, rollout.id, actor="bob", role="business_owner", reason="read it", at=START)
     assert tick(registry, live, "churn", config, START).kind == "start"
 
 
 def test_an_approval_of_another_decision_does_not_count(registry, live, config):
     rollout = begun(registry, config, decided("needs_approval"))
     for actor, role in (("ann", "ml_lead"), ("bob", "business_owner")):
-        registry.approve(rollout.id, actor=actor, role=role, reason="r", at=START, decision_digest="of another")
+        approve(registry, rollout.id, actor=actor, role=role, reason="read it", at=START)
+    registry.save_decision(decided("needs_approval", name="d-2"))
+    other = msgspec.structs.replace(rollout, revision=2, decision_id="d-2")
+    registry.move_rollout(other, actor="rollout", reason="looked again", at=START)
 
     assert tick(registry, live, "churn", config, START).kind == "hold"
-    assert missing_roles(registry.approvals(rollout.id), approval_digest(registry, rollout)) == (
+    assert missing_roles(registry.approvals(rollout.id), approval_digest(registry, other)) == (
         "ml_lead",
         "business_owner",
     )
@@ -248,8 +251,8 @@ def test_a_policy_with_approval_asks_after_the_shadow_and_goes_on_when_approved(
     assert kinds == ["start", "wait", "hold"]
     assert registry.plan("churn").weight_of("challenger") == 0
 
-    approve(registry, rollout.id, actor="ann", role="ml_lead", reason="fine", at=START)
-    approve(registry, rollout.id, actor="bob", role="business_owner", reason="fine", at=START)
+    approve(registry, rollout.id, actor="ann", role="ml_lead", reason="read it", at=START)
+    approve(registry, rollout.id, actor="bob", role="business_owner", reason="read it", at=START)
     kinds = [tick(registry, live, "churn", config, START + 3 * DAY).kind for _ in range(2)]
 
     assert kinds == ["resume", "advance"]

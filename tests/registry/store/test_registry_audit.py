@@ -24,7 +24,7 @@ def told(registry):
     """A registry with some history, approvals included."""
     install(registry, "v1.1.0")
     registry.start_rollout(a_rollout(), actor="ann", reason="go", at=NOON)
-    registry.approve("r-0001", actor="bob", role="ml_lead", reason="fine", at=NOON, decision_digest="d")
+    registry.sign("r-0001", actor="bob", role="ml_lead", reason="read it", at=NOON)
     return registry
 
 

@@ -84,7 +84,7 @@ def assert_refused(url, statement):
     with Registry.open(url) as registry:
         install(registry, "v1.1.0")
         registry.start_rollout(a_rollout(), actor="ann", reason="go", at=NOON)
-        registry.approve("r-0001", actor="bob", role="ml_lead", reason="fine", at=NOON, decision_digest="d")
+        registry.sign("r-0001", actor="bob", role="ml_lead", reason="read it", at=NOON)
         registry.add_retraining_event(an_event())
         registry.save_decision(a_decision())
         before = everything(registry)

@@ -185,27 +185,3 @@ def test_a_plan_of_another_model_is_refused(registry, started):
 
     with pytest.raises(InvalidRecord, match="it is of price, not churn"):
         registry.move_rollout(moved(started), plan=a_plan(1, model="price"), **WHO)
-
-
-def test_approvals_are_kept_in_order_and_once(registry, started):
-    for actor, role in (("ann", "ml_lead"), ("bob", "business_owner"), ("ann", "ml_lead")):
-        registry.approve("r-0001", actor=actor, role=role, reason="fine", at=NOON, decision_digest="d1")
-    registry.approve("r-0001", actor="ann", role="ml_lead", reason="again", at=NOON, decision_digest="d2")
-
-    given = registry.approvals("r-0001")
-    assert [(one["actor"], one["role"], one["decision_digest"]) for one in given] == [
-        ("ann", "ml_lead", "d1"),
-        ("bob", "business_owner", "d1"),
-        ("ann", "ml_lead", "d2"),
-    ]
-    assert given[0] | {"at": "2026-03-01T12:00:00Z", "rollout_id": "r-0001", "reason": "fine"} == given[0]
-    assert [e.action for e in registry.audit(limit=3)] == ["rollout.approved"] * 3
-
-
-def test_a_rollout_that_is_over_takes_no_approval(registry, started):
-    registry.move_rollout(moved(started, status="aborted"), **WHO)
-
-    with pytest.raises(StageConflict, match=r"by ann was not noted\. Why: r-0001 is aborted"):
-        registry.approve("r-0001", actor="ann", role="ml_lead", reason="", at=NOON, decision_digest="d")
-    with pytest.raises(NotFound):
-        registry.approve("r-0009", actor="ann", role="ml_lead", reason="", at=NOON, decision_digest="d")

@@ -9,7 +9,7 @@ import pytest
 from admin_making import SAID, SHARED, bearer
 from router_live import AT, plan_after
 
-from registry.approval import ROLES, approval_digest
+from registry.approval import ROLES
 from registry.assignment import TOTAL
 from registry.records.plan import Arm, Slice
 from registry.records.policy import PromotionPolicy
@@ -248,7 +248,7 @@ def test_a_rollout_is_stepped_to_its_end_and_the_end_takes_an_approver(holders, 
 
 
 def test_a_step_with_callers_waits_for_the_people_who_must_agree(admin, registry):
-    rollout = begin(registry, approval=True)
+    begin(registry, approval=True)
     assert admin.post("/v1/models/m/advance", json=SAID).status_code == 200  # shadow: no caller is answered
 
     refused = admin.post("/v1/models/m/advance", json=SAID)
@@ -257,8 +257,7 @@ def test_a_step_with_callers_waits_for_the_people_who_must_agree(admin, registry
         "The people who must agree before it goes on have not.",
     )
     for role, actor in zip(ROLES, ("ann", "bob"), strict=True):
-        digest = approval_digest(registry, rollout)
-        registry.approve("r-0001", actor=actor, role=role, reason="fine", at=AT, decision_digest=digest)
+        registry.sign("r-0001", actor=actor, role=role, reason="read it", at=AT)
 
     assert admin.post("/v1/models/m/advance", json=SAID).json()["phase"] == "r-0001.1"
 
