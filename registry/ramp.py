@@ -155,6 +155,7 @@ def _plan(
     shadows: tuple[str, ...],
     created: tuple[datetime, str, str],
     watch: PlanWatch | UnsetType = UNSET,
+    guards: Guards | None = None,
 ) -> TrafficPlan:
     at, actor, reason = created
     watch = watch or still_watched(previous, versions[CHAMPION])
@@ -173,7 +174,7 @@ def _plan(
         forced={variant: keys for variant, keys in forced.items() if variant in versions},
         enrolment=enrolment,
         layer=_layer(experiment, previous),
-        guards=rollout.guards,
+        guards=guards or rollout.guards,
         watch=watch,
         rollout_id=rollout.id,
         created_at=at,

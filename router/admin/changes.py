@@ -14,12 +14,13 @@ from registry.assignment import TOTAL
 from registry.errors import PlanConflict, StoreUnavailable
 from registry.ramp import is_rollback, is_this_rollback
 from registry.records.plan import TrafficPlan
+from registry.steering import is_last, pause, resume
 from router.admin.lanes import Lane, Lanes
 from router.admin.once import Once
 from router.admin.reads import record
 from router.admin.refusals import Forbidden
 from router.admin.said import Said, body_of, said, vouched
-from router.admin.steps import Wish, is_last, next_share, next_step
+from router.admin.steps import Wish, next_share, next_step
 from router.decode import NOT_JSON, shown
 from router.errors import BadRequest
 from router.keeper import Keeper
@@ -92,7 +93,10 @@ class Changes:
         words = await said(request, ("epoch",))
 
         def change() -> TrafficPlan:
-            plan = self._expected(_model(request), words)
+            plan, registry = self._expected(_model(request), words), self._keeper.registry()
+            if registry.active_rollout(plan.model) is not None:
+                steer, now = pause if paused else resume, self._keeper.now(plan.model)
+                return steer(registry, plan.model, actor=words.actor, reason=words.reason, at=now).plan
             if plan.paused == paused:
                 return plan
             changed = msgspec.structs.replace(
@@ -103,7 +107,7 @@ class Changes:
                 actor=words.actor,
                 reason=words.reason,
             )
-            return self._keeper.registry().publish_plan(changed)
+            return registry.publish_plan(changed)
 
         return await self._change(request, words.body, change)
 
@@ -181,7 +185,10 @@ class Changes:
         if is_last(rollout) or share == TOTAL:
             _need_approver(request, "to give everybody to a challenger")
         wish = Wish(words.actor, words.reason, self._keeper.now(model), share, variant)
-        return next_step(registry, rollout, plan, wish) if rollout else next_share(registry, plan, wish)
+        if rollout is None:
+            return next_share(registry, plan, wish)
+        metrics = self._keeper.metrics(model) if is_last(rollout) else None
+        return next_step(registry, rollout, wish, metrics)
 
     def _expected(self, model: str, words: Said) -> TrafficPlan:
         plan, epoch = self._keeper.plan(model), words.more.get("epoch")

@@ -5,13 +5,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from registry.approval import approval_digest, is_approved
 from registry.assignment import TOTAL
 from registry.errors import StageConflict
-from registry.ramp import promotion_plan, stage_of, step_plan
+from registry.records.live import ModelMetrics
 from registry.records.plan import CHAMPION, Slice, TrafficPlan
 from registry.records.rollout import Rollout
-from registry.records.version import Stage
+from registry.steering import skip
 from registry.store.registry import Registry
 
 
@@ -31,37 +30,19 @@ class Wish(NamedTuple):
     variant: str | None = None
 
 
-def is_last(rollout: Rollout | None) -> bool:
-    """Whether the next step makes the challenger the champion."""
-    return rollout is not None and rollout.step + 1 == len(rollout.steps)
-
-
-def next_step(registry: Registry, rollout: Rollout, plan: TrafficPlan, wish: Wish) -> TrafficPlan:
+def next_step(registry: Registry, rollout: Rollout, wish: Wish, metrics: ModelMetrics | None) -> TrafficPlan:
     """
-    Move *rollout* by one step; plan, stages and audit trail commit together.
-
-    The bake time and the evidence of the step are the person's to judge; who must agree has to agree.
+    Move *rollout* by one step, as `understudy rollout advance` does.
 
     Raises:
         StageConflict: If it is held, waits for people, or is steered by its steps and not by a share.
         PlanConflict: If somebody else moved it first.
     """
-    _refuse_step(registry, rollout, plan, wish)
-    following, at = rollout.step + 1, wish.at
-    said = f"{wish.actor}: {wish.reason}"
-    if is_last(rollout):
-        new = promotion_plan(rollout, plan, actor=wish.actor, reason=wish.reason, at=at)
-        stages: dict[str, Stage] = {rollout.challenger: "production", rollout.champion: "archived"}
-        moved = msgspec.structs.replace(rollout, revision=rollout.revision + 1, said=said, status="succeeded")
-    else:
-        new = step_plan(rollout, following, plan, actor=wish.actor, reason=wish.reason, at=at)
-        stages = {rollout.challenger: stage_of(rollout, following)}
-        moved = msgspec.structs.replace(
-            rollout, revision=rollout.revision + 1, said=said, status="running", step=following, step_started_at=at
-        )
-    changed = {v: s for v, s in stages.items() if registry.version(rollout.model, v).stage != s}
-    registry.move_rollout(moved, plan=new, stages=changed, actor=wish.actor, reason=wish.reason, at=at)
-    return new
+    if wish.share is not None:
+        what = f"{rollout.id} of {rollout.model} was not moved."
+        raise StageConflict(what, "Its steps decide the share.", "Leave 'share' out, or roll it back first.")
+    done = skip(registry, rollout.model, actor=wish.actor, reason=wish.reason, at=wish.at, metrics=metrics)
+    return done.plan
 
 
 def next_share(registry: Registry, plan: TrafficPlan, wish: Wish) -> TrafficPlan:
@@ -84,20 +65,6 @@ def next_share(registry: Registry, plan: TrafficPlan, wish: Wish) -> TrafficPlan
         reason=wish.reason,
     )
     return registry.publish_plan(new)
-
-
-def _refuse_step(registry: Registry, rollout: Rollout, plan: TrafficPlan, wish: Wish) -> None:
-    what = f"{rollout.id} of {rollout.model} was not moved."
-    if wish.share is not None:
-        raise StageConflict(what, "Its steps decide the share.", "Leave 'share' out, or roll it back first.")
-    if plan.paused or rollout.status == "paused":
-        raise StageConflict(what, "It is paused.", "Resume it first.")
-    asks = is_last(rollout) or rollout.steps[rollout.step + 1].share > 0
-    if not (asks and rollout.policy.require_approval):
-        return
-    if not is_approved(registry.approvals(rollout.id), approval_digest(registry, rollout)):
-        why = "The people who must agree before it goes on have not."
-        raise StageConflict(what, why, f"`understudy approve {rollout.id}`, as ml_lead and as business_owner.")
 
 
 def _challenger(plan: TrafficPlan, wish: Wish) -> str:
