@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,12 +12,7 @@ from flows.cli.screen import facts, print_json, say, table
 from flows.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from flows.data.eventlog.lake import Lake
-    from flows.data.eventlog.retain import Readers
     from registry.home import Settings
-    from registry.records.version import Feature
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -36,18 +31,20 @@ def add_to(app: typer.Typer) -> None:
 
 def status(*, as_json: Json = False) -> None:
     """Say how many segments there are, and what they hold."""
+    from flows.data.eventlog.place import lake_of, log_readers
     from flows.data.eventlog.survey import survey
 
     place = settings()
-    found = survey(place.events_dir, _lake(place), _readers(place))
+    lake = lake_of(place)
+    found = survey(place.events_dir, lake, log_readers(place))
     unlogged = _unlogged(place)
     if as_json:
         return print_json({"log": found, "unlogged": unlogged})
     columns = ("role", "segments", "bytes", "open", "waiting", "unread", "oldest_days", "torn")
     say(table("Segments", columns, [[getattr(role, name) for name in columns] for role in found.roles]))
-    lake = {"rows": found.lake_rows, "bytes": found.lake_bytes, "parts": found.lake_parts}
+    held = {"rows": found.lake_rows, "bytes": found.lake_bytes, "parts": found.lake_parts}
     return say(
-        facts(f"Parquet tables in {_lake(place).root}", lake),
+        facts(f"Parquet tables in {lake.root}", held),
         f"Unlogged by the router: {'it does not answer' if unlogged is None else unlogged}",
     )
 
@@ -62,17 +59,19 @@ def compact(
 ) -> None:
     """Turn finished segments into Parquet files by date and model; every line becomes one row, once."""
     from flows.data.eventlog.compact import compact as run
+    from flows.data.eventlog.place import lake_of, served_features
 
     place = settings()
     until = moment(before) if before else None
-    found = run(place.events_dir, _lake(place), before=until, schema=_schemas(place), dry_run=dry_run)
+    lake = lake_of(place)
+    found = run(place.events_dir, lake, before=until, schema=served_features(place), dry_run=dry_run)
     if as_json:
         return print_json(found)
     if dry_run:
         return say(f"{found.segments} segments with {found.bytes:,} bytes would be compacted.")
     return say(
         f"{found.segments} segments with {found.bytes:,} bytes became {found.rows:,} rows in {found.parts} files"
-        f" under {_lake(place).root}; {found.torn} torn lines."
+        f" under {lake.root}; {found.torn} torn lines."
     )
 
 
@@ -86,10 +85,11 @@ def retain(
     as_json: Json = False,
 ) -> None:
     """Remove old segments that are compacted and read by index and shadow; the Parquet files stay."""
+    from flows.data.eventlog.place import lake_of, log_readers
     from flows.data.eventlog.retain import retain as run
 
     place, spare = settings(), dry_run or not for_real
-    found = run(place.events_dir, _lake(place), _readers(place), keep=_span(keep), dry_run=spare)
+    found = run(place.events_dir, lake_of(place), log_readers(place), keep=_span(keep), dry_run=spare)
     if as_json:
         return print_json(found)
     if found.kept:
@@ -104,40 +104,6 @@ def _span(text: str) -> timedelta:
     if found is None:
         raise ConfigError(f"{text!r} is no age.", "It needs a whole number and h, d or w.", "Write e.g. `--keep 90d`.")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def _lake(place: "Settings") -> "Lake":
-    from flows.data.eventlog.lake import Lake
-
-    return Lake(place.home / "lake")
-
-
-def _readers(place: "Settings") -> "Readers":
-    from flows.data.eventlog.retain import readers_of
-
-    return readers_of(place.home / "index.sqlite", place.shadow_position)
-
-
-def _schemas(place: "Settings") -> Any:
-    """Features of the version that a model serves, asked once per model; none if the registry does not know it."""
-    from functools import lru_cache
-
-    from registry.errors import Refusal
-    from registry.reader import PlanReader
-    from registry.records.plan import CHAMPION
-
-    reader = PlanReader(place.registry_url)
-
-    @lru_cache
-    def features(model: str) -> "Sequence[Feature]":
-        try:
-            plan = reader.plan(model)
-            version = reader.version(model, plan.version_of(CHAMPION)) if plan else None
-        except Refusal:
-            return ()
-        return version.features if version else ()
-
-    return features
 
 
 def _unlogged(place: "Settings") -> int | None:

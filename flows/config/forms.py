@@ -10,6 +10,8 @@ VersionName = Annotated[str, Field(pattern=r"^(v[0-9]+\.[0-9]+\.[0-9]+)?$", exam
 """Empty counts as absent."""
 Actor = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", examples=["ada"])]
 Reason = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
+EventId = Annotated[str, Field(pattern=r"^(retrain_[0-9]{8}_[0-9]{3,})?$", examples=["retrain_20260301_001"])]
+"""Empty counts as absent."""
 Days = Annotated[int, Field(ge=1, le=3650)]
 
 FROM_THE_FORM = "prefect-ui"

@@ -12,12 +12,15 @@ from prefect.events import emit_event
 
 from flows.client import RouterClient
 from flows.client.clock import lives_in_another_time
+from flows.client.patience import JITTER, WAITS, may_pass
 from flows.config.forms import ModelName
 from flows.config.load import registered_config
 from flows.config.model import ModelConfig
 from flows.detection.appointments import LastLook, extra, last_look, not_due, note_pace
 from flows.detection.booking import book, tag
 from flows.detection.look import Look
+from flows.detection.pacing import adapt
+from flows.detection.schedules import show_pace
 from flows.detection.showing.markdown import markdown_of, table_of
 from flows.detection.sources import Source, open_table
 from flows.detection.standard import read_kept
@@ -28,7 +31,7 @@ from flows.reports.page import write_report
 from flows.tracking.launch import send_soon
 from flows.tracking.tracker import Tracker
 from registry.artifacts import ArtifactStore
-from registry.errors import ArtifactRefused, NotFound, Refusal
+from registry.errors import NotFound, Refusal
 from registry.home import Settings
 from registry.records.base import utc
 from registry.store.registry import Registry
@@ -60,7 +63,11 @@ class Wanted(NamedTuple):
         return self.until is None and self.table is None
 
 
-@flow(name="monitor", flow_run_name="monitor-{model}", retries=2, retry_delay_seconds=5)
+def _run_name() -> str:
+    return f"monitor-{runtime.flow_run.parameters.get('model') or 'all'}"
+
+
+@flow(name="monitor", flow_run_name=_run_name, timeout_seconds=3600)
 def monitor(model: ModelName | None = None, as_of: datetime | None = None, table: str | None = None) -> dict[str, Any]:
     """
     Look for drift and degradation, and ask for a retraining where a rule says so.
@@ -92,18 +99,7 @@ def monitor(model: ModelName | None = None, as_of: datetime | None = None, table
     return {name: _patiently(settings, name, wanted) for name in names}
 
 
-def may_pass(_task: object, _run: object, state: Any) -> bool:
-    """Whether it may help to look again: a server may come back; wrong files and tables stay wrong."""
-    try:
-        state.result()
-    except Refusal as refusal:
-        return refusal.exit_code == 3 and not isinstance(refusal, ArtifactRefused)
-    except Exception:  # noqa: BLE001  whatever a look may raise
-        return True
-    return False
-
-
-@task(retries=2, retry_delay_seconds=[1, 5], retry_condition_fn=may_pass)
+@task(retries=2, retry_delay_seconds=list(WAITS), retry_jitter_factor=JITTER, retry_condition_fn=may_pass)
 def look_after(settings: Settings, model: str, wanted: Wanted) -> dict[str, Any]:
     """Look at one model, wake the retraining, and show what was found."""
     config = registered_config(model, settings)
@@ -179,6 +175,9 @@ def _set_pace(config: ModelConfig, registry: Registry, before: LastLook | None, 
     if sooner is not None and book(look.model, sooner, f"severity {look.decision.severity}"):
         get_run_logger().info("%s is looked at again at %s", look.model, f"{sooner:%Y-%m-%d %H:%M} UTC")
     note_pace(registry, before, look, limits)
+    wanted = adapt(registry, config, look.at)
+    if show_pace(look.model, wanted, config.schedule.timezone):
+        get_run_logger().info("%s: its schedules were changed: %s", look.model, wanted)
 
 
 def _attempt(failed: str, work: Callable[[], None]) -> None:

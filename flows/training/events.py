@@ -47,6 +47,18 @@ def named(registry: Registry, event: RetrainingEvent, version: str) -> Retrainin
     return _keep(registry, event, retrained_version=version)
 
 
+def noted(registry: Registry, event: RetrainingEvent, notes: str, figures: dict[str, Any]) -> RetrainingEvent:
+    """Write down what was found out about it before it began."""
+    return _keep(registry, event, notes=notes, execution_metrics=event.execution_metrics | {"schedule": figures})
+
+
+def spent(registry: Registry, event_id: str, cpu_s: float) -> RetrainingEvent:
+    """Add processor seconds of an attempt, its child processes included."""
+    event = registry.retraining_event(event_id)
+    so_far = float(event.execution_metrics.get("cpu_s", 0.0))
+    return _keep(registry, event, execution_metrics=event.execution_metrics | {"cpu_s": round(so_far + cpu_s, 3)})
+
+
 def refused(registry: Registry, event: RetrainingEvent, notes: str, at: datetime) -> RetrainingEvent:
     """Close it without an attempt."""
     return _keep(registry, event, execution_attempted=False, completed_at=_later(event, at), notes=notes)

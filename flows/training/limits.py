@@ -1,6 +1,7 @@
 """How long a retraining may take, and who may end it."""
 
 import contextlib
+import resource
 import signal
 import threading
 import time
@@ -17,6 +18,12 @@ from flows.training.progress import Progress
 REPEAT_S = 10.0  # a library may have caught the first one
 ASK_EVERY_S = 3.0
 PATIENCE_S = 5.0
+
+
+def processor_s() -> float:
+    """Processor seconds of this process and of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,9 @@ from prefect.events import emit_event
 from prefect.states import Cancelled, Failed
 
 from flows.client import RouterClient
-from flows.config.load import registered_config
+from flows.client.patience import JITTER, may_pass
+from flows.config.forms import FROM_THE_FORM, Actor, EventId, ModelName
+from flows.config.load import named_model, registered_config
 from flows.data.gather import extract
 from flows.errors import ConfigError, FlowsError
 from flows.rollout.desk import artifact_key
@@ -23,11 +25,13 @@ from flows.training.errors import CancelledByPeople, TimedOut
 from flows.training.first import clock_of
 from flows.training.politeness import be_polite
 from flows.training.progress import Outlook, Progress, heard, time_text
+from flows.training.rebuild import rebuilt
 from flows.training.retraining import Asked, Retraining, run_retraining
 from flows.training.shop import Shop
+from flows.training.smart import kept_waiting
 from flows.training.summary import summary
 from registry.artifacts import ArtifactStore
-from registry.errors import ArtifactRefused, Refusal
+from registry.errors import Refusal
 from registry.home import Settings
 from registry.records.base import utc
 from registry.records.retraining import TriggerType
@@ -46,19 +50,20 @@ def run_name() -> str:
 
 @flow(name="retrain", flow_run_name=run_name)
 def retrain(
-    model: str | None = None,
-    event_id: str | None = None,
+    model: ModelName | None = None,
+    event_id: EventId | None = None,
     trigger: TriggerType = "manual",
     reason: str = "",
-    actor: str = "prefect",
+    actor: Actor = FROM_THE_FORM,
     as_of: datetime | None = None,
     force: bool = False,
+    full: bool = False,
 ) -> Any:
     """
     Retrain one model, or every registered one.
 
     Args:
-        model: Name of the model; every registered one if absent, or that of the event.
+        model: Name of the model; that of the event, or every registered one, if empty. An emergency is of one.
         event_id: Retraining event that asked for it; a new one is written if absent. That of a retraining which was
             killed goes on with what it had finished.
         trigger: Kind of a new event. Whoever asks by hand chooses manual, or emergency, which is logged as CRITICAL;
@@ -67,6 +72,7 @@ def retrain(
         actor: Who asked for it; written beside the reason.
         as_of: On the model's clock, not in the future; now if absent.
         force: Roll an active rollout back first, instead of refusing.
+        full: Rebuild: all rows there are stand beside the configured window, and the better memory wins.
 
     Returns:
         What came of it, by model.
@@ -76,9 +82,16 @@ def retrain(
     settings, at = Settings().prepare(), _played(as_of)
     asked = Asked(event_id or None, trigger, reason, actor)
     with Registry.open(settings.registry_url) as registry, RouterClient(settings, actor="training") as client:
-        names = _names(registry, model, asked.event_id)
         try:
-            return _each(names, lambda name: _shop(name, settings, registry, client, at), asked, force=force)
+            names = _names(registry, settings, model, asked)
+            return _each(
+                names,
+                lambda name: _shop(name, settings, registry, client, at, full=full),
+                lambda shop: (
+                    kept_waiting(shop, asked, rebuild=full, everybody=not model, now=datetime.now(UTC))
+                    or _one(shop, asked, force=force)
+                ),
+            )
         except TimedOut as ending:
             return Failed(name="TimedOut", message=str(ending), data=ending)
         except CancelledByPeople as ending:
@@ -100,19 +113,21 @@ def _played(as_of: datetime | None) -> datetime | None:
     return at
 
 
-def _names(registry: Registry, model: str | None, event_id: str | None) -> list[str]:
+def _names(registry: Registry, settings: Settings, model: str | None, asked: Asked) -> list[str]:
     if model:
         return [model]
-    return [registry.retraining_event(event_id).model] if event_id else registry.models()
+    if asked.event_id:
+        return [registry.retraining_event(asked.event_id).model]
+    return [named_model(None, settings)] if asked.trigger == "emergency" else registry.models()
 
 
-def _each(names: list[str], open_shop: Callable[[str], Shop], asked: Asked, *, force: bool) -> dict[str, Any]:
+def _each(names: list[str], open_shop: Callable[[str], Shop], work: Callable[[Shop], dict[str, Any]]) -> dict[str, Any]:
     """One model after the other; one that is refused does not hold up the next."""
     done: dict[str, Any] = {}
     failures: dict[str, Refusal] = {}
     for name in names:
         try:
-            done[name] = _one(open_shop(name), asked, force=force)
+            done[name] = work(open_shop(name))
         except CancelledByPeople:
             raise
         except Refusal as refusal:
@@ -121,8 +136,11 @@ def _each(names: list[str], open_shop: Callable[[str], Shop], asked: Asked, *, f
     return done
 
 
-def _shop(model: str, settings: Settings, registry: Registry, client: RouterClient, at: datetime | None) -> Shop:
+def _shop(
+    model: str, settings: Settings, registry: Registry, client: RouterClient, at: datetime | None, *, full: bool
+) -> Shop:
     config = registered_config(model, settings)
+    config = rebuilt(config) if full else config
     return Shop(
         config=config,
         settings=settings,
@@ -162,6 +180,7 @@ def as_task(name: str, work: Callable[[], T], *, retries: int = 0) -> T:
         name=name,
         retries=retries,
         retry_delay_seconds=[2.0, 10.0, 30.0][:retries],
+        retry_jitter_factor=JITTER,
         retry_condition_fn=_may_pass,
         cache_policy=NO_CACHE,
         persist_result=False,
@@ -169,14 +188,14 @@ def as_task(name: str, work: Callable[[], T], *, retries: int = 0) -> T:
     return lifted()
 
 
-def _may_pass(_task: object, _run: object, state: Any) -> bool:
-    """A server may come back; wrong data stay wrong, and who has ended it means it."""
+def _may_pass(ran: object, run: object, state: Any) -> bool:
+    """A server may come back; who has ended it means it."""
     try:
         state.result()
-    except Refusal as refusal:
-        return refusal.exit_code == 3 and not isinstance(refusal, ArtifactRefused | TimedOut | CancelledByPeople)
+    except (TimedOut, CancelledByPeople):
+        return False
     except Exception:  # noqa: BLE001  whatever a step may raise
-        return True
+        return may_pass(ran, run, state)
     return False
 
 

@@ -15,7 +15,7 @@ from flows.training.alone import alone
 from flows.training.describing import CARD_FILE
 from flows.training.errors import Busy, CancelledByPeople
 from flows.training.judging import decision_id, follow, judge
-from flows.training.limits import at_most, no_children_left, watched
+from flows.training.limits import at_most, no_children_left, processor_s, watched
 from flows.training.progress import within
 from flows.training.publish import Proposal, next_number, propose, register
 from flows.training.scratch import Scratch, left_behind
@@ -151,16 +151,19 @@ def _run(shop: Shop, event: RetrainingEvent, actor: str, force: bool) -> Retrain
     if _is_closed(event, force):
         Scratch.of(shop.settings, event.id).remove()
         return Retraining(event=event, outcome="known", said=f"{event.id} was completed before: {event.notes}")
-    scratch = Scratch.of(shop.settings, event.id)
+    scratch, begun = Scratch.of(shop.settings, event.id), processor_s()
     try:
         done = _make_room(shop, event, actor, force) or _attempt(shop, event, actor)
     except BaseException as error:
         if not _goes_on_later(shop, error):
             scratch.remove()
         _record_failure(shop, event, error)
+        events.spent(shop.registry, event.id, processor_s() - begun)
         raise
     scratch.remove()
-    return done
+    if done.outcome == "refused":
+        return done
+    return replace(done, event=events.spent(shop.registry, event.id, processor_s() - begun))
 
 
 def _goes_on_later(shop: Shop, error: BaseException) -> bool:
@@ -185,10 +188,13 @@ def _is_closed(event: RetrainingEvent, force: bool) -> bool:
 
 def _attempt(shop: Shop, event: RetrainingEvent, actor: str) -> Retraining:
     event = events.attempted(shop.registry, event, "training", shop.clock())
-    shop.tell(messages.retraining_starts(shop.model, event.id, event.trigger_type))
+    shop.tell_first(messages.retraining_starts(shop.model, event.id, event.trigger_type), key=f"{event.id}:before")
     done = _resumed(shop, event, actor) or _trained(shop, event, actor)
+    if done.rollout is not None:
+        _tell_better(shop, done)
     shop.step("emit event", lambda: _announce(shop, "completed", done.event, **done.to_dict()))
-    shop.tell(messages.retraining_done(shop.model, done.event.id, done.event.retrained_version or "", done.said))
+    said = messages.retraining_done(shop.model, event.id, done.event.retrained_version or "", done.outcome)
+    shop.tell(said, key=f"{event.id}:done")
     shop.progress(1.0, done.said)
     return done
 
@@ -337,7 +343,8 @@ def _record_failure(shop: Shop, event: RetrainingEvent, error: BaseException) ->
         closed = events.failed(shop.registry, newest, error, shop.clock())
     _tracker(shop).note_retraining(closed)
     _announce(shop, "failed", newest, outcome="cancelled" if _by_people(shop, error) else "failed")
-    shop.tell(messages.failed(shop.model, f"retraining {event.id}", error))
+    failed = messages.failed(shop.model, f"retraining {event.id}", error)
+    shop.tell(failed, key=f"{event.id}:failed:{shop.clock().isoformat()}")
 
 
 def _tracker(shop: Shop) -> Tracker:
@@ -348,6 +355,11 @@ def _words(error: BaseException) -> str:
     if isinstance(error, CancelledByPeople):
         return f"{error.why} Nothing was registered."
     return f"the process was stopped ({type(error).__name__}), as somebody wanted it to be. Nothing was registered."
+
+
+def _tell_better(shop: Shop, done: Retraining) -> None:
+    """Wake the rollout: a challenger waits for its first step."""
+    shop.announce("understudy.challenger.better", {"model": shop.model, **done.to_dict()})
 
 
 def _announce(shop: Shop, what: str, event: RetrainingEvent, **more: Any) -> None:

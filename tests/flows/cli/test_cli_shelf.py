@@ -237,6 +237,8 @@ def test_the_flow_of_every_night_prunes_as_the_command_does(shelf, monkeypatch):
 
     told, shown = [], []
     monkeypatch.setattr(room, "get_run_logger", Logger)
+    for task in ("prune_artifacts", "look_after_events"):
+        monkeypatch.setattr(room, task, getattr(room, task).fn)
     monkeypatch.setattr(room, "create_table_artifact", lambda rows, **_: shown.append(rows))
     keep(0, 1)
     (would,) = shelf("models", "prune", "churn", "--json").json
