@@ -1,15 +1,18 @@
 """Records for tests: valid, small, and different only where a test says so."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from registry.assignment import TOTAL, home_slices
+from registry.records.incident import Incident
+from registry.records.notice import Notice
 from registry.records.plan import Arm, Guards, Slice, TrafficPlan
 from registry.records.policy import PromotionPolicy
 from registry.records.retraining import RetrainingEvent
 from registry.records.rollout import Rollout, Step
 from registry.records.verdict import Decision, Finding
 from registry.records.version import Feature, ModelVersion, TrainingData
+from registry.records.watch import Watch
 from registry.store.registry import Registry
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -107,19 +110,60 @@ def install(registry: Registry, *challengers: str, champion: str = "v1.0.0") -> 
     return registry.install_first("churn", champion, guards=Guards(), salt="churn.first", **WHO)
 
 
-def succeed(registry: Registry, challenger: str) -> None:
-    """Take *challenger* through a whole rollout at once."""
+def succeed(registry: Registry, challenger: str, name: str | None = None, **along: Any) -> None:
+    """Take *challenger* through a whole rollout at once; *along* is written with its promotion."""
     import msgspec
 
     champion = registry.champion("churn")
     plan = registry.plan("churn")
     assert champion is not None
     assert plan is not None
-    name = registry.next_rollout_id("churn")
+    name = name or registry.next_rollout_id("churn")
     started = registry.start_rollout(a_rollout(name, champion=champion.version, challenger=challenger), **WHO)
     registry.move_rollout(
         msgspec.structs.replace(started, revision=2, status="succeeded"),
         plan=a_plan(plan.epoch + 1, champion=challenger),
         stages={challenger: "production", champion.version: "archived"},
-        **WHO,
+        **WHO | along,
     )
+
+
+def a_notice(key: str = "r-0001:promote:2", **changes: Any) -> Notice:
+    fields: dict[str, Any] = {
+        "key": key,
+        "model": "churn",
+        "kind": "rollout.promoted",
+        "title": "churn: v1.1.0 is champion",
+        "body": "It was better.",
+        "created_at": NOON,
+        "next_at": NOON,
+    }
+    return Notice(**fields | changes)
+
+
+def a_watch(name: str = "w-0001", **changes: Any) -> Watch:
+    fields: dict[str, Any] = {
+        "id": name,
+        "model": "churn",
+        "version": "v1.1.0",
+        "former": "v1.0.0",
+        "phase": "phase.2",
+        "began_at": NOON,
+        "until": NOON + timedelta(hours=48),
+    }
+    return Watch(**fields | changes)
+
+
+def an_incident(name: str = "i-0001", **changes: Any) -> Incident:
+    fields: dict[str, Any] = {
+        "id": name,
+        "model": "churn",
+        "kind": "rollout",
+        "version": "v1.1.0",
+        "restored": "v1.0.0",
+        "epoch": 2,
+        "cause": "errors in 5 % of 400 requests",
+        "at": NOON,
+        "actor": "rollout",
+    }
+    return Incident(**fields | changes)

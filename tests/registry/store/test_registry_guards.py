@@ -2,7 +2,17 @@
 
 import pytest
 from postgres_making import BOTH
-from registry_making import NOON, a_decision, a_rollout, an_event, install
+from registry_making import (
+    NOON,
+    WHO,
+    a_decision,
+    a_notice,
+    a_rollout,
+    a_watch,
+    an_event,
+    install,
+    succeed,
+)
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -31,7 +41,7 @@ STATEMENTS = {
     "an approval edited": "UPDATE approvals SET actor = 'eve'",
     "an approval deleted": "DELETE FROM approvals",
     "a second active rollout": "INSERT INTO rollouts SELECT number + 100, 'r-9999', model, challenger, "
-    "status, revision, document, created_at FROM rollouts",
+    "status, revision, document, created_at FROM rollouts WHERE status = 'running'",
     "a rollout deleted": "DELETE FROM rollouts",
     "a rollout of another version": "UPDATE rollouts SET challenger = 'v1.0.0'",
     "a model renamed": "UPDATE models SET name = 'other'",
@@ -42,8 +52,24 @@ STATEMENTS = {
     "a decision deleted": "DELETE FROM decisions",
     "a head that follows nothing": "UPDATE audit_head SET hash = 'x'",
     "a head that goes back": "UPDATE audit_head SET sequence = 0",
+    "a second active watch": "INSERT INTO watches SELECT number + 100, 'w-9999', model, version, 'active', document, "
+    "began_at FROM watches WHERE status = 'active'",
+    "a watch that begins again": "UPDATE watches SET status = 'active' WHERE status = 'rolled_back'",
+    "a watch that ends twice": "UPDATE watches SET status = 'passed' WHERE status = 'rolled_back'",
+    "a watch of another version": "UPDATE watches SET version = 'v1.1.0'",
+    "an unknown state of a watch": "UPDATE watches SET status = 'asleep' WHERE status = 'active'",
+    "a watch deleted": "DELETE FROM watches",
+    "an incident edited": "UPDATE incidents SET document = '{}'",
+    "an incident deleted": "DELETE FROM incidents",
+    "a second incident of an epoch": "INSERT INTO incidents SELECT number + 100, 'i-9999', model, epoch, document, at "
+    "FROM incidents",
+    "a notice that says something else": "UPDATE notices SET document = '{}'",
+    "a notice renamed": "UPDATE notices SET key = 'x' WHERE number = 1",
+    "an unknown state of a notice": "UPDATE notices SET status = 'lost'",
+    "a notice deleted": "DELETE FROM notices",
 }
-TABLES = ("audit_entries", "traffic_plans", "approvals", "model_versions", "model_retraining_events", "decisions")
+TABLES = ["audit_entries", "traffic_plans", "approvals", "model_versions", "model_retraining_events", "decisions"]
+TABLES += ["watches", "incidents", "notices"]
 # SQLite's REPLACE deletes the row that it meets, and asks no trigger of DELETE.
 REPLACING = {
     "a second production": "UPDATE OR REPLACE model_versions SET stage = 'production' WHERE version = 'v1.1.0'",
@@ -66,6 +92,12 @@ REPLACING = {
     "an event": "INSERT OR REPLACE INTO model_retraining_events SELECT * FROM model_retraining_events",
     "a decision": "INSERT OR REPLACE INTO decisions SELECT * FROM decisions",
     "a model": "INSERT OR REPLACE INTO models SELECT * FROM models",
+    "a watch": "INSERT OR REPLACE INTO watches SELECT * FROM watches",
+    "a watch by another one": "INSERT OR REPLACE INTO watches "
+    "SELECT number + 100, 'w-9999', model, version, 'active', document, began_at FROM watches WHERE status = 'active'",
+    "an incident": "INSERT OR REPLACE INTO incidents SELECT number + 100, 'i-9999', model, epoch, '{}', at "
+    "FROM incidents",
+    "a notice": "INSERT OR REPLACE INTO notices SELECT * FROM notices",
 }
 
 
@@ -82,8 +114,7 @@ def test_the_database_itself_refuses_to_replace(url, statement):
 
 def assert_refused(url, statement):
     with Registry.open(url) as registry:
-        install(registry, "v1.1.0")
-        registry.start_rollout(a_rollout(), actor="ann", reason="go", at=NOON)
+        with_history(registry)
         registry.sign("r-0001", actor="bob", role="ml_lead", reason="read it", at=NOON)
         registry.add_retraining_event(an_event())
         registry.save_decision(a_decision())
@@ -97,16 +128,24 @@ def assert_refused(url, statement):
         assert registry.verify_audit() == []
 
 
+def with_history(registry):
+    """A champion, a watch that ended and one that goes on, an incident, notices, and a rollout under way."""
+    install(registry, "v1.1.0", "v1.2.0", "v1.3.0")
+    succeed(registry, "v1.1.0", "r-0101", watch=a_watch(), notices=[a_notice()])
+    registry.roll_back("churn", **WHO)
+    succeed(registry, "v1.2.0", "r-0102", watch=a_watch("w-0002", version="v1.2.0"))
+    registry.start_rollout(a_rollout(champion="v1.2.0", challenger="v1.3.0"), actor="ann", reason="go", at=NOON)
+
+
 def everything(registry):
+    told = registry.watches(), registry.incidents(), registry.notices()
     versions, plans, rollouts = registry.versions("churn"), registry.plans("churn"), registry.rollouts("churn")
     said = registry.approvals("r-0001"), registry.retraining_events(), registry.decisions("churn")
-    return registry.models(), versions, plans, rollouts, said, registry.audit()
+    return registry.models(), versions, plans, rollouts, said, told, registry.audit()
 
 
 @pytest.mark.parametrize("url", ["postgres"], indirect=True)
-@pytest.mark.parametrize(
-    "table", ["audit_entries", "traffic_plans", "approvals", "model_versions", "model_retraining_events", "decisions"]
-)
+@pytest.mark.parametrize("table", TABLES)
 def test_postgres_refuses_to_empty_a_table_at_once(url, table):
     with Registry.open(url) as registry:
         install(registry)

@@ -2,10 +2,11 @@
 
 import msgspec
 import pytest
-from registry_making import WHO, a_plan, a_rollout, install, succeed
+from registry_making import NOON, WHO, a_plan, a_rollout, a_version, install, succeed
 
-from registry.errors import NotFound, StageConflict
+from registry.errors import NotFound, PlanConflict, StageConflict
 from registry.records.plan import Guards
+from registry.store.retention import Keep
 
 
 def test_an_active_rollout_ends_and_its_challenger_is_rejected(registry):
@@ -143,3 +144,99 @@ def test_a_rejected_former_champion_does_not_return(registry):
 
     with pytest.raises(StageConflict, match=r"v1\.0\.0 was not moved to production. Why: It is in rejected"):
         registry.roll_back("churn", **WHO)
+
+
+def test_any_archived_version_may_come_back(registry):
+    install(registry, "v1.1.0", "v1.2.0")
+    succeed(registry, "v1.1.0")
+    registry.set_stage("churn", "v1.2.0", "archived", **WHO)
+
+    assert registry.returning("churn", to="v1.2.0") == "v1.2.0"
+    assert registry.roll_back("churn", to="v1.2.0", **WHO).version_of("champion") == "v1.2.0"
+
+
+def test_a_version_that_failed_its_validation_does_not_come_back(registry):
+    install(registry)
+    registry.register_version(a_version("v1.1.0", validation={"passed": False, "checks": []}))
+    registry.set_stage("churn", "v1.1.0", "archived", **WHO)
+
+    with pytest.raises(StageConflict, match=r"v1\.1\.0 did not pass its validation"):
+        registry.roll_back("churn", to="v1.1.0", **WHO)
+
+
+def test_a_refusal_names_who_may_come_back(registry):
+    install(registry, "v1.1.0", "v1.2.0")
+    succeed(registry, "v1.1.0")
+    registry.set_stage("churn", "v1.2.0", "rejected", **WHO)
+
+    with pytest.raises(StageConflict, match=r"It is in rejected.*Name one of these with --to: v1\.0\.0\."):
+        registry.roll_back("churn", to="v1.2.0", **WHO)
+
+
+def test_a_version_whose_artifact_is_gone_does_not_come_back(registry):
+    install(registry, "v1.1.0", "v1.2.0")
+    succeed(registry, "v1.1.0")
+    registry.set_stage("churn", "v1.2.0", "archived", **WHO)
+    registry.give_up("churn", Keep(0, 0), **WHO)
+
+    with pytest.raises(StageConflict, match="deleted by retention"):
+        registry.roll_back("churn", to="v1.2.0", **WHO)
+
+
+def test_an_incident_says_what_was_taken_off_and_by_whom(registry):
+    install(registry, "v1.1.0")
+    succeed(registry, "v1.1.0")
+    plan = registry.roll_back("churn", facts={"errors": 7}, **WHO | {"reason": "wrong prices"})
+    (found,) = registry.incidents("churn")
+
+    assert (found.id, found.kind, found.actor, found.cause) == ("i-0001", "person", "ann", "wrong prices")
+    assert (found.version, found.restored, found.epoch, found.at) == ("v1.1.0", "v1.0.0", plan.epoch, NOON)
+    assert found.facts == {"errors": 7}
+    assert registry.audit(action="incident.written")[0].subject == "i-0001"
+
+
+@pytest.mark.parametrize(
+    ("actor", "kind"), [("router", "guard"), ("watch", "watch"), ("rollout", "rollout"), ("ann", "person")]
+)
+def test_who_took_it_off_is_read_from_the_name(registry, actor, kind):
+    install(registry, "v1.1.0")
+    registry.start_rollout(a_rollout(), **WHO)
+    registry.roll_back("churn", **WHO | {"actor": actor})
+
+    assert [(i.kind, i.version, i.rollout_id) for i in registry.incidents()] == [(kind, "v1.1.0", "r-0001")]
+
+
+def test_a_refused_rollback_is_no_incident(registry):
+    install(registry)
+
+    with pytest.raises(StageConflict):
+        registry.roll_back("churn", **WHO)
+    assert (registry.incidents(), registry.notices()) == ([], [])
+
+
+def test_of_two_who_looked_at_the_same_plan_one_rolls_back(registry):
+    install(registry, "v1.1.0", "v1.2.0")
+    succeed(registry, "v1.1.0")
+    succeed(registry, "v1.2.0")
+    registry.roll_back("churn", seen=3, **WHO | {"actor": "bob", "reason": "prices"})
+
+    with pytest.raises(PlanConflict, match=r"bob rolled it back .* prices; v1\.1\.0 answers everybody by plan 4"):
+        registry.roll_back("churn", seen=3, **WHO)
+    assert registry.champion("churn").version == "v1.1.0"
+    assert len(registry.incidents()) == 1
+
+
+def test_a_promotion_in_between_does_not_hold_up_a_rollback(registry):
+    install(registry, "v1.1.0")
+    succeed(registry, "v1.1.0")
+
+    assert registry.roll_back("churn", seen=1, **WHO).version_of("champion") == "v1.0.0"
+
+
+def test_whoever_wants_another_version_is_not_held_up(registry):
+    install(registry, "v1.1.0", "v1.2.0")
+    succeed(registry, "v1.1.0")
+    succeed(registry, "v1.2.0")
+    registry.roll_back("churn", **WHO)
+
+    assert registry.roll_back("churn", to="v1.0.0", seen=3, **WHO).version_of("champion") == "v1.0.0"
