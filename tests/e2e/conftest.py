@@ -1,5 +1,9 @@
 """What tests of a running system share."""
 
+import os
+import shutil
+from pathlib import Path
+
 import pytest
 from e2e_commands import Place
 
@@ -32,3 +36,28 @@ def prefect(settings):
 
     with temporary_settings({PREFECT_API_URL: settings.prefect_api_url}), get_client(sync_client=True) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory):
+    """Folder of all pictures: UNDERSTUDY_SCREENSHOTS, if somebody wants to look at them."""
+    named = os.environ.get("UNDERSTUDY_SCREENSHOTS")
+    return Path(named) if named else tmp_path_factory.mktemp("screenshots")
+
+
+@pytest.fixture(scope="module")
+def pages(settings, shots):
+    """Chromium on the system's Prefect pages; none of them may ask for anything beyond this machine."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("Chromium is not installed; apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+    from prefect_pages import Pages
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 1100})
+        pages = Pages(page, settings.prefect_api_url.removesuffix("/api"), shots)
+        yield pages
+        browser.close()
+    assert pages.outside == []
