@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from flows.cli.standing import Known, Seen
-    from registry.records.plan import TrafficPlan
+    from flows.rollout.steering import Steered
+    from registry.records.live import ModelMetrics
     from registry.records.rollout import Rollout
     from registry.store.registry import Registry
 
@@ -218,62 +219,62 @@ def tick(model: Model, *, as_of: AsOf = None, as_json: Json = False) -> None:
 
 
 @app.command(epilog=example('understudy rollout pause churn --reason "black friday"'))
-def pause(model: Model, *, reason: Reason, actor: Actor, as_json: Json = False) -> None:
-    """Hold the ramp where it is; guards stay active."""
-    from flows.client import RouterClient
+def pause(model: Model, *, reason: Reason, actor: Actor, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Hold the rollout where it is: no time counts as its stay, and guards stay active."""
+    from flows.rollout.steering import pause as hold
 
-    _known(model)
-    with RouterClient(settings(), actor=actor) as client:
-        _show_plan(client.pause(model, actor=actor, reason=reason), as_json=as_json)
+    with opened_registry(model) as registry:
+        _show_steered(hold(registry, model, actor=actor, reason=reason, at=moment(as_of)), as_json=as_json)
 
 
 @app.command(epilog=example('understudy rollout resume churn --reason "over"'))
-def resume(model: Model, *, reason: Reason, actor: Actor, as_json: Json = False) -> None:
-    """Let a paused ramp go on."""
-    from flows.client import RouterClient
+def resume(model: Model, *, reason: Reason, actor: Actor, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Let a paused rollout go on where it was."""
+    from flows.rollout.steering import resume as go_on
 
-    _known(model)
-    with RouterClient(settings(), actor=actor) as client:
-        _show_plan(client.resume(model, actor=actor, reason=reason), as_json=as_json)
+    with opened_registry(model) as registry:
+        _show_steered(go_on(registry, model, actor=actor, reason=reason, at=moment(as_of)), as_json=as_json)
 
 
 @app.command(epilog=example('understudy rollout advance churn --reason "seen enough"'))
-def advance(model: Model, *, reason: Reason, actor: Actor, as_json: Json = False) -> None:
-    """Leave the step under way without waiting for its verdict; the gate still asks for its sign-offs."""
-    from flows.client import RouterClient
+def advance(
+    model: Model, *, reason: Reason, actor: Actor, dry_run: DryRun = False, as_of: AsOf = None, as_json: Json = False
+) -> None:
+    """Take the next step without waiting for a verdict; people who must agree must have agreed all the same."""
+    from flows.cli.rehearsal import Rehearsal
+    from flows.rollout.steering import skip
 
-    _known(model)
-    with RouterClient(settings(), actor=actor) as client:
-        _show_plan(client.advance(model, actor=actor, reason=reason), as_json=as_json)
+    at = moment(as_of)
+    with opened_registry(model) as real:
+        metrics = None if dry_run else _counted(real.active_rollout(model))
+        with Rehearsal.open(settings().registry_url) as rehearsal:
+            done = skip(rehearsal if dry_run else real, model, actor=actor, reason=reason, at=at, metrics=metrics)
+    _show_steered(done, as_json=as_json, dry_run=dry_run)
+
+
+def _counted(one: "Rollout | None") -> "ModelMetrics | None":
+    """What the router counted, for the watch after a promotion; a router that is away keeps nobody from moving."""
+    from flows.client import RouterClient
+    from registry.errors import Refusal
+
+    try:
+        with RouterClient(settings(), timeout=PATIENCE_S) as client:
+            return None if one is None else client.metrics(one.model)
+    except Refusal:
+        return None
 
 
 @app.command(epilog=example('understudy rollout abort churn --reason "no longer wanted"'))
 def abort(
     model: Model, *, reason: Reason, actor: Actor, dry_run: DryRun = False, as_of: AsOf = None, as_json: Json = False
 ) -> None:
-    """End the active rollout; the champion answers everybody, and the challenger is rejected."""
-    with opened_registry(model) as registry:
-        active = _active(registry, model, "aborted")
-        if dry_run:
-            return _show_end(active, as_json=as_json)
-        plan = registry.roll_back(model, actor=actor, reason=f"aborted: {reason}", at=moment(as_of))
-    return _show_plan(plan, as_json=as_json)
+    """End the active rollout; the champion answers everybody, and the challenger goes back to staging."""
+    from flows.cli.rehearsal import Rehearsal
+    from flows.rollout.steering import abort as end
 
-
-def _active(registry: "Registry", model: str, what: str) -> "Rollout":
-    from registry.errors import NotFound
-
-    active = registry.active_rollout(model)
-    if active is None:
-        why, mend = f"{model!r} has no active rollout.", f"See `understudy rollout history {model}`."
-        raise NotFound(f"Nothing was {what}.", why, mend)
-    return active
-
-
-def _show_end(one: "Rollout", *, as_json: bool) -> None:
-    if as_json:
-        return print_json({"rollout": one.id, "champion": one.champion, "challenger": one.challenger, "aborted": False})
-    return say(f"{one.id} would end; {one.champion} answers everybody, and {one.challenger} is rejected. Not done.")
+    with opened_registry(model) as real, Rehearsal.open(settings().registry_url) as rehearsal:
+        done = end(rehearsal if dry_run else real, model, actor=actor, reason=reason, at=moment(as_of))
+    _show_steered(done, as_json=as_json, dry_run=dry_run)
 
 
 def _known(model: str) -> None:
@@ -301,11 +302,14 @@ def step_text(found: "Rollout") -> str:
     return f"{found.step + 1} of {steps}: {share_text(found.steps[found.step])}" if found.step >= 0 else f"0 of {steps}"
 
 
-def _show_plan(plan: "TrafficPlan", *, as_json: bool) -> None:
+def _show_steered(done: "Steered", *, as_json: bool, dry_run: bool = False) -> None:
     from flows.cli.screen import text
     from flows.cli.traffic import split_of
 
+    rollout, plan = done
     if as_json:
-        return print_json(plan)
-    held = ", ramp held" if plan.paused else ""
-    return say(f"{plan.model}: plan {plan.epoch}, {text(split_of(plan))}{held}")
+        return print_json({"rollout": rollout, "plan": plan, "dry_run": dry_run})
+    held = ", held" if plan.paused else ""
+    where = f"{rollout.id} is {rollout.status.replace('_', ' ')}, step {step_text(rollout)}"
+    said = f"{where}; plan {plan.epoch}: {text(split_of(plan))}{held}"
+    return say(f"Nothing was changed. It would be: {said}" if dry_run else said)

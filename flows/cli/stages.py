@@ -9,7 +9,8 @@ from flows.cli.screen import facts, say, table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from flows.cli.standing import Asked, Known, Seen
+    from flows.cli.standing import Known, Seen
+    from registry.records.gate import GateState
     from registry.records.rollout import Gate, Rollout, Step
     from registry.records.verdict import Finding
     from registry.records.watch import Watch
@@ -130,15 +131,30 @@ def interval_text(one: "Finding") -> str:
     return f"{one.estimate or 0.0:+.3g} [{low}, {high}]"
 
 
-def asked_facts(asked: "Asked") -> dict[str, object]:
+def asked_facts(asked: "GateState") -> dict[str, object]:
     """Say what people are asked, who has agreed, who has not, and until when."""
-    return {
-        "question": f"{QUESTIONS[asked.question]}? {asked.said}",
-        "signed": [f"{one['role']}: {one['actor']} ({one['reason']})" for one in asked.signed],
+    found: dict[str, object] = {
+        "question": question_text(asked),
+        "signed": [f"{one.role}: {one.actor} ({one.reason})" for one in asked.signed],
         "missing": list(asked.missing),
+        "for another report": [f"{one.role}: {one.actor}" for one in asked.stale],
         "asked": asked.since,
-        "until": f"{asked.until:%Y-%m-%d %H:%M}, then {'it is aborted' if asked.on_expiry == 'abort' else 'asked on'}",
+        "until": end_text(asked),
+        "read": f"digest {asked.bound_to[:12]}",
     }
+    return {name: value for name, value in found.items() if value or name in ("signed", "missing")}
+
+
+def question_text(asked: "GateState") -> str:
+    """Say what people are asked."""
+    question = QUESTIONS[asked.question or "begin"]
+    return f"{question}? {asked.said}".strip()
+
+
+def end_text(asked: "GateState") -> str:
+    """Say until when people are asked; empty if that is not known."""
+    after = "it is aborted" if asked.on_expiry == "abort" else "people are asked again"
+    return f"{asked.expires_at:%Y-%m-%d %H:%M}, then {after}" if asked.expires_at else ""
 
 
 def watch_facts(watch: "Watch") -> dict[str, object]:

@@ -1,10 +1,11 @@
 """Where a rollout stands: what registry and router know of it, put together once for people and programs."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from registry.assignment import TOTAL
+from registry.records.gate import GateState
 from registry.records.live import ModelMetrics
 from registry.records.plan import TrafficPlan
 from registry.records.rollout import Rollout, Step
@@ -17,26 +18,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """
-    A question to people.
-
-    Attributes:
-        signed: Role, actor, reason and moment of every sign-off that counts.
-        missing: Roles that have not signed.
-        until: When it expires.
-    """
-
-    question: str
-    said: str
-    since: datetime
-    until: datetime
-    signed: tuple[dict[str, Any], ...]
-    missing: tuple[str, ...]
-    on_expiry: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """
     What the registry knows of a rollout.
@@ -44,13 +25,14 @@ class Known:
     Attributes:
         baked_s: Seconds that the step under way has been looked after; None before the first.
         next_s: Seconds of baking until it may move at the earliest; None if no time decides.
+        asked: What people are asked, who has signed and who is missing; None while nobody is asked.
     """
 
     rollout: Rollout
     plan: TrafficPlan | None
     baked_s: float | None
     next_s: float | None
-    asked: Asked | None
+    asked: GateState | None
     watch: Watch | None
 
 
@@ -137,21 +119,9 @@ def _next(rollout: Rollout, baked: float | None) -> float | None:
     return max(0.0, step.min_s - baked)
 
 
-def _asked(registry: "Registry", rollout: Rollout) -> Asked | None:
-    waiting, gate = rollout.waiting, rollout.gate
-    if waiting is None or not rollout.active:
-        return None
-    given = [one for one in registry.approvals(rollout.id) if one["decision_digest"] == waiting.bound_to]
-    kept = ("role", "actor", "reason", "at")
-    return Asked(
-        question=waiting.question,
-        said=waiting.said,
-        since=waiting.since,
-        until=waiting.since + timedelta(seconds=gate.expire_s),
-        signed=tuple({name: one[name] for name in kept} for one in given),
-        missing=tuple(role for role in gate.roles if role not in {one["role"] for one in given}),
-        on_expiry=gate.on_expiry,
-    )
+def _asked(registry: "Registry", rollout: Rollout) -> GateState | None:
+    asks = rollout.waiting is not None or rollout.status == "waiting_approval"
+    return registry.gate(rollout.id) if asks and rollout.active else None
 
 
 def _watch(registry: "Registry", rollout: Rollout) -> Watch | None:

@@ -1,111 +1,120 @@
 """`understudy watch`: a rollout and every variant, live."""
 
-import time
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.office import settings
-from flows.cli.options import Json, Model, example
-from flows.cli.screen import console, print_json, table
+from flows.cli.office import opened_registry, settings
+from flows.cli.options import Json, example
+from flows.cli.screen import console, plain
+from flows.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from flows.cli.live.looking import Watcher
 
-    from registry.records.live import ModelMetrics, PhaseMetrics, VariantMetrics
-    from registry.records.plan import TrafficPlan
-    from registry.records.rollout import Rollout
+_EVERY = 2.0
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=example("understudy watch churn"))(watch)
+    app.command(epilog=example("understudy watch churn", "understudy watch churn --json --every 5 >> churn.ndjson"))(
+        watch
+    )
 
 
 def watch(
-    model: Model,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="Name of the model; the one that is rolled out if absent.", metavar="MODEL"),
+    ] = None,
     *,
-    every: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.2)] = 2.0,
+    every: Annotated[
+        float | None, typer.Option(help="Seconds between two looks.", min=0.2, show_default="2; with --json one look")
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Look once.")] = False,
+    looks: Annotated[int | None, typer.Option(help="End after so many looks.", min=1)] = None,
     as_json: Json = False,
 ) -> None:
-    """Watch a rollout and what every variant does; Ctrl-C ends it."""
-    if as_json:
-        plan, rollout, metrics = look(model)
-        return print_json({"plan": plan, "rollout": rollout, "metrics": metrics})
-    if once:
-        return console().print(scene(*look(model)))
+    """
+    Watch a rollout, every variant and the new champion after it; q or Ctrl-C ends it.
+
+    A router or registry that is away is waited for. With --json and --every: one object per line.
+    """
+    from flows.cli.live.looking import watching
+
+    name = _chosen(model)
+    with watching(settings(), name) as watcher:
+        if once or (as_json and every is None and looks is None):
+            return _once(watcher, as_json=as_json)
+        if as_json:
+            return _stream(watcher, every or _EVERY, looks)
+        return _live(watcher, every or _EVERY, looks)
+
+
+def _chosen(model: str | None) -> str:
+    """The model that was named; else the only one that is rolled out, or watched, or there at all."""
+    with opened_registry(model) as registry:
+        if model is not None:
+            _refuse_planless(registry.plan(model) is None, model)
+            return model
+        known = registry.models()
+        moving = [one for one in known if registry.active_rollout(one) is not None]
+        watched = [one for one in known if registry.watch(one) is not None]
+    for found in (moving, watched, known):
+        if len(found) == 1:
+            return found[0]
+    why = f"Rolled out are {', '.join(moving) or 'none'}; known are {', '.join(known) or 'none'}."
+    raise ConfigError("Nothing is watched: no model was named.", why, "Name one: `understudy watch MODEL`.")
+
+
+def _refuse_planless(planless: bool, model: str) -> None:
+    from registry.errors import NotFound
+
+    if planless:
+        mend = f"Install a first champion: `understudy train {model}`."
+        raise NotFound(f"{model!r} has no traffic plan.", "It has no champion yet.", mend)
+
+
+def _once(watcher: "Watcher", *, as_json: bool) -> None:
+    from flows.cli.live.scene import scene
+    from flows.cli.screen import print_json
+
+    look = watcher.look()
+    watcher.refuse_away()
+    paper = console()
+    print_json(look.document()) if as_json else paper.print(scene(look, paper.width))
+
+
+def _stream(watcher: "Watcher", every: float, looks: int | None) -> None:
+    import time
+
+    import msgspec
+
+    while True:
+        typer.echo(msgspec.json.encode(plain(watcher.look().document())).decode())
+        looks = None if looks is None else looks - 1
+        if looks == 0:
+            return
+        time.sleep(every)
+
+
+def _live(watcher: "Watcher", every: float, looks: int | None) -> None:
+    """Draw in place where a person sits, else one picture below the other."""
     from rich.live import Live
 
-    with Live(scene(*look(model)), console=console(), screen=False, auto_refresh=False) as live:
+    from flows.cli.live.keys import listening, told_to_quit
+    from flows.cli.live.scene import fitted, scene
+
+    paper = console()
+    shown = Live(console=paper, screen=True, auto_refresh=False) if paper.is_terminal else None
+    with listening() as keys, shown or contextlib.nullcontext():
         while True:
-            time.sleep(every)
-            live.update(scene(*look(model)), refresh=True)
-
-
-def look(model: str) -> "tuple[TrafficPlan, Rollout | None, ModelMetrics]":
-    """Ask registry and router once."""
-    from flows.cli.office import opened_registry
-    from flows.cli.traffic import plan_of
-    from flows.client import RouterClient
-
-    plan = plan_of(model)
-    with opened_registry() as registry:
-        rollout = registry.active_rollout(model)
-    with RouterClient(settings()) as client:
-        return plan, rollout, client.metrics(model)
-
-
-def scene(plan: "TrafficPlan", rollout: "Rollout | None", metrics: "ModelMetrics") -> "RenderableType":
-    """Lay out one look."""
-    from rich.console import Group
-    from rich.markup import escape
-
-    from flows.cli.rollout import step_text
-    from flows.cli.screen import text
-    from flows.cli.traffic import split_of
-
-    head = f"[bold]{plan.model}[/bold]  plan {plan.epoch}  {escape(text(split_of(plan)))}"
-    held = "[yellow]ramp held[/yellow]" if plan.paused else ""
-    said = f"{rollout.id} {rollout.status}, {step_text(rollout)}: {escape(rollout.said)}" if rollout else "no rollout"
-    newest = [phase for phase in metrics.phases if phase.phase == plan.phase]
-    return Group(head, f"{said} {held}", *(part for phase in newest for part in _phase(phase)))
-
-
-def _phase(phase: "PhaseMetrics") -> "list[RenderableType]":
-    columns = (
-        "variant",
-        "version",
-        "assigned",
-        "served",
-        "fallbacks",
-        "errors",
-        "p95 ms",
-        "labelled",
-        "loss",
-        "correct",
-    )
-    rows = [(name, *_numbers(seen)) for name, seen in phase.variants.items()]
-    parts: list[RenderableType] = [table(f"Phase {phase.phase}", columns, rows)]
-    if phase.shadows:
-        seen = [
-            (s.version, s.copies, s.scored, s.dropped, s.errors, s.pairs, s.loss_difference.mean)
-            for s in phase.shadows.values()
-        ]
-        names = ("shadow", "copies", "scored", "dropped", "errors", "pairs", "loss saved")
-        parts.append(table("Shadows", names, seen))
-    return parts
-
-
-def _numbers(seen: "VariantMetrics") -> tuple[object, ...]:
-    return (
-        seen.version,
-        seen.assigned,
-        seen.served,
-        seen.fallbacks,
-        seen.errors,
-        seen.latency_quantiles.get("p95"),
-        seen.loss.n,
-        seen.loss.mean if seen.loss.n else None,
-        seen.correct.mean if seen.correct.n else None,
-    )
+            look = watcher.look()
+            if shown is None:
+                paper.print(scene(look, paper.width))
+            else:
+                shown.update(fitted(look, paper, keys=keys), refresh=True)
+            looks = None if looks is None else looks - 1
+            if looks == 0 or told_to_quit(every, keys=keys):
+                return
