@@ -1,0 +1,1 @@
+"""What went wrong with a version that answered callers, written up for people."""
