@@ -1,0 +1,129 @@
+"""What people read before they sign, as Markdown."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows.rollout.gate.checklist import Point, interval
+from flows.rollout.machine import share_text
+from registry.approval import LEAST_DIGEST
+from registry.records.gate import GateState, SignOff
+from registry.records.rollout import Rollout
+from registry.records.verdict import Decision
+
+
+def page(
+    rollout: Rollout, state: GateState, decision: Decision | None, points: Sequence[Point], reports_dir: Path
+) -> str:
+    """
+    Write the whole gate: verdict with intervals, checklist, who may sign, and what follows.
+
+    Args:
+        rollout: Whose challenger is judged.
+        state: Who has signed.
+        decision: What speaks for it.
+        points: The checklist.
+        reports_dir: Where the HTML report is.
+    """
+    parts = [
+        f"# {rollout.model}: may {rollout.challenger} go on?",
+        f"**{title(rollout, state)}** {state.said}",
+        _verdict(decision, reports_dir),
+        _consequences(rollout, state),
+        _people(state),
+        _checklist(points),
+        f"Sign-offs are bound to `{state.bound_to}`: the steps, the gate, both models and the report above. "
+        "If any of these changes, people are asked again.",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def form_text(rollout: Rollout, state: GateState, decision: Decision | None, reports_dir: Path, trouble: str) -> str:
+    """The text above the form: short, with what was wrong with the last answer."""
+    wrong = f"**The last answer was not taken.** {trouble}" if trouble else ""
+    parts = [
+        wrong,
+        f"### {rollout.model}: may {rollout.challenger} go on?",
+        f"{title(rollout, state)} {state.said}",
+        _verdict(decision, reports_dir),
+        _consequences(rollout, state),
+        _people(state),
+        f"Report read: `{state.bound_to[:LEAST_DIGEST]}` (a changed report asks again). "
+        "The artifact of this run has the checklist.",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def title(rollout: Rollout, state: GateState) -> str:
+    """What is asked, in one sentence."""
+    question = {
+        "begin": f"May it answer its first callers ({_following(rollout)})?",
+        "advance": f"May it go on to {_following(rollout)}?",
+        "promote": "May it become the champion?",
+        "inconclusive": f"There is no verdict. May it go on to {_following(rollout)} all the same?",
+        None: "Nobody is asked at the moment.",
+    }
+    return question[state.question]
+
+
+def outcome_of_yes(rollout: Rollout, state: GateState) -> str:
+    """What happens once everybody has agreed."""
+    if state.question == "promote" or rollout.step + 1 >= len(rollout.steps):
+        return f"{rollout.challenger} becomes the champion and answers everybody"
+    return f"{rollout.challenger} goes on with {_following(rollout)}"
+
+
+def _following(rollout: Rollout) -> str:
+    following = rollout.step + 1
+    return share_text(rollout.steps[following]) if following < len(rollout.steps) else "production"
+
+
+def _verdict(decision: Decision | None, reports_dir: Path) -> str:
+    if decision is None:
+        return "No comparison speaks for it: a person wants it."
+    rows = [
+        f"- {interval(one)}: {one.said}" if one.estimate is not None else f"- {interval(one)}"
+        for one in decision.findings
+        if one.role in ("primary", "goal", "guardrail", "integrity")
+    ]
+    report = [f"Report: `{reports_dir / decision.report}`"] if decision.report else []
+    head = f"Verdict `{decision.id}`: **{decision.outcome.replace('_', ' ')}**. {decision.headline}"
+    return "\n\n".join([head, *(["\n".join(rows)] if rows else []), *report])
+
+
+def _consequences(rollout: Rollout, state: GateState) -> str:
+    no = f"the rollout ends, {rollout.champion} stays the champion, and the reason is kept"
+    until = ""
+    if state.expires_at is not None:
+        then = "the rollout ends as if somebody had said no" if state.on_expiry == "abort" else "it goes on waiting"
+        until = f"\n- **No answer** until {state.expires_at:%Y-%m-%d %H:%M} UTC: {then}"
+    return f"- **Yes**, by everybody: {outcome_of_yes(rollout, state)}\n- **No**, by anybody: {no}{until}"
+
+
+def _people(state: GateState) -> str:
+    rows = [f"| {role} | {_who(state, role)} | {_signed(state.signed, role)} |" for role in state.roles]
+    table = "\n".join(["| role | who may sign | signed |", "|---|---|---|", *rows])
+    stale = f"\n\n{_stale(state.stale)}" if state.stale else ""
+    return f"{table}\n\nEvery role takes another person.{stale}"
+
+
+def _who(state: GateState, role: str) -> str:
+    return ", ".join(state.approvers[role]) if role in state.approvers else "anybody"
+
+
+def _signed(signed: Sequence[SignOff], role: str) -> str:
+    mine = [f"{_cell(one.actor)}, {one.at:%Y-%m-%d %H:%M}: {_cell(one.reason)}" for one in signed if one.role == role]
+    return "; ".join(mine) or "-"
+
+
+def _stale(stale: Sequence[SignOff]) -> str:
+    named = ", ".join(f"{_cell(one.actor)} as {one.role}" for one in stale)
+    return f"Given for another report, and not counted: {named}."
+
+
+def _checklist(points: Sequence[Point]) -> str:
+    rows = [f"| {n} | {p.name} | {p.answer} | {_cell(p.evidence)} |" for n, p in enumerate(points, 1)]
+    return "\n".join(["| | checklist | done | evidence |", "|---|---|---|---|", *rows])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
