@@ -28,9 +28,14 @@ _CLASHES: tuple[tuple[tuple[str, ...], type[RegistryError], str], ...] = (
 _DAMAGED = ("not a database", "malformed")
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, patience_s: float | None = None) -> Engine:
     """
     Prepare connections to *url*; none is opened yet.
+
+    Args:
+        url: SQLAlchemy URL.
+        patience_s: How long a writer waits for another one, and for a server to answer; by default 10 s for
+            SQLite, and whatever Postgres is set to.
 
     Raises:
         StoreUnavailable: If the URL makes no sense, its driver is missing, or the
@@ -39,7 +44,7 @@ def make_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
+            return create_engine(parsed, pool_pre_ping=True, connect_args=_impatient(patience_s))
         if parsed.database in (None, "", ":memory:"):
             engine = create_engine(parsed, poolclass=StaticPool, connect_args={"check_same_thread": False})
         else:
@@ -47,9 +52,17 @@ def make_engine(url: str) -> Engine:
             engine = create_engine(parsed)
     except (ArgumentError, ImportError, OSError, SQLAlchemyError) as error:
         raise unavailable(url, error) from error
-    event.listen(engine, "connect", _prepare)
+    busy_ms = BUSY_MS if patience_s is None else round(patience_s * 1000)
+    event.listen(engine, "connect", lambda connection, _: _prepare(connection, busy_ms))
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _impatient(patience_s: float | None) -> dict[str, Any]:
+    if patience_s is None:
+        return {}
+    wait_ms = round(patience_s * 1000)
+    return {"connect_timeout": max(2, round(patience_s)), "options": f"-c lock_timeout={wait_ms}"}  # libpq: 2 s or more
 
 
 def unavailable(url: str, error: Exception) -> StoreUnavailable:
@@ -101,9 +114,9 @@ def _clash(error: IntegrityError) -> RegistryError:
     return (AlreadyExists if taken else InvalidRecord)("Nothing was changed.", said(error), mend)
 
 
-def _prepare(connection: sqlite3.Connection, _: Any) -> None:
+def _prepare(connection: sqlite3.Connection, busy_ms: int) -> None:
     connection.isolation_level = None  # the driver's own transactions come too late
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":

@@ -35,17 +35,18 @@ class Registry(Versions, Plans, Steering, Retention, Retraining, Decisions, Look
     """
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, patience_s: float | None = None) -> Self:
         """
         Connect, and bring the tables up to date.
 
         Args:
             url: SQLAlchemy URL, e.g. "sqlite:////home/me/.understudy/registry.sqlite".
+            patience_s: How long a writer waits for another one before it refuses; see `make_engine`.
 
         Raises:
             StoreUnavailable: If it cannot be reached, written or understood.
         """
-        registry = cls(make_engine(url), url)
+        registry = cls(make_engine(url, patience_s), url)
         try:
             registry._migrate()
         except BaseException:
