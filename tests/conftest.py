@@ -29,3 +29,4 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("UNDERSTUDY_HOME", str(home / "state"))
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("UNDERSTUDY_TRACKING_SEND", "later")  # no sender outlives a test
+    monkeypatch.setenv("UNDERSTUDY_NOTIFY_SEND", "later")

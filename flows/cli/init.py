@@ -92,12 +92,22 @@ def init(
     from flows.config.load import load_config, register_config
 
     config = _found_from_anywhere(load_config(file))
+    _refuse_bad_addresses(config, file)
     refuse_other_classes(config, settings())
     where = register_config(config, settings())
     if as_json:
         return print_json({"model": config.model, "registered": str(where)})
     say(f"{config.model} is registered in {where}")
     return say(f"Next: `understudy train {config.model}` makes its first champion.")
+
+
+def _refuse_bad_addresses(config: "ModelConfig", file: Path) -> None:
+    if not config.notify.urls:
+        return
+    from flows.notify.address import mistakes
+
+    if found := mistakes(config.notify.urls):
+        raise ConfigError(f"{file} was refused.", "; ".join(found) + ".", "Correct the addresses named.")
 
 
 def _found_from_anywhere(config: "ModelConfig") -> "ModelConfig":

@@ -28,6 +28,8 @@ from flows.detection.watch import Watched, watch
 from flows.errors import ConfigError
 from flows.reports.drift.report import drift_report
 from flows.reports.page import write_report
+from flows.notify import notice_of, tell_notice
+from flows.notify.messages import drift_found
 from flows.tracking.launch import send_soon
 from flows.tracking.tracker import Tracker
 from registry.artifacts import ArtifactStore
@@ -108,6 +110,7 @@ def look_after(settings: Settings, model: str, wanted: Wanted) -> dict[str, Any]
         before = last_look(registry, model)
         seen = watch(config, registry, rows, lambda version: read_kept(artifacts, version), wanted.now, _wake)
         Tracker(settings, config).note_look(seen.look)
+        _tell(settings, registry, seen.look)
         _attempt("The artifacts were not made", lambda: _show(settings, seen))
         if wanted.live:
             _attempt("The pace was not changed", lambda: _set_pace(config, registry, before, seen.look))
@@ -207,6 +210,23 @@ def _written(settings: Settings, seen: Watched) -> Path | None:
     except Exception as error:  # noqa: BLE001  whatever a picture does, the decision stands
         get_run_logger().warning("The report was not written: %s: %s", type(error).__name__, error)
         return None
+
+
+def _tell(settings: Settings, registry: Registry, look: Look) -> None:
+    """Tell people of a retraining that was asked for, and once a day of what they should look into."""
+    decision = look.decision
+    if look.event_id is None and not decision.investigate:
+        return
+    message = drift_found(
+        look.model,
+        decision.severity,
+        decision.drift_type,
+        decision.rule,
+        decision.affected_features,
+        look.event_id,
+    )
+    key = look.event_id or f"{look.model}:{decision.severity}:{look.at:%Y-%m-%d}"
+    tell_notice(settings, registry, notice_of(message, model=look.model, key=f"drift:{key}"))
 
 
 def _wake(look: Look) -> None:

@@ -1,5 +1,6 @@
 """Look for what usually keeps the system from running, and say how to mend it."""
 
+import contextlib
 import dataclasses
 import importlib
 import importlib.util
@@ -57,6 +58,7 @@ def doctor(settings: Settings) -> tuple[Check, ...]:
         ("registry", _registry),
         ("audit trail", _audit),
         ("configurations", _configurations),
+        ("notifications", _notifications),
         ("processes", _processes),
         ("deployments", _deployments),
     )
@@ -158,6 +160,21 @@ def _configurations(settings: Settings) -> Check:
         except Refusal as refusal:
             mistakes.append(f"{path.name}: {refusal.why}")
     return _of("configurations", mistakes, "all valid", "Correct the files named, then `understudy init FILE.yaml`.")
+
+
+def _notifications(settings: Settings) -> Check:
+    """Whether every address can be right; nothing is sent."""
+    from flows.config.load import registered_config
+    from flows.notify.address import mistakes
+
+    found, count = [], 0
+    for path in sorted(settings.configs_dir.glob("*.yaml")):
+        with contextlib.suppress(Refusal):  # told by the look at the configurations
+            urls = registered_config(path.stem, settings).notify.urls
+            count += len(urls)
+            found += [f"{path.name}: {one}" for one in mistakes(urls)]
+    fine = f"{count} addresses; `understudy notify test MODEL` tries them"
+    return _of("notifications", found, fine, "Correct the addresses named, then `understudy init FILE.yaml`.")
 
 
 def _processes(settings: Settings) -> Check:

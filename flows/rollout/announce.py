@@ -1,60 +1,123 @@
-"""Tell people once what happened to a rollout, whoever made it happen."""
+"""Tell people once what happens to a rollout, whoever makes it happen."""
 
 import contextlib
 from datetime import datetime
 
-from flows.notify import Message
-from flows.notify.messages import approval_wanted, moved, promoted, rolled_back
+from flows.notify import Message, forward, notice_of, send_first
+from flows.notify.messages import (
+    aborted,
+    approval_asked,
+    moved,
+    promoted,
+    promotion_comes,
+    rolled_back,
+    rollout_started,
+)
 from flows.rollout.desk import Desk
 from flows.rollout.machine import Move
-from flows.rollout.notes import telling
 from flows.tracking.tracker import Tracker
 from registry.errors import Refusal
+from registry.home import Settings
+from registry.records.notice import Notice
 from registry.records.rollout import Rollout
 
 _ACTION = "rollout.announced"
 
 
-def announce(desk: Desk, rollout: Rollout, move: Move, at: datetime) -> None:
-    """Tell about a move of ours; an end is noted, so that nobody hears of it twice."""
+def notices_of(rollout: Rollout, move: Move) -> tuple[Notice, ...]:
+    """
+    What a move tells, to be committed together with it.
+
+    Args:
+        rollout: As it is before the move.
+        move: What it does next; one that holds tells nothing.
+    """
     message = message_of(rollout, move)
-    if message is None:
+    key = f"{rollout.id}:{move.kind}:{rollout.revision + 1}"
+    return () if message is None else (notice_of(message, model=rollout.model, key=key),)
+
+
+def tell_before(desk: Desk, rollout: Rollout, move: Move) -> bool:
+    """
+    Tell people that a promotion is about to be committed, and wait a moment for it to arrive.
+
+    Returns:
+        Whether everybody who wants to hear of it has got it. Whatever it says, the promotion goes on.
+    """
+    if move.kind != "promote":
+        return True
+    message = promotion_comes(rollout.model, rollout.id, rollout.challenger, rollout.champion)
+    notice = notice_of(message, model=rollout.model, key=f"{rollout.id}:before:promote")
+    return send_first(desk.settings, desk.registry, notice)
+
+
+def ask(desk: Desk, rollout: Rollout) -> None:
+    """Ask people about a rollout that waits for them from its beginning."""
+    if rollout.status == "waiting_approval":
+        desk.tell(rollout.model, asked(rollout, rollout.said), key=asked_key(rollout))
+
+
+def asked_key(rollout: Rollout) -> str:
+    """Under which people are asked about a rollout that waits as it is."""
+    return f"{rollout.id}:wait:{rollout.revision}"
+
+
+def asked(rollout: Rollout, said: str) -> Message:
+    """Say what two people are to do."""
+    return approval_asked(rollout.model, rollout.id, rollout.challenger, said, rollout.gate.roles, form())
+
+
+def form() -> str:
+    """Where the form is."""
+    pages = Settings().prefect_api_url.removesuffix("/api")
+    return f"the suspended run of `approval` at {pages}/runs, button Resume"
+
+
+def announce(desk: Desk, rollout: Rollout, move: Move, at: datetime) -> None:
+    """Follow a move of ours: its notices are sent, and MLflow gets a note."""
+    if message_of(rollout, move) is None:
         return
+    for notice in notices_of(rollout, move):
+        desk.tell_notice(notice)
     _track(desk, rollout.id, move, at)
-    desk.tell(rollout.model, message)
     if move.kind in ("promote", "roll_back"):
         _note(desk, rollout, at)
 
 
 def announce_foreign_end(desk: Desk, model: str, at: datetime) -> Rollout | None:
     """
-    Tell about a rollout that the router, or a person, has rolled back since the last tick.
+    Follow a rollout that the router, or a person, has rolled back since the last tick.
+
+    The registry has written what people are told together with the rollback; here it is sent.
 
     Returns:
         That rollout, or None if there is nothing new.
     """
     newest = next(iter(desk.registry.rollouts(model)), None)
-    if newest is None or newest.status != "rolled_back":
+    if newest is None or newest.status != "rolled_back" or _is_noted(desk, newest):
         return None
-    with telling(desk.settings):
-        if _is_noted(desk, newest):
-            return None
-        desk.tell(model, rolled_back(model, newest.challenger, newest.champion, newest.said))
-        _track(desk, newest.id, Move(kind="roll_back", step=newest.step, said=newest.said), at)
-        _note(desk, newest, at)
+    forward(desk.settings, desk.registry)
+    _track(desk, newest.id, Move(kind="roll_back", step=newest.step, said=newest.said), at)
+    _note(desk, newest, at)
     return newest
 
 
 def message_of(rollout: Rollout, move: Move) -> Message | None:
     """What to tell about *move*; nothing while it holds."""
-    if move.kind == "promote":
-        return promoted(rollout.model, rollout.challenger, move.said)
-    if move.kind == "roll_back":
-        return rolled_back(rollout.model, rollout.challenger, rollout.champion, move.said)
-    if move.kind == "wait":
-        return approval_wanted(rollout.model, rollout.id, rollout.challenger, move.said)
-    if move.kind in ("start", "advance", "resume"):
-        return moved(rollout.model, rollout.id, rollout.challenger, move.said)
+    model, challenger, said = rollout.model, rollout.challenger, move.said
+    match str(move.kind):
+        case "promote":
+            return promoted(model, challenger, said)
+        case "roll_back":
+            return rolled_back(model, challenger, rollout.champion, said)
+        case "wait" | "ask":
+            return asked(rollout, said)
+        case "start":
+            return rollout_started(model, rollout.id, challenger, said)
+        case "advance" | "resume" | "skip":
+            return moved(model, rollout.id, challenger, said)
+        case "abort":
+            return aborted(model, rollout.id, challenger, said)
     return None
 
 

@@ -1,24 +1,19 @@
 """Tell people once what the router has noted by itself."""
 
-import contextlib
-import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from flows.notify import Message
+from flows.notify import Message, fingerprint
 from flows.notify.messages import (
     champion_fails,
     router_degraded,
     router_recovered,
-    router_rolled_back,
     shadow_differs,
     split_is_off,
 )
 from flows.rollout.desk import Desk
 from registry.errors import Refusal
-from registry.home import Settings
-from registry.records.rollout import Rollout
 
 ACTION = "notes.told"
 _LIMIT = 100
@@ -31,40 +26,37 @@ class Note(NamedTuple):
     sequence: int
     kind: str
     said: str
-
-
-@contextlib.contextmanager
-def telling(settings: Settings) -> Iterator[None]:
-    """Let one process of this machine tell at a time, so that nobody hears of a thing twice."""
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # a full disk must not keep anybody from hearing
-            file = stack.enter_context((settings.run_dir / "telling.lock").open("w"))
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    at: float
 
 
 def tell_notes(desk: Desk, model: str, at: datetime) -> None:
     """
     Tell what is new; which note was the last one is an entry of the audit trail.
 
-    A router that does not answer is asked at the next tick. Killed in between, it tells the same again.
+    A router that does not answer is asked at the next tick. Whoever asks at the same moment, or after this one was
+    killed in between, tells nothing twice: a note is known by its number and its time.
     """
     try:
         notes = sorted(_note(one) for one in desk.client.events(model, limit=_LIMIT))
     except Refusal:
         return
-    with telling(desk.settings):
-        new = _new(desk, model, notes)
-        for note in _last_words(new):
-            message = _message(desk, model, note)
-            if message is not None:
-                desk.tell(model, message)
-        if new:
-            _remember(desk, model, new[-1], at)
+    new = _new(desk, model, notes)
+    for note in _last_words(new):
+        message = _message(model, note)
+        if message is not None:
+            desk.tell(model, message, key=_key(desk, model, note))
+    if new:
+        _remember(desk, model, new[-1], at)
 
 
 def _note(one: dict[str, Any]) -> Note:
-    return Note(one["sequence"], one["kind"], one["said"])
+    return Note(one["sequence"], one["kind"], one["said"], one["at"])
+
+
+def _key(desk: Desk, model: str, note: Note) -> str:
+    """Trouble that several models share is told once to the same people."""
+    who = fingerprint(desk.config(model).notify.urls) if note.kind in _HEALTH else model
+    return f"router:{who}:{note.kind}:{note.sequence}:{note.at}"
 
 
 def _new(desk: Desk, model: str, notes: list[Note]) -> list[Note]:
@@ -91,15 +83,9 @@ def _remember(desk: Desk, model: str, note: Note, at: datetime) -> None:
     desk.registry.record(actor="rollout", action=ACTION, model=model, subject=str(note.sequence), reason=reason, at=at)
 
 
-def _message(desk: Desk, model: str, note: Note) -> Message | None:
-    if note.kind == "rolled_back":
-        return None if _announced(desk.registry.rollouts(model), note) else router_rolled_back(model, note.said)
+def _message(model: str, note: Note) -> Message | None:
+    """What to tell; of a rollback the registry tells by itself, and "stopped" becomes one once it knows."""
     if note.kind in _HEALTH:
         return router_degraded(_part(note)) if note.kind == "degraded" else router_recovered(_part(note))
     say = {"champion_failing": champion_fails, "srm": split_is_off, "shadow_diff": shadow_differs}.get(note.kind)
-    return say(model, note.said) if say else None  # "stopped" becomes a rollback once the registry knows
-
-
-def _announced(rollouts: Sequence[Rollout], note: Note) -> bool:
-    """Whether the end of a rollout says the same; that is told by itself."""
-    return any(one.status == "rolled_back" and one.said and note.said.startswith(one.said) for one in rollouts)
+    return say(model, note.said) if say else None

@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Reason, VersionName
 from flows.config.load import named_model
 from flows.notify.messages import promoted
+from flows.rollout.announce import ask
 from flows.rollout.approval import ROLES
 from flows.rollout.begin import begin_rollout, configured_guards, refuse_impossible
 from flows.rollout.desk import Desk, artifact_key, moment, opened
@@ -88,6 +89,7 @@ def start(desk: Desk, model: str, version: str, *, actor: str, reason: str, at: 
             reason=reason,
             at=at,
         )
+        ask(desk, rollout)
     move = heartbeat(desk, model, at)
     waits = f"; it waits for {' and '.join(ROLES)}" if rollout.status == "waiting_approval" else ""
     return {"model": model, "rollout": rollout.id, "said": f"{rollout.id}: {move.said}{waits}"}
@@ -98,7 +100,7 @@ def _first(desk: Desk, model: str, version: str, *, actor: str, reason: str, at:
     guards = configured_guards(desk.config(model).guards)
     desk.registry.install_first(model, version, guards=guards, salt=f"{model}.first", actor=actor, reason=reason, at=at)
     said = f"{version} is the first champion of {model}"
-    desk.tell(model, promoted(model, version, said))
+    desk.tell(model, promoted(model, version, said), key=f"{model}:first:{version}")
     Tracker.of(desk.settings, model).note_deployment(model, version, "install", said, actor, at)
     return {"model": model, "rollout": "", "said": said}
 

@@ -1,14 +1,11 @@
 """Start a sender beside the flow, which does not wait for it."""
 
-import contextlib
 import logging
 import os
-import signal
-import subprocess
-import sys
 import time
-from types import FrameType
+from pathlib import Path
 
+from flows.background.process import behave, start
 from flows.tracking.outbox import Outbox, outbox_file
 from flows.tracking.send import LATER, alone, send
 from registry.home import Settings
@@ -20,7 +17,6 @@ LINGER = 30.0
 """Seconds for which it waits for more."""
 VARIABLE = "UNDERSTUDY_TRACKING_SEND"
 """`later` in the environment: nobody sends but `understudy tracking send`."""
-_POLITENESS = 10
 
 
 def send_soon(settings: Settings) -> bool:
@@ -35,7 +31,7 @@ def send_soon(settings: Settings) -> bool:
     try:
         if os.environ.get(VARIABLE) == "later" or not _is_due(settings):
             return False
-        _start(settings)
+        start("flows.tracking.launch", settings, _log(settings))
     except Exception as error:  # noqa: BLE001  the flow goes on, whatever keeps the sender from starting
         log.warning("no sender was started for MLflow: %s: %s", type(error).__name__, error)
         return False
@@ -52,39 +48,15 @@ def _is_due(settings: Settings) -> bool:
         return nobody
 
 
-def _start(settings: Settings) -> None:
-    """
-    Start it as a child of nobody, so that it may outlive the flow and leaves no corpse.
-
-    The shell ends at once; what it began in the background is the system's child.
-    """
-    where = {f"UNDERSTUDY_{name}": value for name, value in _settings(settings).items()}
-    with (settings.home / "tracking" / "sender.log").open("ab") as file:
-        subprocess.run(
-            ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-m", "flows.tracking.launch"],
-            env=os.environ | where,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-            check=True,
-        )
-
-
-def _settings(settings: Settings) -> dict[str, str]:
-    """The settings that say where the registry is."""
-    found = {"HOME": str(settings.home), "DATABASE_URL": settings.database_url}
-    return {name: value for name, value in found.items() if value is not None}
+def _log(settings: Settings) -> Path:
+    """The log is for the last few sendings."""
+    return settings.home / "tracking" / "sender.log"
 
 
 def main() -> None:
     """Send until nothing comes any more; what comes while this one lets go is sent, too."""
-    with contextlib.suppress(OSError):
-        os.nice(_POLITENESS)
-    signal.signal(signal.SIGALRM, _too_long)
-    signal.alarm(round(LONGEST) + 60)
     settings = Settings()
-    _shorten(settings)
+    behave(_log(settings), LONGEST + 60)
     until, more = time.monotonic() + LONGEST, True
     while more and time.monotonic() < until:
         with alone(settings, "sender.lock") as first:
@@ -105,18 +77,6 @@ def _serve(settings: Settings, until: float) -> None:
                 return
             quiet = time.monotonic() + LINGER
         time.sleep(1.0)
-
-
-def _shorten(settings: Settings) -> None:
-    """The log is for the last few sendings."""
-    file = settings.home / "tracking" / "sender.log"
-    if file.exists() and file.stat().st_size > 1_000_000:
-        os.truncate(file, 0)
-
-
-def _too_long(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a signal handler)
-    """Whatever hangs, nothing is lost: it ends, and the next one goes on."""
-    os._exit(3)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
 """Deliver what waits in the outbox, and mirror the registry; one sender at a time."""
 
 import contextlib
-import fcntl
 import hashlib
-import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from flows.background.lock import alone as lock_alone
 from flows.config.aftercare import Tracking
 from flows.config.load import registered_config
 from flows.errors import ConfigError, Unreachable
@@ -195,22 +193,6 @@ def _mirror_one(work: _Round, registry: Registry, model: str) -> bool:
     return not said
 
 
-@contextlib.contextmanager
-def alone(settings: Settings, lock: str) -> Iterator[bool]:
-    """
-    Whether nobody else has the lock of this name; while it is held, it says who does.
-
-    The kernel lets go of it when a process dies.
-    """
-    folder = settings.home / "tracking"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / lock).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
-            yield True
+def alone(settings: Settings, lock: str) -> contextlib.AbstractContextManager[bool]:
+    """Whether no other process has the lock of this name."""
+    return lock_alone(settings.home / "tracking" / lock)

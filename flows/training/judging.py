@@ -9,7 +9,7 @@ from flows.comparison.identities import digest_of, identities
 from flows.comparison.keep import keep
 from flows.comparison.policy import configured_policy
 from flows.comparison.rows import HoldoutCase, paired_rows
-from flows.notify.messages import approval_wanted
+from flows.rollout.announce import asked, asked_key
 from flows.rollout.begin import begin_rollout, configured_guards
 from flows.training.describing import Candidate
 from flows.training.shop import Shop
@@ -79,7 +79,7 @@ def follow(
     said = f"{version.version} goes into rollout {rollout.id}: {decision.headline}"
     if rollout.status != "waiting_approval":
         return "rollout", said, rollout
-    shop.tell(approval_wanted(shop.model, rollout.id, version.version, decision.headline))
+    shop.tell(asked(rollout, decision.headline), key=asked_key(rollout))
     return "waiting_approval", f"{said} It waits for approval.", rollout
 
 

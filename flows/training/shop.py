@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from flows.config.model import ModelConfig
 from flows.data.contract.records import Contract
 from flows.data.gather import Extracted
-from flows.notify import Message, notify
+from flows.notify import Message, notice_of, send_first, tell_notice
 from flows.training.progress import Progress, silent
 from registry.artifacts import ArtifactStore
 from registry.home import Settings
@@ -73,6 +73,10 @@ class Shop:
         """Name of the model."""
         return self.config.model
 
-    def tell(self, message: Message) -> None:
-        """Notify the people whom the configuration names."""
-        notify(self.config.notify.urls, message)
+    def tell(self, message: Message, key: str) -> None:
+        """Tell the people whom the configuration names, once for each *key*; never raises, and never waits."""
+        tell_notice(self.settings, self.registry, notice_of(message, model=self.model, key=key))
+
+    def tell_first(self, message: Message, key: str) -> bool:
+        """Tell them before something happens; waits a few seconds, and says whether it arrived."""
+        return send_first(self.settings, self.registry, notice_of(message, model=self.model, key=key))

@@ -1,0 +1,75 @@
+"""Write down what people are to be told; it is sent by others, later."""
+
+import contextlib
+import hashlib
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from flows.config.load import registered_config
+from flows.config.operations import Notify
+from flows.notify.address import wanted
+from flows.notify.messages import Message
+from flows.notify.scrub import clean
+from registry.errors import Refusal
+from registry.home import Settings
+from registry.records.notice import Notice
+from registry.store.registry import Registry
+
+log = logging.getLogger("understudy.notify")
+_LONGEST_TITLE = 150
+
+
+def notice_of(message: Message, *, model: str, key: str, at: datetime | None = None) -> Notice:
+    """
+    Make the record that waits in the registry.
+
+    Args:
+        message: What to tell.
+        model: Whose people hear it; empty tells those of every model.
+        key: Names what happened once, e.g. "r-0007:promote:5"; the same key is never told again.
+        at: On the clock of the machine; now if absent.
+    """
+    now = at or datetime.now(UTC)
+    return Notice(
+        key=key,
+        model=model,
+        kind=message.kind,
+        title=clean(message.title, _LONGEST_TITLE),
+        body=clean(message.body),
+        level=message.level,
+        created_at=now,
+        next_at=now,
+    )
+
+
+def whom(settings: Settings, model: str) -> Notify:
+    """
+    The section of *model*, or of all models together if it is empty.
+
+    Raises:
+        Refusal: If the configuration cannot be read; it says the model only.
+    """
+    if model:
+        return registered_config(model, settings).notify
+    urls: list[str] = []
+    for path in sorted(settings.configs_dir.glob("*.yaml")):
+        with contextlib.suppress(Refusal):
+            urls += registered_config(path.stem, settings).notify.urls
+    return Notify(urls=tuple(dict.fromkeys(urls)))
+
+
+def nobody_hears(notice: Notice, section: Notify) -> bool:
+    """Whether nobody is named, or nobody wants to hear of it."""
+    return not section.urls or not wanted(notice.kind, section.only)
+
+
+def write_to_log(registry: Registry, notice: Notice) -> None:
+    """Say it in the log, in place of people."""
+    log.info("%s: %s", clean(notice.title, _LONGEST_TITLE), clean(notice.body))
+    registry.mark_notice(notice.key, status="logged", attempts=notice.attempts, next_at=notice.next_at)
+
+
+def fingerprint(urls: Sequence[str]) -> str:
+    """Name a set of addresses without showing one."""
+    return hashlib.sha256("\n".join(sorted(urls)).encode()).hexdigest()[:8]
