@@ -9,7 +9,7 @@ CASES = [
         ["there is no option --resaon (did you mean --reason?)", "--reason is"],
     ),
     (("promote", "churn", "v1", "--reason=r", "--every=3"), ["there is no option --every"]),
-    (("approve", "churn", "--role"), ["--role: its value is missing", "--reason is missing"]),
+    (("approve", "churn", "--role"), ["--role: its value is missing"]),
     (("watch", "churn", "--every", "0"), ["--every: should be greater than or equal to 0.2 (given: '0')"]),
     (("watch", "churn", "--every", "0", "--onc"), ["did you mean --once?", "--every: should be"]),
     (("traffic", "preview", "--share", "2"), ["MODEL is missing", "KEY is missing", "--share: should be less than or"]),
