@@ -12,6 +12,8 @@ Actor = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", exampl
 Reason = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
 EventId = Annotated[str, Field(pattern=r"^(retrain_[0-9]{8}_[0-9]{3,})?$", examples=["retrain_20260301_001"])]
 """Empty counts as absent."""
+RunId = Annotated[str, Field(pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")]
+"""Of a flow run; empty counts as absent."""
 Days = Annotated[int, Field(ge=1, le=3650)]
 
 FROM_THE_FORM = "prefect-ui"

@@ -1,5 +1,5 @@
 """
-Apply prefect.yaml to a server, and the rule for runs that died silently.
+Apply prefect.yaml to a server, and the rules for runs that crash, fail or are late.
 
     python -m flows.ops.deploy MARK
 
@@ -11,28 +11,25 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyOptions, StateType
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyOptions
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.events.actions import ChangeFlowRunState
-from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
+from prefect.exceptions import ObjectNotFound
 from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
 
+from flows.detection.schedules import is_ours
+from flows.ops.automations import ensure_rules
 from flows.ops.deployments import load_flow, prefect_yaml, read_deployments
 from flows.ops.health import get
 from flows.ops.watchers import POOL
 from registry.home import Settings
-
-ZOMBIES = "understudy: a run without heartbeat has crashed"
-_HEARTBEAT_S = 30
 
 
 def deploy_all(settings: Settings, *, patience: float = 180.0) -> dict[str, UUID]:
@@ -51,37 +48,8 @@ def deploy_all(settings: Settings, *, patience: float = 180.0) -> dict[str, UUID
     with get_client(sync_client=True) as client:
         _ensure_pool(client)
         deployed = {f"{flow.name}/{one['name']}": _apply(client, flow, one) for flow, one in wanted}
-        ensure_zombie_rule(client)
+        ensure_rules(client, deployed)
     return deployed
-
-
-def ensure_zombie_rule(client: SyncPrefectClient) -> None:
-    """Turn runs whose process and worker are both gone into Crashed; without it they stay Running for ever."""
-    rule = AutomationCore(
-        name=ZOMBIES,
-        trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.*"},
-            match={"prefect.resource.id": "prefect.flow-run.*"},
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=timedelta(seconds=3 * _HEARTBEAT_S),
-        ),
-        actions=[
-            ChangeFlowRunState(
-                name="Crashed",
-                state=StateType.CRASHED,
-                message="No heartbeat: process and worker are gone.",
-                force=False,
-            )
-        ],
-    )
-    known = client.read_automations_by_name(ZOMBIES)
-    if known:
-        client.update_automation(known[0].id, rule)
-    else:
-        client.create_automation(rule)
 
 
 def _wait_for_server(settings: Settings, patience: float) -> None:
@@ -110,7 +78,7 @@ def _apply(client: SyncPrefectClient, flow: Flow[..., Any], one: Mapping[str, An
         entrypoint=one["entrypoint"],
         tags=one["tags"],
         parameters=one.get("parameters", {}),
-        schedules=[_schedule(item) for item in one.get("schedules", ())],
+        schedules=[*map(_schedule, one.get("schedules", ())), *_adapted(client, f"{flow.name}/{one['name']}")],
         concurrency_limit=limit.limit if limit else None,
         concurrency_options=ConcurrencyOptions(collision_strategy=limit.collision_strategy) if limit else None,
         work_pool_name=one["work_pool"]["name"],
@@ -132,6 +100,19 @@ def _schedule(item: Mapping[str, Any]) -> DeploymentScheduleCreate:
         active=item.get("active", True),
         parameters=item.get("parameters", {}),
     )
+
+
+def _adapted(client: SyncPrefectClient, name: str) -> list[DeploymentScheduleCreate]:
+    """Schedules that were set to the pace of a model; deploying again leaves them."""
+    try:
+        known = client.read_deployment_by_name(name).schedules
+    except ObjectNotFound:
+        return []
+    return [
+        DeploymentScheduleCreate(schedule=item.schedule, slug=item.slug, active=item.active, parameters=item.parameters)
+        for item in known
+        if is_ours(item.slug)
+    ]
 
 
 def _apply_triggers(client: SyncPrefectClient, deployment_id: UUID, triggers: Any) -> None:

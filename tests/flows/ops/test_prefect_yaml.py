@@ -47,9 +47,8 @@ def test_every_entrypoint_loads_and_accepts_its_parameters(deployment):
 
     assert flow.name == deployment["entrypoint"].rpartition(".")[2].replace("_", "-")
     inspect.signature(flow.fn).bind_partial(**parameters)
-    if deployment.get("schedules"):
-        inspect.signature(flow.fn).bind(**parameters)
-        flow.validate_parameters(parameters)
+    inspect.signature(flow.fn).bind(**parameters)
+    flow.validate_parameters(parameters)
 
 
 def test_what_a_trigger_fills_in_is_accepted_as_sent_and_as_left_out(deployment):
@@ -58,9 +57,10 @@ def test_what_a_trigger_fills_in_is_accepted_as_sent_and_as_left_out(deployment)
         return
     flow = load_flow(deployment["entrypoint"])
 
-    assert set(filled) == set(EVENT)
-    flow.validate_parameters(EVENT)
-    flow.validate_parameters({**EVENT, "event_id": None, "as_of": None})
+    sent = {name: EVENT[name] for name in filled}
+    assert set(sent) in ({"model"}, set(EVENT))
+    flow.validate_parameters(sent)
+    flow.validate_parameters(sent | dict.fromkeys(set(sent) & {"event_id", "as_of"}))
 
 
 def test_no_key_is_misspelt(deployment):
@@ -76,14 +76,71 @@ def test_training_leaves_the_cores_to_the_router_and_nothing_else_is_set_for_a_f
     env = {named(one): one["work_pool"]["job_variables"].get("env", {}) for one in DEPLOYMENTS}
     capped = {name for name, said in env.items() if said}
 
-    assert capped == {"retrain/retrain-on-demand", "retrain/retrain-weekly"}
+    assert capped == {name for name in env if name.partition("/")[0] in ("retrain", "backtest")}
+    assert len(capped) == 6
     assert all(env[name] == THREADS for name in capped)
 
 
 def test_full_names_are_unique():
     names = [named(deployment) for deployment in DEPLOYMENTS]
 
-    assert len(set(names)) == len(names) == 10
+    assert len(set(names)) == len(names)
+
+
+def test_every_work_that_people_expect_is_deployed():
+    flows = {named(deployment).partition("/")[0] for deployment in DEPLOYMENTS}
+
+    assert flows >= {
+        *("monitor", "retrain", "compare", "rollout", "promote", "rollback", "watch", "incident"),
+        *("daily_report", "backtest", "maintenance", "recover", "alert"),
+    }
+
+
+def test_every_parameter_has_a_default_and_is_explained(deployment):
+    flow = load_flow(deployment["entrypoint"])
+    schema = flow.parameters.model_dump()
+
+    assert schema["required"] == []
+    assert all(said.get("description") for said in schema["properties"].values()), schema["properties"]
+
+
+BAD = [
+    ("model", "Not A Name"),
+    ("version", "1.2"),
+    ("event_id", "yesterday"),
+    ("trigger", "whim"),
+    ("actor", ""),
+    ("rows", 0),
+    ("keep_log_days", 0),
+    ("warmup", 0),
+    ("batch", "often"),
+    ("run", "the last one"),
+]
+
+
+def test_the_server_refuses_what_cannot_be_and_says_which_field_and_why(deployment):
+    from prefect.utilities.schema_tools.validation import ValidationError, validate
+
+    schema = load_flow(deployment["entrypoint"]).parameters.model_dump()
+    for name, value in BAD:
+        if name in schema["properties"]:
+            with pytest.raises(ValidationError, match=f"field '{name}'.*Failure reason: "):
+                validate({name: value}, schema, raise_on_error=True)
+
+    assert schema["properties"]
+
+
+def test_only_work_that_hands_no_caller_over_is_repeated_by_itself():
+    repeated = {named(one).partition("/")[0] for one in DEPLOYMENTS if "repeatable" in one["tags"]}
+
+    assert repeated.isdisjoint({"promote", "rollback", "rollout", "watch", "alert", "recover"})
+    assert {"retrain", "monitor", "maintenance", "daily_report"} <= repeated
+
+
+def test_people_hear_of_everything_but_of_those_who_tell_them():
+    silent = {named(one).partition("/")[0] for one in DEPLOYMENTS if "alerting" not in one["tags"]}
+
+    assert silent == {"alert", "recover"}
 
 
 def test_drift_starts_a_retraining():

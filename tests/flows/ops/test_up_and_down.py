@@ -11,8 +11,9 @@ from uuid import uuid4
 import psutil
 import pytest
 
+from flows.ops.automations import NAMES as NAMES_OF_RULES
 from flows.ops.deploy import deploy_all
-from flows.ops.deployments import load_flow
+from flows.ops.deployments import load_flow, prefect_yaml, read_deployments
 from flows.ops.down import down
 from flows.ops.environment import MARK, prefect_environment, settings_environment
 from flows.ops.errors import PortBusy, StartFailed
@@ -110,15 +111,19 @@ def test_every_deployment_is_there_and_deploying_again_changes_nothing(system, p
     before = deploy_all(system)
     after = deploy_all(system)
 
-    assert len(before) == 10
+    assert len(before) == len(read_deployments(prefect_yaml()))
     assert before == after
-    assert len(prefect.read_deployments()) == 10
+    assert len(prefect.read_deployments()) == len(before)
     names = sorted(one.name for one in prefect.read_automations())
-    assert names == [
-        "look-when-the-router-is-in-trouble",
-        "retrain-on-drift",
-        "understudy: a run without heartbeat has crashed",
-    ]
+    assert names == sorted(
+        [
+            "look-at-a-better-challenger",
+            "look-when-the-router-is-in-trouble",
+            "retrain-on-drift",
+            "write-up-an-alarm-of-the-router",
+            *NAMES_OF_RULES,
+        ]
+    )
 
 
 def test_cron_deployments_get_scheduled_runs(prefect):

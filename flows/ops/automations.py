@@ -1,0 +1,103 @@
+"""
+Rules of Prefect's server that no deployment owns: what happens to runs that crash, fail or are late.
+
+Rules that wake one deployment by an event of ours stand beside it in prefect.yaml. Every rule here is found by its
+name, so that applying it twice changes nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState, RunDeployment
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+
+from flows.ops.runs import SAFE, TOLD
+
+ZOMBIES = "understudy: a run without heartbeat has crashed"
+AGAIN = "understudy: a crashed run is taken up again"
+HEAR_OF_CRASHES = "understudy: people hear of crashed runs"
+HEAR_OF_FAILURES = "understudy: people hear of failed runs"
+HEAR_OF_DELAYS = "understudy: people hear of late runs"
+NAMES = (ZOMBIES, AGAIN, HEAR_OF_CRASHES, HEAR_OF_FAILURES, HEAR_OF_DELAYS)
+_HEARTBEAT_S = 30
+_QUIET = timedelta(hours=1)  # failures and delays come with every schedule; more than one alert an hour helps nobody
+
+
+def rules(deployed: Mapping[str, UUID]) -> list[AutomationCore]:
+    """
+    List every rule.
+
+    Args:
+        deployed: Ids of the deployments by full name.
+    """
+    return [
+        _zombies(),
+        _wakes(AGAIN, {"Crashed"}, SAFE, deployed["recover/recover-hourly"]),
+        _wakes(HEAR_OF_CRASHES, {"Crashed"}, TOLD, deployed["alert/alert-on-demand"]),
+        _wakes(HEAR_OF_FAILURES, {"Failed", "TimedOut"}, TOLD, deployed["alert/alert-on-demand"], quiet=_QUIET),
+        _wakes(HEAR_OF_DELAYS, {"Late"}, TOLD, deployed["alert/alert-on-demand"], quiet=_QUIET),
+    ]
+
+
+def ensure_rules(client: SyncPrefectClient, deployed: Mapping[str, UUID]) -> None:
+    """Create or update every rule."""
+    for rule in rules(deployed):
+        known = client.read_automations_by_name(rule.name)
+        if known:
+            client.update_automation(known[0].id, rule)
+        else:
+            client.create_automation(rule)
+
+
+def _zombies() -> AutomationCore:
+    """Turn runs whose process and worker are both gone into Crashed; without it they stay Running for ever."""
+    return AutomationCore(
+        name=ZOMBIES,
+        trigger=EventTrigger(
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.*"},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=3 * _HEARTBEAT_S),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                name="Crashed",
+                state=StateType.CRASHED,
+                message="No heartbeat: process and worker are gone.",
+                force=False,
+            )
+        ],
+    )
+
+
+def _wakes(
+    name: str, states: set[str], tag: str, deployment: UUID, *, quiet: timedelta = timedelta(0)
+) -> AutomationCore:
+    """Hand a run with this tag to a deployment; once in *quiet* of each deployment, if that is not zero."""
+    each = "related:deployment:prefect.resource.id" if quiet else "prefect.resource.id"
+    return AutomationCore(
+        name=name,
+        trigger=EventTrigger(
+            expect={f"prefect.flow-run.{state}" for state in states},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{tag}"},
+            for_each={each},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=quiet,
+        ),
+        actions=[
+            RunDeployment(
+                source="selected",
+                deployment_id=deployment,
+                parameters={"run": "{{ flow_run.id | string }}"},
+                job_variables=None,
+            )
+        ],
+    )

@@ -1,0 +1,87 @@
+"""The flow `recover`: what a crashed run was doing is taken up again."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from prefect import flow, get_run_logger
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import State, StateType
+
+from flows.config.forms import RunId
+from flows.ops.alert import tell_of
+from flows.ops.runs import FROM, MOST, SAFE, TAKEN_UP, Seen, find_run, runs_in
+from registry.home import Settings
+from registry.store.registry import Registry
+
+BACK = timedelta(days=1)
+STUCK = timedelta(minutes=10)
+"""A run that a worker has taken and not begun for so long lost that worker."""
+
+
+@flow(name="recover", timeout_seconds=300)
+def recover(run: RunId | None = None) -> list[str]:
+    """
+    Start the deployment of a crashed run again, with its parameters: it goes on where its last step was kept.
+
+    Only deployments whose runs are safe to repeat are taken up, each work at most three times in a row, and each
+    crash once, however often this is called.
+
+    Args:
+        run: Id of the crashed flow run; every one of the last day if empty, and runs that lost their worker before
+            they began.
+
+    Returns:
+        What was done, by run.
+    """
+    now = datetime.now(UTC)
+    with get_client(sync_client=True) as client:
+        found = (
+            [find_run(client, UUID(run))] if run else [*_stuck(client, now), *runs_in(client, ["Crashed"], now - BACK)]
+        )
+        done = [take_up(client, one) for one in found]
+    settings = Settings().prepare()
+    with Registry.open(settings.registry_url) as registry:
+        tell_of(settings, registry, found, now)
+    get_run_logger().info("%s", "; ".join(done) or "There is nothing to take up.")
+    return done
+
+
+def take_up(client: SyncPrefectClient, run: Seen) -> str:
+    """Start the work of *run* again if that is safe; returns what was done, in words."""
+    refusal = why_not(run)
+    if refusal or run.deployment is None:
+        return f"{run.name} is not taken up: {refusal}"
+    again = client.create_flow_run_from_deployment(
+        run.deployment,
+        parameters=run.parameters,
+        tags=[*run.own_tags, f"{TAKEN_UP}{run.generation + 1}", f"{FROM}{run.id}"],
+        idempotency_key=f"{FROM}{run.id}",
+    )
+    return f"{run.name} is taken up by {again.name}"
+
+
+def why_not(run: Seen) -> str:
+    """Say why the work of *run* is left, or nothing."""
+    if run.kind != "CRASHED":
+        return f"it is {run.state}, not crashed"
+    if run.deployment is None:
+        return "it belongs to no deployment"
+    if SAFE not in run.tags:
+        return f"runs of {run.flow} are not repeated by themselves"
+    if run.generation >= MOST:
+        return f"it was taken up {MOST} times in a row"
+    return ""
+
+
+def _stuck(client: SyncPrefectClient, now: datetime) -> list[Seen]:
+    """Turn runs that nobody will begin any more into crashed ones."""
+    lost = [one for one in runs_in(client, ["Pending"], now - BACK) if now - one.since > STUCK]
+    state: State[None] = State(type=StateType.CRASHED, message="Its worker was gone before it began.")
+    for one in lost:
+        client.set_flow_run_state(one.id, state)
+    return _again(client, lost)
+
+
+def _again(client: SyncPrefectClient, runs: Sequence[Seen]) -> list[Seen]:
+    return [found for one in runs if (found := find_run(client, one.id)).kind == "CRASHED"]

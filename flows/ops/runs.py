@@ -1,0 +1,113 @@
+"""Runs of our deployments, as Prefect's server knows them."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+)
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import ObjectNotFound
+
+from registry.errors import NotFound
+
+SAFE = "repeatable"
+"""Tag of deployments whose crashed runs are taken up again by themselves."""
+TOLD = "alerting"
+"""Tag of deployments of whose crashed, failed and late runs people hear."""
+TAKEN_UP = "taken-up:"
+FROM = "taken-up-from:"
+MOST = 3
+"""How often in a row the work of a crashed run is taken up again."""
+_OURS = re.compile(rf"(?:{TAKEN_UP}|{FROM}|auto-scheduled)")
+
+
+class Seen(NamedTuple):
+    """
+    One run.
+
+    Attributes:
+        flow: Name of its flow.
+        deployment: Its id; None if somebody runs the flow by hand.
+        model: That it is about; empty for all.
+        tags: Of the run, those of its deployment included.
+        state: Name and type, e.g. "Crashed", "CRASHED".
+        since: When it came into that state.
+        due: When it should have begun.
+    """
+
+    id: UUID
+    name: str
+    flow: str
+    deployment: UUID | None
+    deployment_name: str
+    model: str
+    parameters: dict[str, Any]
+    tags: tuple[str, ...]
+    state: str
+    kind: str
+    since: datetime
+    due: datetime | None
+
+    @property
+    def generation(self) -> int:
+        """How often its work was taken up before."""
+        return max((int(tag.removeprefix(TAKEN_UP)) for tag in self.tags if tag.startswith(TAKEN_UP)), default=0)
+
+    @property
+    def own_tags(self) -> list[str]:
+        """Those that a successor takes over."""
+        return [tag for tag in self.tags if not _OURS.match(tag)]
+
+
+def find_run(client: SyncPrefectClient, run: UUID) -> Seen:
+    """
+    Look one run up.
+
+    Raises:
+        NotFound: If the server does not know it.
+    """
+    try:
+        return _seen(client, client.read_flow_run(run))
+    except ObjectNotFound as error:
+        why, mend = "Prefect's server does not know it.", "Copy the id of a flow run from its page."
+        raise NotFound(f"There is no run {run}.", why, mend) from error
+
+
+def runs_in(client: SyncPrefectClient, states: Iterable[str], since: datetime) -> list[Seen]:
+    """List runs of ours that are in one of *states* and were due since a moment, the newest first."""
+    found = client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(name=FlowRunFilterStateName(any_=list(states))),
+            expected_start_time=FlowRunFilterExpectedStartTime.model_validate({"after_": since}),
+        ),
+        limit=200,
+    )
+    return [_seen(client, run) for run in found if run.deployment_id is not None]
+
+
+def _seen(client: SyncPrefectClient, run: FlowRun) -> Seen:
+    state = run.state or State.model_validate({"type": "PENDING"})
+    deployment = client.read_deployment(run.deployment_id).name if run.deployment_id else ""
+    model = run.parameters.get("model")
+    return Seen(
+        id=run.id,
+        name=run.name,
+        flow=client.read_flow(run.flow_id).name,
+        deployment=run.deployment_id,
+        deployment_name=deployment,
+        model=model if isinstance(model, str) else "",
+        parameters=dict(run.parameters),
+        tags=tuple(run.tags),
+        state=state.name or str(state.type.value),
+        kind=str(state.type.value),
+        since=state.timestamp,
+        due=run.expected_start_time,
+    )
