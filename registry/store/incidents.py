@@ -127,16 +127,11 @@ def facts_of(rollout: Rollout | None) -> dict[str, Any]:
 
 
 def notice_of(incident: Incident) -> Notice:
-    """
-    Tell people about a rollback.
-
-    A sentence that a person wrote stays in the registry: nobody has checked what is in it.
-    """
+    """Tell people about a rollback; who sends it leaves out what nobody should read in a reason."""
     now = datetime.now(UTC)  # sent by the clock of the machine, whatever time the model lives in
-    why = "" if incident.kind == "person" else f" Why: {incident.cause}"
     body = (
         f"{incident.restored} answers everybody by plan {incident.epoch}. {incident.version} was taken off by "
-        f"{_WHO[incident.kind]}.{why} See `understudy incidents show {incident.id}`."
+        f"{_WHO[incident.kind]}: {incident.cause}. See `understudy incidents show {incident.id}`."
     )
     return Notice(
         key=f"{incident.model}:rolled_back:{incident.epoch}",

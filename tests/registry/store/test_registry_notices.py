@@ -65,15 +65,16 @@ def test_sending_is_no_part_of_the_trail(registry):
     assert registry.audit() == []
 
 
-def test_every_rollback_has_its_notice_and_says_nothing_that_a_person_wrote(registry):
+def test_every_rollback_has_its_notice(registry):
     install(registry, "v1.1.0")
     succeed(registry, "v1.1.0")
-    registry.roll_back("churn", **WHO | {"reason": "call 0171-555 first"})
+    registry.roll_back("churn", **WHO | {"reason": "wrong prices"})
     (notice,) = registry.notices("churn")
 
     assert (notice.kind, notice.level, notice.status) == ("rollout.rolled_back", "warning", "waiting")
     assert notice.key == "churn:rolled_back:3"
-    assert "0171" not in notice.body
+    assert "taken off by a person: wrong prices." in notice.body
+    assert "ann" not in notice.body
     assert "v1.0.0 answers everybody by plan 3" in notice.body
     assert "i-0001" in notice.body
 
@@ -83,4 +84,4 @@ def test_the_figures_of_a_guard_are_told(registry):
     succeed(registry, "v1.1.0")
     registry.roll_back("churn", **WHO | {"reason": "5 % of 400 failed"}, kind="guard")
 
-    assert "Why: 5 % of 400 failed" in registry.notices("churn")[0].body
+    assert "taken off by a guard of the router: 5 % of 400 failed." in registry.notices("churn")[0].body
