@@ -13,8 +13,10 @@ from flows.comparison.groups import GroupRows
 from flows.comparison.integrity import coverage, live_integrity, noise
 from flows.comparison.live_tests import Question, shadow_question, split_question
 from flows.comparison.outlook import more_needed
+from flows.comparison.strata import ratio_over
 from flows.errors import NotEnoughData
 from registry.assignment import TOTAL
+from registry.ramp import phase_name, phases_of_step
 from registry.records.live import ModelMetrics, PhaseMetrics, VariantMetrics
 from registry.records.plan import CHAMPION
 from registry.records.rollout import Rollout
@@ -70,9 +72,10 @@ def live_case(
     Raises:
         NotEnoughData: If the step has no traffic yet.
     """
-    names = [f"{rollout.id}.{step}" for step in range(rollout.step + 1)]
+    named = [phase.phase for phase in metrics.phases]
+    names = [name for step in range(rollout.step + 1) for name in phases_of_step(rollout, step, named)]
     phases = tuple(phase for phase in metrics.phases if phase.phase in names)
-    if not phases or phases[-1].phase != names[-1]:
+    if not phases or phases[-1].phase != phase_name(rollout, rollout.step, rollout.turn):
         raise NotEnoughData(
             f"{rollout.challenger} was not compared.",
             f"Step {rollout.step} of {rollout.id} has no traffic yet.",
@@ -118,7 +121,7 @@ def decide_live(case: LiveCase) -> Decision:
         if shadow:
             question = shadow_question(rollout, phase, case.task)
         else:
-            question = split_question(rollout, phase, case.task, case.arms)
+            question = split_question(rollout, phase, case.task, case.arms, _weights(case)[:-1])
         ruling = _in_shadow(case, question) if shadow else _in_split(case, question)
     except ValueError as refused:  # numbers that no statistic can be made of
         ruling = Ruling("invalid", str(refused), (plain("numbers", False, str(refused), role="integrity"),))
@@ -168,9 +171,22 @@ def _in_split(case: LiveCase, question: Question | None) -> Ruling:
         said = f"{challenger.loss.n} labelled requests; nobody is left to compare with"
         return Ruling("promote", said, (plain("labelled", True, said, challenger.loss.n),))
     watched = _sight(question) if rollout.proven else ()
-    findings = [*question.findings, *live_integrity(case.phases), *watched]
+    findings = [*question.findings, *_soundness(case), *watched]
     amount = Amount(question.n, _need(rollout), "labelled requests")
     return decide(rollout.policy, findings, amount, proven=rollout.proven)
+
+
+def _weights(case: LiveCase) -> list[PhaseMetrics]:
+    """Phases of the step under way: one, or one per weight."""
+    named = phases_of_step(case.rollout, case.rollout.step, [phase.phase for phase in case.phases])
+    return [phase for phase in case.phases if phase.phase in named]
+
+
+def _soundness(case: LiveCase) -> list[Finding]:
+    found, weights = live_integrity(case.phases), _weights(case)
+    if len(weights) == 1:
+        return found
+    return [ratio_over(weights), *(one for one in found if one.name != "sample ratio")]
 
 
 def _sight(question: Question) -> tuple[Finding, ...]:

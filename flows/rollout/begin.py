@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from flows.comparison.decide import shown
@@ -12,10 +13,11 @@ from flows.config.model import GuardsConfig, ModelConfig
 from flows.rollout.errors import RolloutRefused
 from flows.rollout.strategies import configured_steps, strategy_of
 from flows.validation.evidence import refuse_unvalidated
+from registry.approval import approval_digest
 from registry.errors import StageConflict
 from registry.records.plan import Guards, Layer
 from registry.records.policy import PromotionPolicy
-from registry.records.rollout import Experiment, Gate, Rollout, RolloutStatus, Step
+from registry.records.rollout import Experiment, Gate, Rollout, RolloutStatus, Step, Strategy, Waiting
 from registry.records.verdict import Decision
 from registry.records.version import ModelVersion
 from registry.records.watch import WatchLimits
@@ -33,6 +35,7 @@ def begin_rollout(
     reason: str,
     at: datetime,
     steps: Sequence[Step] | None = None,
+    strategy: Strategy | None = None,
 ) -> Rollout:
     """
     Store a new rollout; the next tick makes its first move.
@@ -50,6 +53,7 @@ def begin_rollout(
         reason: Why.
         at: On the model's clock.
         steps: Instead of the configured ones.
+        strategy: Instead of the configured one; steps of one's own stand before it.
 
     Raises:
         RolloutRefused: If there is no champion, or it is this version, or the decision is about
@@ -61,7 +65,7 @@ def begin_rollout(
     refuse_unvalidated(config, registry, registry.version(model, challenger), f"No rollout of {challenger} was begun.")
     if registry.version(model, challenger).stage == "archived":
         registry.set_stage(model, challenger, "staging", actor=actor, reason=reason, at=at)
-    chosen = tuple(steps) if steps is not None else configured_steps(config)
+    chosen = tuple(steps) if steps is not None else configured_steps(config, strategy)
     policy = decision.policy if decision else configured_policy(config)
     name = registry.next_rollout_id(model)
     rollout = Rollout(
@@ -80,12 +84,22 @@ def begin_rollout(
         decision_id=decision.id if decision else None,
         proven=decision is not None and shown(decision),
         experiment=configured_experiment(config.experiment),
-        strategy="custom" if steps is not None else strategy_of(config.rollout),
+        strategy="custom" if steps is not None else strategy or strategy_of(config.rollout),
         gate=configured_gate(config),
         watch=configured_watch(config),
         watch_s=config.watch.duration.total_seconds() / config.rollout.speed,
     )
-    return registry.start_rollout(rollout, actor=actor, reason=reason, at=at)
+    return registry.start_rollout(_asking(registry, rollout, decision), actor=actor, reason=reason, at=at)
+
+
+def _asking(registry: Registry, rollout: Rollout, decision: Decision | None) -> Rollout:
+    """A rollout that waits from its beginning says what it asks, and to what a sign-off is bound."""
+    if rollout.status != "waiting_approval":
+        return rollout
+    said = decision.headline if decision else "people must agree before the first caller is answered"
+    bound = approval_digest(registry, rollout)
+    waiting = Waiting(question="begin", bound_to=bound, since=rollout.created_at, said=said)
+    return msgspec.structs.replace(rollout, waiting=waiting)
 
 
 def _opponent(registry: Registry, model: str, challenger: str, decision: Decision | None) -> ModelVersion:

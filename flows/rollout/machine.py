@@ -1,29 +1,18 @@
 """The rollout as a pure machine: state and evidence in, one move out."""
 
-import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from flows.rollout.judging import NOTHING, Evidence, Judged, judged
+from registry.approval import asks_people
 from registry.assignment import TOTAL
-from registry.records.rollout import Rollout, Step
+from registry.records.rollout import Outcome, Question, Rollout, Step
 from registry.records.verdict import Decision
 
-Kind = Literal["none", "hold", "start", "wait", "resume", "advance", "promote", "roll_back"]
-_ACTIVE = ("waiting_approval", "running", "paused")
+__all__ = ["Evidence", "Look", "Move", "expires_at", "next_move", "share_text"]
 
-
-class Evidence(NamedTuple):
-    """
-    How much the challenger has been seen in the step's phase.
-
-    Attributes:
-        seen: Requests dealt to it, or copies it scored as a shadow.
-        labelled: Of these, those whose label is known.
-    """
-
-    seen: int = 0
-    labelled: int = 0
+Kind = Literal["none", "hold", "start", "wait", "resume", "advance", "weigh", "promote", "roll_back", "abort"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +22,25 @@ class Move:
 
     Attributes:
         kind: "none": there is no rollout; "hold": stay; "start": first step; "wait":
-            ask people; "resume": they agreed; "advance": next step; "promote": the
-            challenger becomes champion; "roll_back": it is taken off.
+            ask people; "advance": next step; "weigh": another weight of the same step; "promote": the
+            challenger becomes champion; "roll_back": it is taken off; "abort": people did not answer in
+            time; "resume": kept for records of earlier releases.
         step: The step after the move.
         said: One sentence with the numbers.
         decision: The comparison it rests on, if any.
+        outcome: What the step under way comes to; None where there is none.
+        question: What people are asked, by "wait".
+        weight: Parts per million, by "weigh"; turn: its number.
     """
 
     kind: Kind
     step: int
     said: str
     decision: Decision | None = None
+    outcome: Outcome | None = None
+    question: Question | None = None
+    weight: int | None = None
+    turn: int = 0
 
     @property
     def moves(self) -> bool:
@@ -51,42 +48,70 @@ class Move:
         return self.kind not in ("none", "hold")
 
 
-def next_move(
-    rollout: Rollout,
-    decision: Decision | None,
-    now: datetime,
-    *,
-    evidence: Evidence = Evidence(),  # noqa: B008  immutable
-    approved: bool = False,
-) -> Move:
+class Weight(NamedTuple):
+    """The weight that is due in a step whose weight moves."""
+
+    share: int
+    turn: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """
+    What one look at a rollout saw.
+
+    Attributes:
+        now: On the model's clock.
+        baked_s: Seconds of the step's stay that were watched.
+        decision: Comparison in the current step; None if there is no data.
+        evidence: Counts behind the decision.
+        trouble: Why nothing could be seen; empty if something could.
+        approved: The people who must agree have agreed to what they are asked.
+        outdated: What they are asked about has changed since.
+        behind: The clock stands before an earlier look.
+        weight: The weight that is due; None if none is.
+    """
+
+    now: datetime
+    baked_s: float
+    decision: Decision | None = None
+    evidence: Evidence = NOTHING
+    trouble: str = ""
+    approved: bool = False
+    outdated: bool = False
+    behind: bool = False
+    weight: Weight | None = None
+
+
+def next_move(rollout: Rollout, look: Look) -> Move:
     """
     Decide the one next move of *rollout*.
 
-    A challenger that is significantly worse is taken off from any state. Otherwise a
-    step is left only after its shortest stay, with enough data and a verdict in favour;
-    an inconclusive one is left after its longest stay, as its `on_timeout` says. A sample
-    ratio mismatch ("invalid") and numbers that are not finite block every step forward,
-    never the way back. At a share of 1 nobody is left to compare with: the step only
-    bakes.
+    A challenger that is significantly worse is taken off from any state. Otherwise a step is left only after its
+    shortest stay, with enough data and a verdict in favour; an inconclusive one is left after its longest stay, as
+    its `on_timeout` says. Without data, with numbers that are not finite or a split that did not deal as planned
+    ("error") nothing goes forward, whoever agrees. At a share of 1 nobody is left to compare with: the step only
+    bakes. People are asked once, before the first caller is answered; and about a verdict that is not clear.
 
     Args:
         rollout: As stored.
-        decision: Comparison in the current step's phase; None if there is no data.
-        now: On the model's clock.
-        evidence: Counts behind the decision.
-        approved: The people who must agree have agreed.
+        look: What was seen.
     """
-    if rollout.status not in _ACTIVE:
-        return _hold(rollout, f"the rollout is over: {rollout.status}")
-    if decision is not None and decision.outcome == "reject":
-        return Move(kind="roll_back", step=rollout.step, said=decision.headline, decision=decision)
+    if not rollout.active:
+        return Move(kind="hold", step=rollout.step, said=f"the rollout is over: {rollout.status}")
+    seen = judged(rollout, look.decision, look.evidence, look.trouble) if rollout.step >= 0 else Judged()
+    if seen.outcome == "failed":
+        return _move("roll_back", rollout, seen, seen.said)
     if rollout.status == "paused":
-        return _hold(rollout, "it is paused")
+        return _move("hold", rollout, seen, "it is paused")
     if rollout.status == "waiting_approval":
-        return _at_the_gate(rollout, approved)
+        return _at_the_gate(rollout, look, seen)
+    if look.behind:
+        return _move("hold", rollout, seen, "the clock stands before the last look; nothing moves until it has passed")
     if rollout.step < 0:
-        return _start(rollout, approved)
-    return _in_a_step(rollout, decision, now, evidence, approved)
+        return _start(rollout)
+    return _in_a_step(rollout, look, seen)
 
 
 def share_text(step: Step) -> str:
@@ -99,81 +124,110 @@ def share_text(step: Step) -> str:
     return "shadow" if step.share == 0 else f"{step.share / TOTAL * 100:g} % of callers"
 
 
-def _start(rollout: Rollout, approved: bool) -> Move:
-    first = rollout.steps[0]
-    if first.share > 0 and rollout.policy.require_approval and not approved:
-        return Move(kind="wait", step=-1, said="people must agree before the first caller is answered")
-    return Move(kind="start", step=0, said=f"starts with {share_text(first)}")
+def expires_at(rollout: Rollout) -> datetime | None:
+    """When the question that people are asked ends the rollout; None if it never does, or nothing is asked."""
+    if rollout.status != "waiting_approval" or rollout.waiting is None or rollout.gate.on_expiry == "hold":
+        return None
+    return rollout.waiting.since + timedelta(seconds=rollout.gate.expire_s)
 
 
-def _at_the_gate(rollout: Rollout, approved: bool) -> Move:
-    if not approved:
-        return _hold(rollout, "it waits for approval by ml_lead and business_owner")
-    if rollout.step < 0:
-        return Move(kind="start", step=0, said=f"approved; starts with {share_text(rollout.steps[0])}")
-    return Move(kind="resume", step=rollout.step, said="approved; goes on where it was")
+def _start(rollout: Rollout) -> Move:
+    if asks_people(rollout):
+        said = "people must agree before the first caller is answered"
+        return Move(kind="wait", step=-1, said=said, question="begin")
+    return Move(kind="start", step=0, said=f"starts with {share_text(rollout.steps[0])}")
 
 
-def _in_a_step(rollout: Rollout, decision: Decision | None, now: datetime, evidence: Evidence, approved: bool) -> Move:
-    step, stayed = rollout.steps[rollout.step], (now - rollout.step_started_at).total_seconds()
-    if stayed < step.min_s:
-        return _hold(rollout, f"{stayed:.0f} of at least {step.min_s:.0f} s have passed", decision)
-    blocked = _blocked(decision, evidence, step)
-    verdict = "promote" if step.share == TOTAL else decision.outcome if decision else "continue"
-    if not blocked and verdict == "promote":
-        return _forward(rollout, decision, approved, f"{share_text(step)} succeeded")
-    if not blocked and verdict == "needs_approval":
-        return _forward(rollout, decision, approved, "it is better, but by less than required", people=True)
-    if stayed >= step.max_s:
-        return _timed_out(rollout, step, decision, blocked, approved)
-    return _hold(rollout, blocked or f"inconclusive so far: {_headline(decision)}", decision)
+def _at_the_gate(rollout: Rollout, look: Look, seen: Judged) -> Move:
+    waiting = rollout.waiting
+    question = waiting.question if waiting else ("begin" if rollout.step < 0 else "advance")
+    if look.outdated:
+        return _wait(rollout, seen, question, "what people were asked about has changed: they are asked again")
+    if not look.approved and (end := expires_at(rollout)) is not None and look.now >= end:
+        return _move("abort", rollout, seen, f"nobody answered within {rollout.gate.expire_s:.0f} s")
+    if question == "inconclusive" and seen.outcome == "successful" and not look.behind:
+        return _succeeded(rollout, seen)
+    if not look.approved:
+        return _move("hold", rollout, seen, f"it waits for {' and '.join(rollout.gate.roles)}")
+    if look.behind or seen.outcome == "error":
+        return _move(
+            "hold", rollout, seen, f"people agreed, but {seen.said or 'the clock stands before the last look'}"
+        )
+    return _go(rollout, seen, "people agreed")
 
 
-def _timed_out(rollout: Rollout, step: Step, decision: Decision | None, blocked: str, approved: bool) -> Move:
-    why = f"{step.max_s:.0f} s have passed without a verdict ({blocked or _headline(decision)})"
+def _in_a_step(rollout: Rollout, look: Look, seen: Judged) -> Move:
+    step = rollout.steps[rollout.step]
+    if look.baked_s < step.min_s:
+        passed = f"{look.baked_s:.0f} of at least {step.min_s:.0f} s have passed"
+        said = f"{passed}; {seen.said}" if seen.outcome == "error" else passed
+        return _weigh(rollout, look, seen) or _move("hold", rollout, seen, said)
+    if seen.outcome == "successful":
+        return _succeeded(rollout, seen)
+    if look.baked_s >= step.max_s:
+        return _timed_out(rollout, look, seen, step)
+    said = seen.said if seen.outcome == "error" else f"inconclusive so far: {seen.said}"
+    return _weigh(rollout, look, seen) or _move("hold", rollout, seen, said)
+
+
+def _succeeded(rollout: Rollout, seen: Judged) -> Move:
+    """Go forward, unless people must agree, or the verdict is theirs."""
+    last = rollout.step + 1 == len(rollout.steps)
+    why = f"{share_text(rollout.steps[rollout.step])} succeeded: {seen.said}"
+    if seen.doubtful or asks_people(rollout):
+        return _wait(rollout, seen, "promote" if last else "advance", f"{why}; people must agree before it goes on")
+    return _go(rollout, seen, why)
+
+
+def _timed_out(rollout: Rollout, look: Look, seen: Judged, step: Step) -> Move:
+    why = f"{step.max_s:.0f} s have passed without a verdict ({seen.said})"
     if step.on_timeout == "roll_back":
-        return Move(kind="roll_back", step=rollout.step, said=why, decision=decision)
-    if step.on_timeout == "advance" and not blocked:
-        return _forward(rollout, decision, approved, why)
-    return _hold(rollout, why, decision)
+        return _move("roll_back", rollout, seen, why)
+    if seen.outcome == "error" or (seen.short and step.on_timeout == "advance"):
+        return _move("hold", rollout, seen, why)
+    if step.on_timeout == "ask":
+        return _wait(rollout, seen, "inconclusive", why)
+    if step.on_timeout == "advance":
+        last = rollout.step + 1 == len(rollout.steps)
+        asked: Question = "promote" if last else "advance"
+        return _wait(rollout, seen, asked, why) if asks_people(rollout) else _go(rollout, seen, why)
+    return _weigh(rollout, look, seen) or _move("hold", rollout, seen, why)
 
 
-def _forward(rollout: Rollout, decision: Decision | None, approved: bool, why: str, *, people: bool = False) -> Move:
+def _go(rollout: Rollout, seen: Judged, why: str) -> Move:
     following = rollout.step + 1
-    last = following == len(rollout.steps)
-    asks = people or (rollout.policy.require_approval and (last or rollout.steps[following].share > 0))
-    if asks and not approved:
-        said = f"{why}; people must agree before it goes on"
-        return Move(kind="wait", step=rollout.step, said=said, decision=decision)
-    if last:
-        return Move(kind="promote", step=rollout.step, said=why, decision=decision)
-    said = f"{why}; goes on with {share_text(rollout.steps[following])}"
-    return Move(kind="advance", step=following, said=said, decision=decision)
+    if following == len(rollout.steps):
+        return _move("promote", rollout, seen, why)
+    on = f"{why}; {'goes on' if rollout.step >= 0 else 'starts'} with {share_text(rollout.steps[following])}"
+    kind: Kind = "advance" if rollout.step >= 0 else "start"
+    return Move(kind=kind, step=following, said=on, decision=seen.decision, outcome=seen.outcome)
 
 
-def _blocked(decision: Decision | None, evidence: Evidence, step: Step) -> str:
-    """Why no verdict could count, or nothing."""
-    if evidence.seen < 1:
-        return "the challenger has not been seen yet"
-    if evidence.labelled < step.min_labelled:
-        return f"{evidence.labelled} of at least {step.min_labelled} labelled requests"
-    if decision is not None and decision.outcome == "invalid":
-        return decision.headline
-    if step.share == TOTAL:
-        return ""
-    if decision is None:
-        return "there is no comparison"
-    return "" if _finite(decision) else "a number of the comparison is not finite"
+def _wait(rollout: Rollout, seen: Judged, question: Question, said: str) -> Move:
+    return Move(
+        kind="wait",
+        step=rollout.step,
+        said=said,
+        decision=seen.decision,
+        outcome=seen.outcome,
+        question=question,
+    )
 
 
-def _finite(decision: Decision) -> bool:
-    numbers = [n for f in decision.findings for n in (f.estimate, f.low, f.high, f.p_value) if n is not None]
-    return all(not math.isnan(number) for number in numbers)
+def _weigh(rollout: Rollout, look: Look, seen: Judged) -> Move | None:
+    if look.weight is None or seen.outcome == "error":
+        return None
+    share, turn, said = look.weight
+    return Move(
+        kind="weigh",
+        step=rollout.step,
+        said=said,
+        decision=seen.decision,
+        outcome=seen.outcome,
+        weight=share,
+        turn=turn,
+    )
 
 
-def _headline(decision: Decision | None) -> str:
-    return decision.headline if decision else "no comparison"
-
-
-def _hold(rollout: Rollout, said: str, decision: Decision | None = None) -> Move:
-    return Move(kind="hold", step=rollout.step, said=said, decision=decision)
+def _move(kind: Kind, rollout: Rollout, seen: Judged, said: str) -> Move:
+    return Move(kind=kind, step=rollout.step, said=said, decision=seen.decision, outcome=seen.outcome)

@@ -1,7 +1,7 @@
 """The flow `rollout`: one tick of every model's rollout."""
 
 import contextlib
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
@@ -10,11 +10,15 @@ from flows.client.clock import lives_in_another_time
 from flows.comparison.evidence import live_evidence
 from flows.comparison.keep import keep
 from flows.comparison.live import LiveCase
+from flows.config.forms import ModelName
 from flows.data.live import live_frame
 from flows.errors import FlowsError
-from flows.rollout.announce import announce, announce_foreign_end
+from flows.rollout.announce import announce, announce_foreign_end, notices_of, tell_before
+from flows.rollout.appointments import book_looks, follow
 from flows.rollout.describe import markdown
 from flows.rollout.desk import Desk, artifact_key, moment, opened
+from flows.rollout.gate.forms import tend_forms
+from flows.rollout.gate.reminders import remind
 from flows.rollout.machine import Move
 from flows.rollout.notes import tell_notes
 from flows.rollout.tick import tick
@@ -23,15 +27,16 @@ from registry.home import Settings
 from registry.records.verdict import Decision
 
 _MOST_ROWS = 100_000
+_NOW = timedelta(minutes=1)
 
 
 @flow(name="rollout")
-def rollout(model: str | None = None, as_of: datetime | None = None) -> dict[str, str]:
+def rollout(model: ModelName | None = None, as_of: datetime | None = None) -> dict[str, str]:
     """
     Move every rollout by at most one step, and tell people what the router noted; call it as often as you like.
 
     Args:
-        model: Only this model; every registered one if absent.
+        model: Only this model; every registered one if empty.
         as_of: On the model's clock; now if absent.
 
     Returns:
@@ -40,6 +45,10 @@ def rollout(model: str | None = None, as_of: datetime | None = None) -> dict[str
     at = moment(as_of)
     with opened(Settings()) as desk:
         done = {name: _one(desk, name, at, scheduled=as_of is None) for name in desk.models(model)}
+        if as_of is None:
+            follow(desk, done, lambda name: _one(desk, name, moment(None), scheduled=True))
+            tend_forms(desk, done)
+            book_looks(desk, done, moment(None))
     failures = [f"{name}: {error}" for name, error in done.items() if isinstance(error, Refusal)]
     if failures:
         raise FlowsError("Some rollouts could not be looked at.", "; ".join(failures), "Mend the models named.")
@@ -47,8 +56,17 @@ def rollout(model: str | None = None, as_of: datetime | None = None) -> dict[str
 
 
 def heartbeat(desk: Desk, model: str, at: datetime) -> Move:
-    """Tick once, and tell people what came of it."""
+    """
+    Tick once, and tell people what came of it.
+
+    Args:
+        desk: Everything that is needed.
+        model: Name of the model.
+        at: On the model's clock. If that is now, only time in which somebody looked counts as a step's stay.
+    """
     before = desk.registry.active_rollout(model)
+    if before is not None:
+        before = remind(desk, before, at)
     move = tick(
         desk.registry,
         desk.client,
@@ -56,12 +74,20 @@ def heartbeat(desk: Desk, model: str, at: datetime) -> Move:
         desk.config(model),
         at,
         report=lambda case: _reported(desk, case),
+        notices=notices_of,
+        first=lambda rollout, move: tell_before(desk, rollout, move),
+        longest_gap=desk.config(model).rollout.longest_gap if _is_now(at) else None,
     )
     if before is not None:
         announce(desk, before, move, at)
     if move.kind == "none" and (ended := announce_foreign_end(desk, model, at)):
         return Move(kind="none", step=ended.step, said=f"{ended.id} was rolled back: {ended.said}")
     return move
+
+
+def _is_now(at: datetime) -> bool:
+    """Whether nobody plays another time."""
+    return abs(datetime.now(UTC) - at) < _NOW
 
 
 def _reported(desk: Desk, case: LiveCase) -> Decision:

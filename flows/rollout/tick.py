@@ -1,44 +1,36 @@
 """One heartbeat of a rollout: look, decide, commit at most one move."""
 
 import dataclasses
-import hashlib
-from collections.abc import Callable
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 
 from flows.client import RouterClient
-from flows.comparison.decide import shown
-from flows.comparison.evidence import live_arms
-from flows.comparison.groups import GroupRows
-from flows.comparison.identities import identities
-from flows.comparison.live import LiveCase, decide_live, live_case
+from flows.comparison.live import LiveCase, decide_live
 from flows.config.model import ModelConfig
-from flows.data.live import live_frame
-from flows.errors import NotEnoughData, Unreachable
-from flows.rollout.approval import approval_digest, is_approved
-from flows.rollout.machine import Evidence, Move, next_move
-from flows.rollout.observe import evidence_of, phase_of
-from flows.rollout.plans import promotion_plan, rollback_plan, stage_of, step_plan
-from registry.assignment import TOTAL
-from registry.errors import AlreadyExists, InvalidRecord, NotFound, PlanConflict
-from registry.records.live import ModelMetrics
+from flows.rollout.baking import Baking, baking
+from flows.rollout.bandit import next_weight
+from flows.rollout.commit import Commit, commit
+from flows.rollout.machine import Look, Move, Weight, next_move
+from flows.rollout.observe import Seen, observe
+from registry.approval import approval_digest, is_agreed
+from registry.errors import AlreadyExists, InvalidRecord, NotFound, PlanConflict, StageConflict
+from registry.ramp import phases_of_step
+from registry.records.notice import Notice
 from registry.records.plan import TrafficPlan
 from registry.records.rollout import Rollout
 from registry.records.verdict import Decision
-from registry.records.version import Stage
 from registry.store.registry import Registry
 
-ACTOR = "rollout"
 Report = Callable[[LiveCase], Decision]
+Tell = Callable[[Rollout, Move], Sequence[Notice]]
+Foretell = Callable[[Rollout, Move], object]
 
 
-class _Seen(NamedTuple):
-    case: LiveCase | None = None
-    decision: Decision | None = None
-    evidence: Evidence = Evidence()
-    trouble: str = ""
+def tell_nobody(rollout: Rollout, move: Move) -> Sequence[Notice]:  # noqa: ARG001 (a Tell)
+    """Tell nobody."""
+    return ()
 
 
 def tick(
@@ -49,6 +41,9 @@ def tick(
     now: datetime,
     *,
     report: Report = decide_live,
+    notices: Tell = tell_nobody,
+    first: Foretell = tell_nobody,
+    longest_gap: timedelta | None = None,
 ) -> Move:
     """
     Move the active rollout of *model* by at most one step.
@@ -64,74 +59,76 @@ def tick(
         config: Its configuration.
         now: On the model's clock.
         report: Decides once more, keeps the inputs of the decision behind a move, and writes its report.
+        notices: What a move tells people, from the rollout before it; committed with it.
+        first: Called when a move is decided and not yet committed, e.g. to warn people of a promotion.
+        longest_gap: Time between two looks beyond which a step is not said to have been watched; None in a replay.
     """
     stored, plan = registry.active_rollout(model), registry.plan(model)
     if stored is None or plan is None:
         return Move(kind="none", step=-1, said=f"{model} has no active rollout")
     rollout = _as_held(stored, plan)
-    seen = _observe(registry, rollout, client, config, now)
-    move = next_move(rollout, seen.decision, now, evidence=seen.evidence, approved=_approved(registry, rollout))
+    baked = baking(rollout, registry.pulse_of(rollout.id), now, longest_gap)
+    seen = observe(registry, rollout, client, config, now)
+    counted = baked if rollout.status == "running" and (seen.answered or rollout.step < 0) else _idle(baked)
+    move = next_move(rollout, _look(registry, rollout, config, seen, counted, now))
     if not move.moves:
-        return dataclasses.replace(move, said=seen.trouble) if seen.trouble else move
+        return _held(registry, rollout, counted, move)
+    move = _keep_decision(move, seen.case, registry, report)
+    first(stored, move)
+    wanted = Commit(rollout=stored, plan=plan, move=move, metrics=seen.metrics, notices=notices(stored, move), at=now)
     try:
-        return _commit(registry, stored, plan, _keep_decision(move, seen.case, registry, report), now)
-    except PlanConflict as conflict:
-        return Move(kind="hold", step=stored.step, said=f"nothing was moved: {conflict.why}")
+        return commit(registry, wanted)
+    except (PlanConflict, StageConflict) as conflict:
+        return Move(kind="hold", step=stored.step, said=f"nothing was moved: {conflict.why}", outcome=move.outcome)
 
 
 def _as_held(stored: Rollout, plan: TrafficPlan) -> Rollout:
-    """A plan that the router was told to pause pauses the rollout, too."""
+    """A plan that was published as paused holds the rollout, too."""
     held = plan.paused and stored.status == "running"
     return msgspec.structs.replace(stored, status="paused") if held else stored
 
 
-def _observe(registry: Registry, rollout: Rollout, client: RouterClient, config: ModelConfig, now: datetime) -> _Seen:
-    if rollout.step < 0:
-        return _Seen()
-    try:
-        metrics = client.metrics(rollout.model, min_label_age=rollout.policy.min_label_age_s)
-        arms = _rows_of(rollout, client, config, metrics.clock)
-    except Unreachable as error:
-        return _Seen(trouble=str(error))
-    evidence = evidence_of(rollout, metrics)
-    try:
-        case = live_case(
-            model=rollout.model,
-            rollout=rollout,
-            metrics=metrics,
-            task=config.task,
-            decision_id=f"{rollout.id}.{rollout.step}-{rollout.revision}",
-            at=now,
-            arms=arms,
-            identities=_identities(registry, rollout, metrics),
-        )
-    except NotEnoughData:
-        return _Seen(evidence=evidence)
-    return _Seen(case, decide_live(case), evidence)
+def _idle(baked: Baking) -> Baking:
+    """Nothing bakes while people hold it, are asked, or nothing can be seen."""
+    return baked._replace(added=0.0)
 
 
-def _rows_of(rollout: Rollout, client: RouterClient, config: ModelConfig, clock: float) -> dict[str, GroupRows] | None:
-    """Ripe rows of a split whose looks are planned; where only harm is looked for, sums are enough."""
-    policy, share = rollout.policy, rollout.steps[rollout.step].share
-    if policy.method == "always_valid" or rollout.proven or not 0 < share < TOTAL:
+def _look(registry: Registry, rollout: Rollout, config: ModelConfig, seen: Seen, baked: Baking, now: datetime) -> Look:
+    asked = rollout.status == "waiting_approval"
+    bound = rollout.waiting.bound_to if asked and rollout.waiting else ""
+    return Look(
+        now=now,
+        baked_s=baked.total,
+        decision=seen.decision,
+        evidence=seen.evidence,
+        trouble=seen.trouble,
+        approved=asked and is_agreed(registry, rollout),
+        outdated=bool(bound) and bound != approval_digest(registry, rollout),
+        behind=baked.behind,
+        weight=_weight(rollout, config, seen, baked),
+    )
+
+
+def _weight(rollout: Rollout, config: ModelConfig, seen: Seen, baked: Baking) -> Weight | None:
+    if rollout.status != "running" or rollout.step < 0 or seen.metrics is None:
         return None
-    ripe = clock - policy.min_label_age_s if policy.min_label_age_s else None
-    frame = live_frame(client, config, phase=phase_of(rollout), until=ripe)
-    return live_arms(frame, policy.metric, config.task)
+    named = phases_of_step(rollout, rollout.step, [phase.phase for phase in seen.metrics.phases])
+    phases = [phase for phase in seen.metrics.phases if phase.phase in named]
+    try:
+        return next_weight(rollout, phases, config.task, baked.total)
+    except ValueError:  # numbers that no statistic can be made of; the verdict says so
+        return None
 
 
-def _identities(registry: Registry, rollout: Rollout, metrics: ModelMetrics) -> dict[str, str]:
-    champion, challenger = (registry.version(rollout.model, v) for v in (rollout.champion, rollout.challenger))
-    return identities(champion, challenger, rollout.policy, hashlib.sha256(metrics.to_json()).hexdigest())
-
-
-def _approved(registry: Registry, rollout: Rollout) -> bool:
-    return is_approved(registry.approvals(rollout.id), approval_digest(registry, rollout))
+def _held(registry: Registry, rollout: Rollout, baked: Baking, move: Move) -> Move:
+    """Note the look; where time passed that counts, it counts from here on."""
+    registry.pulse(rollout.id, step=rollout.step, baked_s=baked.total, at=baked.at)
+    return move
 
 
 def _keep_decision(move: Move, case: LiveCase | None, registry: Registry, report: Report) -> Move:
     """Save the decision; its name is that of the move, so that a tick killed after this repeats it."""
-    if move.decision is None or case is None:
+    if move.decision is None or case is None or move.kind == "weigh":
         return move
     try:
         kept = registry.decision(move.decision.id)
@@ -144,40 +141,3 @@ def _keep_decision(move: Move, case: LiveCase | None, registry: Registry, report
         except InvalidRecord:  # a number that is not finite must not keep a rollback waiting
             pass
     return dataclasses.replace(move, decision=kept)
-
-
-def _commit(registry: Registry, rollout: Rollout, plan: TrafficPlan, move: Move, now: datetime) -> Move:
-    """Commit with the revision that was read: a rollout that somebody else ended meanwhile is left alone."""
-    moved, following, stages = _consequences(rollout, plan, move, now)
-    registry.move_rollout(
-        moved, plan=following, stages=_changed(registry, rollout.model, stages), actor=ACTOR, reason=move.said, at=now
-    )
-    return move
-
-
-def _consequences(
-    rollout: Rollout, plan: TrafficPlan, move: Move, now: datetime
-) -> tuple[Rollout, TrafficPlan | None, dict[str, Stage]]:
-    if move.kind == "wait":
-        return _next(rollout, move, status="waiting_approval"), None, {}
-    if move.kind == "resume":
-        return _next(rollout, move, status="running"), None, {}
-    if move.kind == "promote":
-        following = promotion_plan(rollout, plan, actor=ACTOR, reason=move.said, at=now)
-        stages: dict[str, Stage] = {rollout.challenger: "production", rollout.champion: "archived"}
-        return _next(rollout, move, status="succeeded"), following, stages
-    if move.kind == "roll_back":
-        following = rollback_plan(rollout, plan, actor=ACTOR, reason=move.said, at=now)
-        return _next(rollout, move, status="rolled_back"), following, {rollout.challenger: "rejected"}
-    following = step_plan(rollout, move.step, plan, actor=ACTOR, reason=move.said, at=now)
-    proven = rollout.proven or (move.decision is not None and shown(move.decision))
-    moved = _next(rollout, move, status="running", step=move.step, step_started_at=now, proven=proven)
-    return moved, following, {rollout.challenger: stage_of(rollout, move.step)}
-
-
-def _next(rollout: Rollout, move: Move, **changes: object) -> Rollout:
-    return msgspec.structs.replace(rollout, revision=rollout.revision + 1, said=move.said, **changes)
-
-
-def _changed(registry: Registry, model: str, stages: dict[str, Stage]) -> dict[str, Stage]:
-    return {version: stage for version, stage in stages.items() if registry.version(model, version).stage != stage}

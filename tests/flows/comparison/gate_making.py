@@ -9,7 +9,7 @@ import numpy as np
 from flows.comparison.decide import shown
 from flows.comparison.holdout import compare_holdout
 from flows.comparison.live import compare_live
-from flows.rollout.machine import Evidence, next_move
+from flows.rollout.machine import Evidence, Look, next_move
 from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, UnitMoments, VariantMetrics
 from registry.records.policy import Guardrail, PromotionPolicy
 from registry.records.rollout import Rollout, Step
@@ -92,7 +92,9 @@ def live_through(dice: np.random.Generator, world: World, *, rows: int = 2000, p
         if rollout.step >= 0:
             metrics = traffic.metrics(f"r-0001.{rollout.step}")
             decision = compare_live(model="m", rollout=rollout, metrics=metrics, task="binary", decision_id="d", at=now)
-        move = next_move(rollout, decision, now, evidence=Evidence(traffic.seen, traffic.labelled))
+        baked = (now - rollout.step_started_at).total_seconds()
+        evidence = Evidence(traffic.seen, traffic.labelled)
+        move = next_move(rollout, Look(now=now, baked_s=baked, decision=decision, evidence=evidence))
         if move.kind in ("promote", "roll_back", "wait"):
             return {"promote": "promoted", "roll_back": "rejected", "wait": "asked"}[move.kind]
         if move.kind in ("start", "advance"):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.rollout.machine import Evidence, next_move
+from flows.rollout.machine import Evidence, Look, next_move
 from flows.rollout.plans import CHALLENGER, promotion_plan, step_plan
 from registry.assignment import TOTAL
 from registry.records.plan import CHAMPION, Arm, Slice, TrafficPlan
@@ -52,8 +52,13 @@ def decision(outcome="promote", estimate=0.1) -> Decision:
     )
 
 
-def kind(state, verdict, after=DAY, evidence=PLENTY, approved=False):
-    return next_move(state, verdict, START + after, evidence=evidence, approved=approved).kind
+def look(verdict, after=DAY, evidence=PLENTY, approved=False, **more):
+    baked = max(after.total_seconds(), 0.0)
+    return Look(now=START + after, baked_s=baked, decision=verdict, evidence=evidence, approved=approved, **more)
+
+
+def kind(state, verdict, after=DAY, evidence=PLENTY, approved=False, **more):
+    return next_move(state, look(verdict, after, evidence, approved, **more)).kind
 
 
 def test_a_rollout_begins_with_its_first_step():
@@ -111,18 +116,18 @@ def test_at_full_share_nobody_is_left_to_compare_with_and_the_step_only_bakes():
 def test_people_are_asked_before_the_first_caller_is_answered_but_not_before_the_shadow():
     assert kind(rollout(-1, require_approval=True), None) == "start"
     assert kind(rollout(0, require_approval=True), decision()) == "wait"
-    assert kind(rollout(0, require_approval=True), decision(), approved=True) == "advance"
+    assert kind(rollout(1, require_approval=True), decision()) == "advance"
 
 
 def test_a_rollout_that_waits_moves_only_when_approved():
     assert kind(rollout(-1, "waiting_approval"), None) == "hold"
     assert kind(rollout(-1, "waiting_approval"), None, approved=True) == "start"
-    assert kind(rollout(0, "waiting_approval"), decision(), approved=True) == "resume"
+    assert kind(rollout(0, "waiting_approval"), decision(), approved=True) == "advance"
 
 
 def test_a_small_live_improvement_is_for_people_to_judge():
     assert kind(rollout(1), decision("needs_approval")) == "wait"
-    assert kind(rollout(1), decision("needs_approval"), approved=True) == "advance"
+    assert kind(rollout(1, "waiting_approval"), decision("needs_approval"), approved=True) == "advance"
 
 
 @pytest.mark.parametrize("status", ["succeeded", "rolled_back", "aborted"])
@@ -199,7 +204,7 @@ def test_the_laws_of_a_rollout_hold_in_every_history(shares, world, on_timeout, 
         ever_approved |= approved
         now += timedelta(seconds=seconds)
         before, earlier = state, plan
-        move = next_move(state, verdict, now, evidence=evidence, approved=approved)
+        move = next_move(state, look(verdict, now - state.step_started_at, evidence, approved))
         state, plan = apply(state, plan, move, now)
 
         check_the_pace(before, state, earlier, plan)

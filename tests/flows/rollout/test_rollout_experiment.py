@@ -67,7 +67,7 @@ def test_the_champion_watches_beside_the_challenger_only_in_shadow(registry, liv
 
     watching = [plan.shadows for plan in walk(registry, live, config, 4)]
 
-    assert watching == [("v1.1.0", "v1.0.0"), (), (), ()]
+    assert watching == [("v1.1.0", "v1.0.0"), (), (), ("v1.0.0",)], "the former champion is kept warm"
 
 
 def test_without_a_section_everything_stays_as_the_plan_before_has_it(registry, live, config):

@@ -9,7 +9,8 @@ from flows.errors import Unreachable
 from flows.rollout.approval import approval_digest, approve, is_approved, missing_roles
 from flows.rollout.begin import begin_rollout
 from flows.rollout.errors import ApprovalRefused, RolloutRefused
-from flows.rollout.tick import _rows_of, tick
+from flows.rollout.observe import rows_of
+from flows.rollout.tick import tick
 from registry.assignment import TOTAL
 from registry.errors import StageConflict
 from registry.records.live import Moments
@@ -122,12 +123,30 @@ def test_nothing_advances_while_the_router_is_away(registry, config):
     assert "does not answer" in move.said
 
 
-def test_few_labels_hold_even_for_ever(registry, live, config):
+def test_without_any_label_a_step_holds_even_for_ever(registry, live, config):
+    begun(registry, config)
+    tick(registry, live, "churn", config, START)
+    live.n = 0
+
+    assert tick(registry, live, "churn", config, START + 99 * DAY).kind == "hold"
+
+
+def test_too_few_labels_ask_a_person_after_the_longest_stay(registry, live, config):
     begun(registry, config)
     tick(registry, live, "churn", config, START)
     live.n = 50
+    move = tick(registry, live, "churn", config, START + 99 * DAY)
 
-    assert tick(registry, live, "churn", config, START + 99 * DAY).kind == "hold"
+    waiting = registry.active_rollout("churn").waiting
+    assert (move.kind, move.outcome, waiting.question) == ("wait", "inconclusive", "inconclusive")
+    assert tick(registry, live, "churn", config, START + 100 * DAY).kind == "hold"
+
+
+def test_a_verdict_that_comes_while_people_are_asked_what_to_do_goes_on(registry, live, config):
+    test_too_few_labels_ask_a_person_after_the_longest_stay(registry, live, config)
+    live.n = 4000
+
+    assert tick(registry, live, "churn", config, START + 101 * DAY).kind == "advance"
 
 
 def test_a_loss_that_is_no_number_holds(registry, live, config):
@@ -237,7 +256,8 @@ def test_an_approval_of_another_decision_does_not_count(registry, live, config):
     other = msgspec.structs.replace(rollout, revision=2, decision_id="d-2")
     registry.move_rollout(other, actor="rollout", reason="looked again", at=START)
 
-    assert tick(registry, live, "churn", config, START).kind == "hold"
+    kinds = [tick(registry, live, "churn", config, START).kind for _ in range(2)]
+    assert kinds == ["wait", "hold"], "people are asked again about what it is now"
     assert missing_roles(registry.approvals(rollout.id), approval_digest(registry, other)) == (
         "ml_lead",
         "business_owner",
@@ -255,7 +275,7 @@ def test_a_policy_with_approval_asks_after_the_shadow_and_goes_on_when_approved(
     approve(registry, rollout.id, actor="bob", role="business_owner", reason="read it", at=START)
     kinds = [tick(registry, live, "churn", config, START + 3 * DAY).kind for _ in range(2)]
 
-    assert kinds == ["resume", "advance"]
+    assert kinds == ["advance", "hold"]
     assert registry.plan("churn").weight_of("challenger") == 100_000
 
 
@@ -329,6 +349,6 @@ def test_planned_looks_take_ripe_rows_and_none_once_the_goal_is_proven(registry,
     begun(registry, config)
     rollout = msgspec.structs.replace(registry.active_rollout("churn"), step=1)
     for proven in (False, True):
-        _rows_of(msgspec.structs.replace(rollout, proven=proven), live, config, 5000.0)
+        rows_of(msgspec.structs.replace(rollout, proven=proven), live, config, 5000.0)
 
     assert [one["until"] for one in asked] == [1400.0]

@@ -54,11 +54,14 @@ def begin(registry, challenger="v1.1.0"):
 
 
 def promote(registry, where, challenger="v1.1.0"):
+    from flows.rollout.commit import Commit, commit
     from flows.rollout.machine import Move
-    from flows.rollout.tick import _commit
 
-    rollout = begin(registry, challenger)
-    _commit(registry, rollout, registry.plan("churn"), Move(kind="promote", step=0, said="better"), NOON)
+    rollout, move = begin(registry, challenger), Move(kind="promote", step=0, said="better")
+    commit(
+        registry,
+        Commit(rollout=rollout, plan=registry.plan("churn"), move=move, metrics=None, notices=(), at=NOON),
+    )
 
 
 def test_every_version_is_there_with_its_number_stage_and_run(where):
