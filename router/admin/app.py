@@ -17,6 +17,7 @@ from router.admin.gate import Gate, Named
 from router.admin.lanes import Lanes
 from router.admin.reads import Reads
 from router.admin.refusals import Forbidden, refusal
+from router.admin.signoffs import SignOffs
 from router.admin.tokens import Role, TokenBook
 from router.admin.workers import Workers
 from router.keeper import Keeper
@@ -45,9 +46,9 @@ def admin_app(
     lanes = Lanes()
     workers = Workers(settings.router_url, settings.router_workers, lambda: keeper.seen())
     reads = Reads(keeper, lanes, workers)
-    changes = Changes(keeper, lanes, settings.run_dir / "plans")
+    changes, gate = Changes(keeper, lanes, settings.run_dir / "plans"), SignOffs(keeper, lanes)
     return Starlette(
-        routes=[Route("/healthz", _healthy), *_read_routes(reads), *_change_routes(changes)],
+        routes=[Route("/healthz", _healthy), *_read_routes(reads), *_change_routes(changes), *_gate_routes(gate)],
         middleware=[Middleware(Named), Middleware(Gate, book=book, failures=failures or Failures())],
         exception_handlers={Refusal: _refused, HTTPException: _unknown},
     )
@@ -76,6 +77,13 @@ def _change_routes(changes: Changes) -> list[Route]:
         _route("operator", "POST", f"{MODEL}/resume", changes.resume),
         _route("operator", "POST", f"{MODEL}/advance", changes.advance),
         _route("approver", "PUT", f"{MODEL}/plan", changes.publish),
+    ]
+
+
+def _gate_routes(gate: SignOffs) -> list[Route]:
+    return [
+        _route("viewer", "GET", f"{MODEL}/approvals", gate.show),
+        _route("approver", "POST", f"{MODEL}/approvals", gate.sign),
     ]
 
 
