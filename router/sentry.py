@@ -88,7 +88,7 @@ class Sentry:
         for model, snapshot in snapshots.items():
             self._judge(snapshot, counted)
             stop = self.stops.get(model)
-            if stop is not None and snapshot.stopped is None and stop.holds(snapshot.plan):
+            if stop is not None and _is_news(stop, snapshot):
                 self._obey(model, stop)
         self._board.publish(self.report())
 
@@ -199,6 +199,11 @@ class Sentry:
         for (model, *_), breaker in breakers.items():
             turn = int(self._clock() / max(snapshots[model].plan.guards.breaker_open_s, EVERY_S)) % len(places)
             breaker.probes = places[turn] == self._board.slot
+
+
+def _is_news(stop: Stop, snapshot: Snapshot) -> bool:
+    """Whether somebody must go who is still asked: a champion may follow the challengers that are off already."""
+    return stop.restores(snapshot.plan) or (snapshot.stopped is None and stop.holds(snapshot.plan))
 
 
 def _breakers(snapshots: Mapping[str, Snapshot]) -> dict[Key, Breaker]:
