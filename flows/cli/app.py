@@ -17,9 +17,11 @@ from flows.cli import (
     drift,
     events,
     history,
+    incidents,
     init,
     log,
     models,
+    notifying,
     plan,
     publish,
     remote,
@@ -88,5 +90,5 @@ for part in (
 ):
     part.add_to(app)
 validate.add_to(models.app)
-for part in (events, history, audit, decision, tracking, watch, log):
+for part in (events, history, incidents, audit, decision, tracking, notifying, watch, log):
     part.add_to(app)

@@ -1,14 +1,19 @@
 """`understudy up | down | status | doctor`: run the system."""
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.office import settings
+from flows.cli.office import opened_registry, settings
 from flows.cli.options import Json, example
-from flows.cli.screen import print_json, progress, say, table
+from flows.cli.screen import plain, print_json, progress, say, table, text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from flows.cli.underway import Line
+    from flows.ops.doctor import Check
     from flows.ops.health import SystemStatus
 
 FINDING = 1
@@ -56,7 +61,7 @@ def status(*, as_json: Json = False) -> None:
     from flows.ops.status import status as look
 
     found = look(settings())
-    _show(found, as_json=as_json)
+    _show(found, as_json=as_json, busy=_under_way())
     if not found.healthy:
         raise typer.Exit(FINDING)
 
@@ -65,7 +70,7 @@ def doctor(*, as_json: Json = False) -> None:
     """Look for what usually keeps the system from running; exit code 1 if there is something to mend."""
     from flows.ops.doctor import doctor as examine
 
-    checks = examine(settings(prepare=False))
+    checks = (*examine(settings(prepare=False)), *_told())
     if as_json:
         print_json(checks)
     else:
@@ -75,9 +80,41 @@ def doctor(*, as_json: Json = False) -> None:
         raise typer.Exit(FINDING)
 
 
-def _show(found: "SystemStatus", *, as_json: bool) -> None:
+def _told() -> "Iterator[Check]":
+    """Whether people are told what happens; a registry that is away is another check's."""
+    from datetime import UTC, datetime
+
+    from flows.cli.underway import undelivered
+    from flows.ops.doctor import Check
+    from registry.errors import Refusal
+
+    with contextlib.suppress(Refusal), opened_registry() as registry:
+        lines = [one.said for one in undelivered(registry, datetime.now(UTC))]
+        mend = "`understudy notify list` shows them; `understudy notify test MODEL` tries the addresses."
+        yield Check(
+            name="notifications", passed=not lines, said="; ".join(lines) or "all told", mend=mend if lines else ""
+        )
+
+
+def _under_way() -> "list[Line]":
+    from datetime import UTC, datetime
+
+    from flows.cli.underway import under_way
+    from registry.errors import Refusal
+
+    try:
+        with opened_registry() as registry:
+            return list(under_way(registry, datetime.now(UTC)))
+    except Refusal as away:  # what runs is told all the same
+        from flows.cli.underway import Line
+
+        return [Line("registry", away.why, trouble=True)]
+
+
+def _show(found: "SystemStatus", *, as_json: bool, busy: "Sequence[Line]" = ()) -> None:
     if as_json:
-        print_json(found)
+        document = plain(found) | {"under_way": [one._asdict() for one in busy]}
+        print_json(document)
         return
     rows = [
         (one.name, one.health, one.pid, one.restarts, _age(one.uptime_s), one.address, one.log)
@@ -86,6 +123,9 @@ def _show(found: "SystemStatus", *, as_json: bool) -> None:
     say(table("Processes", ("process", "health", "pid", "restarts", "up", "address", "log"), rows))
     for name, address in found.addresses.items():
         say(f"{name:<8} {address}")
+    for one in busy:
+        said = f"{one.what:<8} {text(one.said)}"
+        say(f"[bold red]{said}[/bold red]" if one.trouble else said)
 
 
 def _age(seconds: float | None) -> str | None:

@@ -65,7 +65,7 @@ def _changes(strategy: str | None, steps: str | None, speed: float | None) -> tu
         read = [(one.strip(), _step(one.strip())) for one in steps.split(",")]
         wrong = [text for text, step in read if step is None]
         mistakes += [f"--steps: {text!r} is no step" for text in wrong]
-        wanted |= {"strategy": "custom", "steps": tuple(step for _, step in read if step is not None)}
+        wanted |= {"strategy": strategy or "custom", "steps": tuple(step for _, step in read if step is not None)}
     if strategy not in (None, "custom") and steps is not None:
         mistakes.append("--strategy and --steps exclude each other")
     return wanted, mistakes

@@ -25,3 +25,14 @@ def furnished(understudy):
     """With a model `churn`: champion v1.0.0 and challenger v1.1.0."""
     furnish("v1.1.0")
     return understudy
+
+
+@pytest.fixture
+def control(furnished):
+    """The admin port of the furnished state folder."""
+    from live_making import Control
+
+    running = Control()
+    running.start()
+    yield running
+    running.stop()

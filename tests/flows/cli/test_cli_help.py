@@ -54,7 +54,7 @@ def test_every_example_is_a_command_that_exists(words):
 
 def test_the_commands_are_those_of_the_design():
     wanted = "init doctor up down status demo replay backtest check drift train compare plan assign rollout promote "
-    wanted += "rollback approve models events history decision audit traffic tracking watch log"
+    wanted += "rollback approve models events history incidents decision audit traffic tracking notify watch log"
 
     assert {words[0] for words in ALL} == set(wanted.split())
 

@@ -38,7 +38,7 @@ def test_every_wrong_word_is_told_at_once_with_what_to_write(understudy, words, 
 def test_what_must_be_written_is_shown_whole(understudy):
     said = understudy("rollout", "start").refused()
 
-    assert "`understudy rollout start MODEL VERSION --reason REASON [OPTIONS]`" in said
+    assert "`understudy rollout start MODEL --reason REASON [OPTIONS]`" in said
 
 
 @pytest.mark.parametrize(
