@@ -14,10 +14,12 @@ from registry.home import Settings
 def place(tmp_path_factory):
     """A system of the module's own; nothing of it is left afterwards."""
     place = Place.under(tmp_path_factory.mktemp("place"))
-    done = place.run("up", seconds=300)
-    assert done.returncode == 0, done.stderr
-    yield place
-    place.run("down", seconds=120)
+    try:
+        done = place.run("up", seconds=300)
+        assert done.returncode == 0, done.stderr
+        yield place
+    finally:
+        place.run("down", seconds=120)
     assert place.processes() == []
 
 
@@ -56,7 +58,7 @@ def pages(settings, shots):
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 1100})
+        page = browser.new_page(viewport={"width": 1280, "height": 1500})
         pages = Pages(page, settings.prefect_api_url.removesuffix("/api"), shots)
         yield pages
         browser.close()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Locator, Page, Request, Response
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_BUSY = 503  # Prefect's database was locked; people click again
 _TYPED = "textarea, input[type=text], input[type=number], input:not([type])"
 
 
@@ -47,6 +48,7 @@ class Pages:
     def shot(self, name: str) -> None:
         """Keep what is seen now."""
         self.shots.mkdir(parents=True, exist_ok=True)
+        self.page.wait_for_timeout(500)  # pages fade in
         self.page.screenshot(path=self.shots / f"{name}.png", full_page=True)
 
     def deployments(self, searched: str = "") -> list[str]:
@@ -186,7 +188,11 @@ class Pages:
         return self.page.get_by_role("button", name="Run", exact=True).first
 
     def _starting(self, button: Locator) -> Answer:
-        got = self._click(button, "/create_flow_run")
+        for _ in range(3):
+            got = self._click(button, "/create_flow_run")
+            if got is None or got.status != _BUSY:
+                break
+            self.page.wait_for_timeout(1000)
         if got is not None and got.ok:
             return Answer(run=got.json()["id"])
         return Answer(run=None, said="\n".join([self.mistakes(), _detail(got.text()) if got else ""]).strip())
