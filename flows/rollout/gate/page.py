@@ -56,7 +56,7 @@ def form_text(rollout: Rollout, state: GateState, decision: Decision | None, rep
 def title(rollout: Rollout, state: GateState) -> str:
     """What is asked, in one sentence."""
     question = {
-        "begin": f"May it answer its first callers ({_following(rollout)})?",
+        "begin": f"May it begin, with {_following(rollout)}?",
         "advance": f"May it go on to {_following(rollout)}?",
         "promote": "May it become the champion?",
         "inconclusive": f"There is no verdict. May it go on to {_following(rollout)} all the same?",
