@@ -1,22 +1,22 @@
 """Who did what, chained by hashes, append-only."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from registry.errors import InvalidRecord
+from registry.errors import InvalidRecord, NotFound
 from registry.records.audit import AuditEntry
 from registry.records.base import utc
 from registry.store.anchor import Mark, anchors, loose
 from registry.store.base import AUDITED, Cause, Store
 from registry.store.tables import audit_entries, audit_head
+from registry.trail.chain import FIRST, breaks, entry_hash
 
-FIRST = "0" * 64
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _READ = 500
 _NO_ENTRY = (ValueError, TypeError, msgspec.MsgspecError)
@@ -43,16 +43,68 @@ class AuditTrail(Store):
             return append(connection, cause, action, model=model, subject=subject, before=before, after=after)
 
     def audit(
-        self, model: str | None = None, limit: int | None = None, *, action: str | None = None
+        self,
+        model: str | None = None,
+        limit: int | None = None,
+        *,
+        action: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
     ) -> list[AuditEntry]:
-        """List entries, newest first; only those of *model* and *action*, if named."""
-        query = select(audit_entries).order_by(audit_entries.c.sequence.desc()).limit(limit)
-        if model is not None:
-            query = query.where(audit_entries.c.model == model)
+        """
+        List entries, newest first.
+
+        Args:
+            model: Only its entries.
+            limit: At most so many.
+            action: Only these, e.g. "rollout.paused"; "rollout" for all that begin with "rollout.".
+            actor: Only of this person, or part of Understudy.
+            since: At or after it, on the model's clock.
+        """
+        query = select(audit_entries).where(*_chosen(model, since)).order_by(audit_entries.c.sequence.desc())
         if action is not None:
-            query = query.where(audit_entries.c.action == action)
+            group = audit_entries.c.action.startswith(f"{action}.", autoescape=True)
+            query = query.where((audit_entries.c.action == action) | group)
+        if actor is not None:
+            query = query.where(audit_entries.c.actor == actor)
         with self._reads() as connection:
-            return [AuditEntry(**row) for row in connection.execute(query).mappings()]
+            return [AuditEntry(**row) for row in connection.execute(query.limit(limit)).mappings()]
+
+    def audit_entry(self, sequence: int) -> AuditEntry:
+        """
+        Look up one entry.
+
+        Raises:
+            NotFound: With the last one there is.
+        """
+        with self._reads() as connection:
+            row = (
+                connection.execute(select(audit_entries).where(audit_entries.c.sequence == sequence)).mappings().first()
+            )
+            if row is not None:
+                return AuditEntry(**row)
+            last = connection.scalar(select(audit_head.c.sequence))
+        raise NotFound(
+            f"There is no audit entry {sequence}.", f"The last is {last or 0}.", "List them: `understudy audit`."
+        )
+
+    @contextmanager
+    def audit_trail(
+        self, model: str | None = None, since: datetime | None = None
+    ) -> Iterator[tuple[Iterator[AuditEntry], tuple[int, str]]]:
+        """
+        See one snapshot of the trail, for a copy of it.
+
+        Args:
+            model: Only its entries.
+            since: Without those before the first entry at or after it; later ones come whatever their moment.
+
+        Yields:
+            The entries, oldest first, read as they are taken; and sequence and hash of the trail's last.
+        """
+        with self._reads() as connection:
+            head = connection.execute(select(audit_head.c.sequence, audit_head.c.hash)).one_or_none()
+            yield _from(connection, model, since), (head.sequence, head.hash) if head else (0, FIRST)
 
     def verify_audit(self) -> list[str]:
         """
@@ -69,7 +121,7 @@ class AuditTrail(Store):
                 if entry is None:
                     findings.append(f"Entry {number} was altered after it was written: it cannot be read any more.")
                     continue
-                findings += _breaks(entry, sequence, previous)
+                findings += breaks(entry, sequence, previous)
                 sequence, previous = entry.sequence, entry.hash
                 trail[sequence] = previous
             head = connection.execute(select(audit_head.c.sequence, audit_head.c.hash)).one_or_none()
@@ -124,6 +176,29 @@ def last_of(connection: Connection, model: str, subject: str, action: str) -> Au
     return None if row is None else AuditEntry(**row)
 
 
+def _chosen(model: str | None, since: datetime | None) -> list[ColumnElement[bool]]:
+    chosen = [] if model is None else [audit_entries.c.model == model]
+    return chosen if since is None else [*chosen, audit_entries.c.at >= since]
+
+
+def _from(connection: Connection, model: str | None, since: datetime | None) -> Iterator[AuditEntry]:
+    first = 1
+    if since is not None:
+        begins = (
+            select(audit_entries.c.sequence).where(*_chosen(None, since)).order_by(audit_entries.c.sequence).limit(1)
+        )
+        first = connection.scalar(begins) or 0
+    if not first:
+        return
+    query = select(audit_entries).where(*_chosen(model, None)).order_by(audit_entries.c.sequence).limit(_READ)
+    while True:
+        rows = connection.execute(query.where(audit_entries.c.sequence >= first)).mappings().all()
+        yield from (AuditEntry(**row) for row in rows)
+        if len(rows) < _READ:
+            return
+        first = rows[-1]["sequence"] + 1
+
+
 def _entries(connection: Connection) -> Iterator[tuple[int, AuditEntry | None]]:
     """All entries by their sequence; None for one that is no entry any more."""
     sequences = list(connection.scalars(select(audit_entries.c.sequence).order_by(audit_entries.c.sequence)))
@@ -148,26 +223,7 @@ def _read(connection: Connection, sequences: list[int]) -> list[AuditEntry]:
     return [AuditEntry(**row) for row in connection.execute(query.order_by(audit_entries.c.sequence)).mappings()]
 
 
-def entry_hash(entry: AuditEntry) -> str:
-    """Sha256 over the canonical JSON of every field but the hash."""
-    fields = msgspec.structs.asdict(entry)
-    del fields["hash"]
-    return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
-
-
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """As it will be read back, so that the hash holds."""
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(dict(values)))
     return plain
-
-
-def _breaks(entry: AuditEntry, sequence: int, previous: str) -> list[str]:
-    name = f"Entry {entry.sequence} ({entry.action} of {entry.subject!r} by {entry.actor!r})"
-    breaks = []
-    if entry.sequence != sequence + 1:
-        breaks.append(f"{name} follows entry {sequence}: entries in between are missing.")
-    if entry.previous != previous:
-        breaks.append(f"{name} does not continue the entry before it.")
-    if entry.hash != entry_hash(entry):
-        breaks.append(f"{name} was altered after it was written.")
-    return breaks
