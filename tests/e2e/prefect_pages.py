@@ -29,12 +29,14 @@ class Pages:
 
     Attributes:
         outside: Addresses beyond this machine that a page asked for.
+        busy: How often the server had no time, and a person clicked again.
     """
 
     page: Page
     origin: str
     shots: Path
     outside: list[str] = field(default_factory=list)
+    busy: int = 0
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(30_000)
@@ -179,7 +181,7 @@ class Pages:
 
     def answer(self) -> str:
         """Send the form of a suspended run; returns the refusal, or nothing."""
-        got = self._click(self.page.get_by_role("button", name="Submit"), "/resume")
+        got = self._insist(self.page.get_by_role("button", name="Submit"), "/resume")
         if got is not None and got.ok and got.json().get("status") == "ACCEPT":
             return ""
         return self.mistakes() or (got.text() if got is not None else "nothing happened")
@@ -188,14 +190,21 @@ class Pages:
         return self.page.get_by_role("button", name="Run", exact=True).first
 
     def _starting(self, button: Locator) -> Answer:
-        for _ in range(3):
-            got = self._click(button, "/create_flow_run")
-            if got is None or got.status != _BUSY:
-                break
-            self.page.wait_for_timeout(1000)
+        got = self._insist(button, "/create_flow_run")
         if got is not None and got.ok:
             return Answer(run=got.json()["id"])
         return Answer(run=None, said="\n".join([self.mistakes(), _detail(got.text()) if got else ""]).strip())
+
+    def _insist(self, button: Locator, path: str) -> Response | None:
+        """Click, and once more while the server has no time."""
+        got = self._click(button, path)
+        for _ in range(4):
+            if got is None or got.status != _BUSY:
+                break
+            self.busy += 1
+            self.page.wait_for_timeout(1000)
+            got = self._click(button, path)
+        return got
 
     def _click(self, button: Locator, path: str) -> Response | None:
         """Click, and wait for what the server says to *path*, or for the page to say what is wrong."""

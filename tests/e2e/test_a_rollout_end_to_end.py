@@ -9,13 +9,14 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from rollout_story import MODEL, Callers, fitted, people, write_configuration
+from rollout_story import Callers, fitted, people, write_configuration
 
 from registry.assignment import TOTAL
 from registry.store.registry import Registry
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200), pytest.mark.filterwarnings("default")]
-GOOD, BAD = "v1.1.0", "v1.2.0"
+KEPT, TURNED = "churn", "upsell"
+OLD, NEW = "v1.0.0", "v1.1.0"
 SHARES = [0, 100_000, 500_000, TOTAL]
 
 
@@ -26,30 +27,30 @@ def told():
 
 
 @pytest.fixture(scope="module")
-def ready(place, settings, told, tmp_path_factory):
-    """A champion in service, two challengers in staging."""
-    folder = tmp_path_factory.mktemp("story")
-    champion, challenger, holdout = fitted(folder)
-    commands = [("init", str(write_configuration(folder, told.urls)))]
-    commands += [
-        ("models", "publish", MODEL, str(file), "--data", str(holdout), "--actor", "cleo")
-        for file in (champion, challenger, challenger)
-    ]
-    commands += [("promote", MODEL, "v1.0.0", "--reason", "the first one", "--actor", "cleo")]
-    for words in commands:
-        done = place.run(*words, seconds=120)
-        assert done.returncode == 0, f"{words}: {done.stderr}"
-    return folder
-
-
-@pytest.fixture(scope="module")
-def registry(settings, ready):
+def registry(settings, place):
     with Registry.open(settings.registry_url) as registry:
         yield registry
 
 
 @pytest.fixture(scope="module")
-def looks(settings, ready):
+def served(place, told, tmp_path_factory):
+    """Makes a model with a champion in service and a better challenger in staging."""
+
+    def serve(model):
+        folder = tmp_path_factory.mktemp(model)
+        *files, holdout = fitted(folder)
+        commands = [("init", str(write_configuration(folder, model, told.urls)))]
+        commands += [("models", "publish", model, str(one), "--data", str(holdout), "--actor", "cleo") for one in files]
+        commands += [("promote", model, OLD, "--reason", "the first one", "--actor", "cleo")]
+        for words in commands:
+            done = place.run(*words, seconds=120)
+            assert done.returncode == 0, f"{words}: {done.stderr}"
+
+    return serve
+
+
+@pytest.fixture(scope="module")
+def looks(settings, place):
     """Looks as often as a compressed clock asks for; each is a run of the deployment, one at a time."""
     ended = threading.Event()
     thread = threading.Thread(target=look_again, args=(settings, ended), name="looks")
@@ -72,40 +73,81 @@ def look_again(settings, ended):
 
 
 @pytest.fixture(scope="module")
-def story(looks, place, pages, registry, settings, prefect, ready, told):
-    """The rollout of the good challenger, from the click to the watch."""
+def kept(looks, served, pages, registry, settings, prefect):
+    """The rollout of a good challenger, from the click to the watch."""
+    served(KEPT)
     times = {}
-    with Callers(settings).calling() as callers:
+    with Callers(settings, KEPT).calling() as callers:
         until(lambda: len(callers.asked) > 200, 60)
-        begun = begin_in_the_browser(pages, prefect, GOOD, times)
-        rollout = until(lambda: registry.active_rollout(MODEL), 60)
-        until(lambda: registry.rollout(rollout.id).status == "waiting_approval", 180)
-        look_at(pages, begun, "rollout-shadow")
+        begun = begin_in_the_browser(pages, prefect, KEPT, times)
+        rollout = asked_for_approval(registry, KEPT)
+        look_at(pages, begun, "rollout-begun")
         before_the_gate = list(callers.asked)
         signed_at = agree(pages, prefect, registry, rollout.id, times)
-        first = until(lambda: next((one for one in callers.asked if one.version == GOOD), None), 90)
+        first = until(lambda: next((one for one in callers.asked if one.version == NEW), None), 90)
         times["second sign-off to first caller answered by the challenger"] = first.at - signed_at
-        watch_the_steps(pages, registry, rollout.id, times)
-        watch = until(lambda: registry.watches(MODEL), 30)[0]
+        watch_the_steps(pages, registry, rollout, times)
+        watch = until(lambda: registry.watches(KEPT), 30)[0]
         promoted_at = time.time()
         until(lambda: len(callers.since(promoted_at + 2)) > 200, 60)
+    times["clicks that the busy server refused"] = pages.busy
     print(json.dumps(times, indent=1))
-    return SimpleNamespace(
-        rollout=registry.rollout(rollout.id), callers=callers, before=before_the_gate, watch=watch, times=times
-    )
+    return SimpleNamespace(rollout=registry.rollout(rollout.id), callers=callers, before=before_the_gate, watch=watch)
 
 
-def begin_in_the_browser(pages, prefect, version, times):
+@pytest.fixture(scope="module")
+def turned(looks, served, pages, registry, settings, place):
+    """The rollout of a challenger that turns bad while it answers half of the callers."""
+    served(TURNED)
+    times = {}
+    with Callers(settings, TURNED).calling() as callers:
+        until(lambda: len(callers.asked) > 200, 60)
+        said = place.run("promote", TURNED, NEW, "--reason", "better on the holdout", "--actor", "cleo", seconds=120)
+        assert said.returncode == 0, said.stderr
+        rollout = asked_for_approval(registry, TURNED)
+        for name, role in (("Ann", "ml_lead"), ("Bob", "business_owner")):
+            words = ("approve", TURNED, "--role", role, "--actor", name, "--reason", "I have read the report")
+            assert place.run(*words, seconds=60).returncode == 0
+        until(lambda: 0.3 < share_of_the_challenger(callers) < 0.7, 180)
+        callers.turn()
+        until(lambda: registry.rollout(rollout.id).status == "rolled_back", 180)
+        times["first bad label to the rollback"] = time.time() - callers.turned_at
+        last = until(lambda: quiet_since(callers), 60)
+        times["first bad label to the last caller of the challenger"] = last - callers.turned_at
+        incident = until(lambda: registry.incidents(TURNED), 30)[0]
+    print(json.dumps(times, indent=1))
+    return SimpleNamespace(rollout=registry.rollout(rollout.id), callers=callers, incident=incident)
+
+
+def share_of_the_challenger(callers):
+    newest = callers.asked[-500:]
+    return sum(one.version == NEW for one in newest) / max(len(newest), 1)
+
+
+def quiet_since(callers):
+    """When the challenger answered last, once nobody has heard of it for a while."""
+    if share_of_the_challenger(callers) > 0:
+        return None
+    return max(one.at for one in callers.asked if one.version == NEW)
+
+
+def asked_for_approval(registry, model):
+    rollout = until(lambda: registry.active_rollout(model), 60)
+    until(lambda: registry.rollout(rollout.id).status == "waiting_approval", 180)
+    return rollout
+
+
+def begin_in_the_browser(pages, prefect, model, times):
     """Fill in the form of the promotion; returns the run."""
     pages.form("promote-on-demand")
     for label, value in (
-        ("model", MODEL),
-        ("version", version),
+        ("model", model),
+        ("version", NEW),
         ("actor", "cleo"),
         ("reason", "better on the holdout"),
     ):
         pages.fill(label, value)
-    pages.shot(f"promote-{version}")
+    pages.shot("promote-form")
     clicked = datetime.now(UTC)
     answer = pages.submit()
     assert answer.run, answer.said
@@ -162,72 +204,103 @@ def sign(pages, run, name, role, shown):
 
 def watch_the_steps(pages, registry, rollout, times):
     """Follow it to its end; a picture of every step."""
-    seen, began = registry.rollout(rollout).step, time.time()
-    while (now := registry.rollout(rollout)).active:
+    key, seen, began = f"rollout-{rollout.model}", registry.rollout(rollout.id).step, time.time()
+    while (now := registry.rollout(rollout.id)).active:
         assert time.time() < began + 400, f"{now.status} at step {now.step}: {now.said}"
         if now.step != seen:
-            times[f"step {seen} took"], seen = round(time.time() - began, 1), now.step
-            pages.page.goto(f"{pages.origin}/artifacts/key/rollout-{MODEL}")
-            pages.page.wait_for_timeout(1500)
+            times[f"step {seen} ended after"], seen = round(time.time() - began, 1), now.step
+            pages.artifact(key)
             pages.shot(f"rollout-step-{now.step}")
         time.sleep(0.2)
     assert now.status == "succeeded", now.said
-    pages.artifact(f"rollout-{MODEL}")
+    times["promoted after"] = round(time.time() - began, 1)
+    pages.artifact(key)
     pages.shot("rollout-promoted")
 
 
-def test_the_good_challenger_is_the_only_version_in_production(story, registry):
-    stages = {one.version: one.stage for one in registry.versions(MODEL)}
+def test_the_good_challenger_is_the_only_version_in_production(kept, registry):
+    stages = {one.version: one.stage for one in registry.versions(KEPT)}
 
-    assert stages == {"v1.0.0": "archived", GOOD: "production", BAD: "staging"}
-    assert [one.share for one in story.rollout.results] == SHARES
-    assert {one.outcome for one in story.rollout.results} == {"successful"}
+    assert stages == {OLD: "archived", NEW: "production"}
+    assert [one.share for one in kept.rollout.results] == SHARES
+    assert {one.outcome for one in kept.rollout.results} == {"successful"}
     assert registry.verify_audit() == []
 
 
-def test_two_people_have_signed_and_nobody_was_answered_before(story, registry):
-    signed = registry.approvals(story.rollout.id)
+def test_two_people_have_signed_and_nobody_was_answered_before(kept, registry):
+    signed = registry.approvals(kept.rollout.id)
 
     assert [(one["actor"], one["role"]) for one in signed] == [("Ann", "ml_lead"), ("Bob", "business_owner")]
-    assert {one.version for one in story.before} == {"v1.0.0"}
+    assert {one.version for one in kept.before} == {OLD}
 
 
-def test_no_caller_was_left_without_an_answer(story):
-    assert story.callers.failed == []
+def test_no_caller_was_left_without_an_answer(kept):
+    assert kept.callers.failed == []
 
 
-def test_everybody_was_answered_as_a_committed_plan_says_and_shares_are_within_binomial_bounds(story, registry):
-    check_traffic(registry, story.callers.asked)
+def test_everybody_was_answered_as_a_committed_plan_says_and_shares_are_within_binomial_bounds(kept, registry):
+    check_traffic(registry, kept.callers)
 
 
-def check_traffic(registry, asked):
-    plans = {one.epoch: one for one in registry.plans(MODEL, limit=None)}
-    by_epoch = {}
-    for one in asked:
+def test_after_the_promotion_the_new_champion_answers_everybody_and_is_watched(kept):
+    last = kept.callers.asked[-100:]
+
+    assert {(one.version, one.variant) for one in last} == {(NEW, "champion")}
+    assert (kept.watch.version, kept.watch.former) == (NEW, OLD)
+
+
+def test_people_heard_of_every_turn_by_http_and_by_mail(kept, told):
+    heard_of(told, f"{KEPT}: {NEW} waits for approval", f"{KEPT}: {NEW} is the champion")
+
+
+def test_the_challenger_that_turned_bad_was_taken_off_and_its_end_is_written_up(turned, registry, pages, prefect):
+    stages = {one.version: one.stage for one in registry.versions(TURNED)}
+    key = f"incident-{TURNED}-{turned.incident.id}"
+
+    assert stages == {OLD: "production", NEW: "rejected"}
+    assert turned.rollout.results[-1].outcome == "failed"
+    assert (turned.incident.version, turned.incident.restored) == (NEW, OLD)
+    assert registry.verify_audit() == []
+    until(lambda: key in artifacts(prefect), 90)
+    assert NEW in pages.artifact(key)
+    pages.shot("incident")
+
+
+def artifacts(prefect):
+    return [one.key for one in prefect.read_artifacts(limit=200)]
+
+
+def test_the_champion_answers_everybody_again_and_nobody_was_left_without_an_answer(turned, registry):
+    last = turned.callers.asked[-100:]
+
+    assert {(one.version, one.variant) for one in last} == {(OLD, "champion")}
+    assert turned.callers.failed == []
+    check_traffic(registry, turned.callers)
+
+
+def test_people_heard_of_the_rollback_by_http_and_by_mail(turned, told):
+    heard_of(told, f"{TURNED}: {NEW} was rolled back")
+
+
+def heard_of(told, *wanted):
+    until(lambda: all(words in told.titles() for words in wanted), 60)
+    mails = [" ".join(mail.split("\n\n")[0].split()) for mail in told.mails]
+    print("\n".join(told.titles()))
+    assert all(any(words in mail for mail in mails) for words in wanted)
+
+
+def check_traffic(registry, callers):
+    """Nobody was answered but as a committed plan says; shares are what the plans promise."""
+    plans, by_epoch = {one.epoch: one for one in registry.plans(callers.model, limit=None)}, {}
+    for one in callers.asked:
         plan = plans[one.epoch]
         assert one.at > plan.created_at.timestamp() - 1
         assert one.version == plan.version_of(plan.assign(one.key).variant) or one.reason != "bucket"
         by_epoch.setdefault(one.epoch, []).append(one.variant == "challenger")
     for epoch, seen in by_epoch.items():
-        weight, n = sum(arm.weight for arm in plans[epoch].challengers) / TOTAL, len(seen)
+        weight, n = plans[epoch].weight_of("challenger") / TOTAL, len(seen)
         slack = 5 * math.sqrt(weight * (1 - weight) * n) + 1
         assert abs(sum(seen) - weight * n) <= slack, f"{sum(seen)} of {n} at {weight:.0%} by plan {epoch}"
-
-
-def test_after_the_promotion_the_new_champion_answers_everybody_and_is_watched(story):
-    last = story.callers.asked[-100:]
-
-    assert {(one.version, one.variant) for one in last} == {(GOOD, "champion")}
-    assert (story.watch.version, story.watch.former) == (GOOD, "v1.0.0")
-
-
-def test_people_heard_of_every_turn_by_http_and_by_mail(story, told):
-    wanted = ["waits for approval", "is the champion"]
-    until(lambda: all(any(words in title for title in told.titles()) for words in wanted), 60)
-
-    mails = "\n".join(told.mails)
-    assert all(words in mails for words in wanted)
-    print("\n".join(told.titles()))
 
 
 def until(condition, seconds):
