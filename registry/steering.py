@@ -14,6 +14,7 @@ from registry.records.rollout import Outcome, Rollout, StepResult
 from registry.records.version import Stage
 from registry.store.base import Cause
 from registry.store.registry import Registry
+from registry.telling import steered
 from registry.watching import watch_of
 
 
@@ -187,7 +188,14 @@ def _promote(
     new = promotion_plan(rollout, plan, actor=cause.actor, reason=cause.reason, at=cause.at, watch=watch)
     stages: dict[str, Stage] = {rollout.challenger: "production", rollout.champion: "archived"}
     kept = registry.move_rollout(
-        done, plan=new, stages=stages, actor=cause.actor, reason=cause.reason, at=cause.at, watch=watch
+        done,
+        plan=new,
+        stages=stages,
+        actor=cause.actor,
+        reason=cause.reason,
+        at=cause.at,
+        watch=watch,
+        notices=steered(done),
     )
     return Steered(kept, new)
 
@@ -244,7 +252,13 @@ def _commit(
 ) -> Steered:
     changed = changed_stages(registry, rollout.model, stages or {})
     kept = registry.move_rollout(
-        rollout, plan=plan, stages=changed, actor=cause.actor, reason=cause.reason, at=cause.at
+        rollout,
+        plan=plan,
+        stages=changed,
+        actor=cause.actor,
+        reason=cause.reason,
+        at=cause.at,
+        notices=steered(rollout),
     )
     return Steered(kept, plan)
 

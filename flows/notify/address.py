@@ -3,6 +3,7 @@
 import difflib
 import fnmatch
 import hashlib
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -95,9 +96,10 @@ def _unusable(url: str) -> str:
 
 
 def instance(url: str) -> Any:
-    """Apprise's own object behind *url*; None if it cannot be made."""
+    """Apprise's own object behind *url*; None if it cannot be made. Its log would show the address."""
     import apprise
 
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     return apprise.Apprise.instantiate(url, suppress_exceptions=True)
 
 

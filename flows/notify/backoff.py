@@ -21,7 +21,7 @@ def gap(attempts: int, tries: int, dice: random.Random | None = None) -> timedel
     Example:
         >>> still = random.Random(0)
         >>> [round(gap(n, 8, still).total_seconds(), -1) for n in (5, 6, 7)]
-        [2960.0, 14460.0, 63110.0]
+        [3150.0, 15250.0, 66920.0]
     """
     last = DAY * (1 - 1 / _GROWTH)
     even = max(FASTEST, last / _GROWTH ** max(tries - 1 - attempts, 0))

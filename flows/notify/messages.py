@@ -157,13 +157,6 @@ def approval_reminded(
     )
 
 
-def approval_given(model: str, rollout_id: str, challenger: str, role: str, actor: str, left: Sequence[str]) -> Message:
-    """One of the people has agreed."""
-    follows = f"Still to come: {_people(left)}." if left else "All have agreed; the rollout goes on."
-    title = f"{model}: {challenger} was approved as {role}"
-    return Message(kind="approval.given", title=title, body=f"{rollout_id}: by {actor}. {follows}")
-
-
 def approval_expired(model: str, rollout_id: str, challenger: str, *, ended: bool) -> Message:
     """Too few have answered in time."""
     follows = "The rollout was aborted; the champion stays." if ended else "It goes on asking."
@@ -223,16 +216,6 @@ def taken_back(model: str, said: str) -> Message:
     """The router has given all callers back while the registry was away; who wanted it and why is not told."""
     return Message(
         kind="rollout.rolled_back", title=f"{model}: rolled back by the router", body=_sentence(said), level="failure"
-    )
-
-
-def aborted(model: str, rollout_id: str, challenger: str, said: str) -> Message:
-    """A rollout was ended without a verdict."""
-    return Message(
-        kind="rollout.aborted",
-        title=f"{model}: the rollout of {challenger} was ended",
-        body=f"{rollout_id}: {_sentence(said)} The champion stays.",
-        level="warning",
     )
 
 

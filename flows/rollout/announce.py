@@ -5,8 +5,8 @@ from datetime import datetime
 
 from flows.notify import Message, forward, notice_of, send_first
 from flows.notify.messages import (
-    aborted,
     approval_asked,
+    approval_expired,
     moved,
     promoted,
     promotion_comes,
@@ -52,9 +52,9 @@ def tell_before(desk: Desk, rollout: Rollout, move: Move) -> bool:
 
 
 def ask(desk: Desk, rollout: Rollout) -> None:
-    """Ask people about a rollout that waits for them from its beginning."""
+    """Ask people about a rollout that waits for them from its beginning; what its maker wrote is not repeated."""
     if rollout.status == "waiting_approval":
-        desk.tell(rollout.model, asked(rollout, rollout.said), key=asked_key(rollout))
+        desk.tell(rollout.model, asked(rollout, "it waits for its first callers"), key=asked_key(rollout))
 
 
 def asked_key(rollout: Rollout) -> str:
@@ -117,7 +117,7 @@ def message_of(rollout: Rollout, move: Move) -> Message | None:
         case "advance" | "resume" | "skip":
             return moved(model, rollout.id, challenger, said)
         case "abort":
-            return aborted(model, rollout.id, challenger, said)
+            return approval_expired(model, rollout.id, challenger, ended=True)
     return None
 
 

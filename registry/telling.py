@@ -1,0 +1,50 @@
+"""What people are told of a rollout that somebody has steered; who wanted it and why stays in the audit trail."""
+
+from datetime import UTC, datetime
+
+from registry.assignment import TOTAL
+from registry.records.notice import Level, Notice
+from registry.records.rollout import Rollout
+
+
+def steered(rollout: Rollout) -> tuple[Notice, ...]:
+    """
+    Say what became of *rollout* by a person's hand, to be committed together with it.
+
+    Args:
+        rollout: As it is after the change.
+    """
+    model, challenger = rollout.model, rollout.challenger
+    if rollout.status == "succeeded":
+        body = f"{rollout.id}: a person took the last step. The way back: `understudy rollback {model} --reason ...`."
+        return (_notice(rollout, "promote", "rollout.promoted", f"{challenger} is the champion", body, "success"),)
+    if rollout.status == "aborted":
+        body = f"{rollout.id}: a person ended it. {rollout.champion} stays the champion."
+        return (
+            _notice(rollout, "abort", "rollout.aborted", f"the rollout of {challenger} was ended", body, "warning"),
+        )
+    body = f"{rollout.id} {_where(rollout)}, as a person wanted it. See: `understudy rollout status {model}`."
+    return (_notice(rollout, "steer", "rollout.moved", f"the rollout of {challenger} was steered", body, "info"),)
+
+
+def _where(rollout: Rollout) -> str:
+    if rollout.status == "paused":
+        return "is paused"
+    if rollout.status == "waiting_approval":
+        return "waits for approval"
+    share = rollout.steps[rollout.step].share if rollout.step >= 0 else 0
+    return f"goes on with {share / TOTAL:.0%} of callers" if share else "goes on in shadow"
+
+
+def _notice(rollout: Rollout, verb: str, kind: str, title: str, body: str, level: Level) -> Notice:
+    now = datetime.now(UTC)  # sent by the clock of the machine, whatever time the model lives in
+    return Notice(
+        key=f"{rollout.id}:{verb}:{rollout.revision}",
+        model=rollout.model,
+        kind=kind,
+        title=f"{rollout.model}: {title}",
+        body=body,
+        level=level,
+        created_at=now,
+        next_at=now,
+    )
