@@ -12,6 +12,7 @@ from flows.rollout.announce import ask
 from flows.rollout.approval import ROLES
 from flows.rollout.begin import begin_rollout, configured_guards, refuse_impossible
 from flows.rollout.desk import Desk, artifact_key, moment, opened
+from flows.rollout.gate.forms import tend_forms
 from flows.rollout.rollout import heartbeat
 from flows.tracking.tracker import Tracker
 from flows.validation.registered import ensure_validated
@@ -46,6 +47,7 @@ def promote(
         model = named_model(model, desk.settings)
         version = version or newest_in_staging(desk, model)
         done = start(desk, model, version, actor=actor, reason=reason, at=moment(as_of))
+        tend_forms(desk, model)
         get_run_logger().info("%s", done["said"])
         create_markdown_artifact(
             f"# {model}: {version}\n\n{done['said']}\n\nBy {actor}: {reason}", key=artifact_key("promote", model)

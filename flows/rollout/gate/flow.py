@@ -1,7 +1,7 @@
 """The flow `approval`: ask people in the Prefect UI whether a challenger may go on."""
 
 import itertools
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 from prefect import flow, get_run_logger, runtime, task
@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.states import Completed
+from pydantic import Field
 
 from flows.rollout.desk import Desk, artifact_key, moment, opened
 from flows.rollout.gate.collect import points, shown_decision
@@ -23,9 +24,18 @@ from registry.home import Settings
 from registry.records.gate import GateState
 from registry.store.registry import Registry
 
+RolloutName = Annotated[
+    str,
+    Field(
+        pattern=r"^(r-[0-9]{4,9})?$",
+        examples=["r-0007"],
+        description="Id of a rollout; the newest question that waits if empty.",
+    ),
+]
+
 
 @flow(name="approval")
-def approval(rollout: str | None = None) -> State[Any]:
+def approval(rollout: RolloutName | None = None) -> State[Any]:
     """
     Ask people whether a challenger may go on, and wait for them without a process; one form after the other.
 

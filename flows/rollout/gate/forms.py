@@ -1,7 +1,6 @@
 """Runs of the flow `approval` on the Prefect server: one that waits for each question, none for an old one."""
 
 import logging
-from collections.abc import Iterable
 from datetime import timedelta
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -58,27 +57,26 @@ def ensure_gate(desk: Desk, rollout: Rollout) -> FlowRun | None:
         return None
 
 
-def tend_forms(desk: Desk, models: Iterable[str]) -> None:
+def tend_forms(desk: Desk, model: str) -> None:
     """
-    End forms whose question is over, and make those that are missing; for the end of every look.
+    End forms whose question is over, and make the one that is missing; for the end of every look.
 
     Args:
         desk: Owns registry and configuration.
-        models: Those that were looked at.
+        model: The one that was looked at.
     """
-    if not PREFECT_API_URL.value():
+    if not PREFECT_API_URL.value() or not desk.registry.rollouts(model):
         return
-    active = [rollout for model in models if (rollout := desk.registry.active_rollout(model))]
-    states = [desk.registry.gate(one.id) for one in active]
-    wanted = [state for one, state in zip(active, states, strict=True) if _wants_form(desk, one, state)]
+    active = desk.registry.active_rollout(model)
+    state = desk.registry.gate(active.id) if active else None
     try:
         with get_client(sync_client=True) as client:
             runs = _open_runs(client)
             _end_old(client, desk.registry, runs)
-            for state in wanted:
+            if active and state and _wants_form(desk, active, state):
                 _ensure(client, runs, state)
-    except Exception as error:  # noqa: BLE001  whatever it is, the rollouts go on
-        log.warning("forms on the Prefect server were not looked at: %s", type(error).__name__)
+    except Exception as error:  # noqa: BLE001  whatever it is, the rollout goes on
+        log.warning("%s: forms on the Prefect server were not looked at: %s", model, type(error).__name__)
 
 
 def marks(state: GateState) -> list[str]:
