@@ -82,14 +82,11 @@ def _done(plan: "TrafficPlan") -> dict[str, Any]:
 
 
 def _take_back(model: str, *, actor: str, reason: str, to: str | None, at: "datetime") -> dict[str, Any]:
-    from flows.rollout.desk import opened
-    from flows.rollout.rollback import take_back, tell
+    from flows.rollout.giveback import give_back
     from registry.records.plan import CHAMPION
 
-    with opened(settings()) as desk:
-        plan = take_back(desk, model, actor=actor, reason=reason, to=to, at=at)
-        said = f"{plan.version_of(CHAMPION)} answers everybody by plan {plan.epoch}"
-        tell(desk, model, f"{said}. By {actor}: {reason}", at)
+    plan = give_back(settings(), model, actor=actor, reason=reason, to=to, at=at)
+    said = f"{plan.version_of(CHAMPION)} answers everybody by plan {plan.epoch}"
     return {"champion": plan.version_of(CHAMPION), "epoch": plan.epoch, "said": said}
 
 
