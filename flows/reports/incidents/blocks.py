@@ -56,7 +56,6 @@ def harm(story: Story) -> str:
 def blocks(story: Story) -> list[Block]:
     """What happened, why, how far it reached, and what to do: the answer first, the small print last."""
     found = [
-        Block("Cause", (sentence(story.incident.cause),)),
         _tests(story),
         _exposures(story),
         Block("What was served meanwhile", (_meanwhile(story),)),
@@ -139,7 +138,11 @@ def _meanwhile(story: Story) -> str:
 
 def _timeline(story: Story) -> Block:
     head = ("when (UTC)", "who", "what", "why")
-    rows = tuple((moment(one.at), one.who, one.what, one.why) for one in story.timeline)
+    whys = ["", *(one.why for one in story.timeline)]
+    rows = tuple(
+        (moment(one.at), one.who, one.what, "" if one.why == before else one.why)
+        for one, before in zip(story.timeline, whys, strict=False)
+    )
     said = ("From the audit trail, and the notes of the router; on the model's clock.",) if rows else ()
     return Block("Timeline", said, head, rows)
 

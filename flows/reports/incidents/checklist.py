@@ -39,8 +39,8 @@ def _points(story: Story) -> Iterator[tuple[str, str]]:
         if name in _BY_TEST:
             yield _BY_TEST[name]
     yield "What it was trained on", f"`understudy models card {model} {incident.version}`: rows, period, warnings."
-    if decision := incident.facts.get("decision_id"):
-        yield "What spoke for it", f"Decision {decision}: `understudy decision {decision}`."
+    if story.decision is not None:
+        yield "What spoke for it", f"Decision {story.decision}: `understudy decision {story.decision}`."
     yield "Whether the data have changed", f"`understudy drift {model}` for the days before."
     yield (
         "Whether the answers it gave must be corrected",

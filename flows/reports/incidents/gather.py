@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from flows.client import RouterClient
 from flows.reports.incidents.limits import judge
 from flows.reports.incidents.story import Exposure, Happening, Story, Test
-from registry.errors import Refusal
+from registry.assignment import TOTAL
+from registry.errors import NotFound, Refusal
 from registry.home import Settings
 from registry.records.audit import AuditEntry
 from registry.records.incident import Incident
@@ -65,6 +66,7 @@ def gather(desk: Sources, incident: Incident) -> Story:
         versions=tuple(registry.version(model, one) for one in dict.fromkeys((incident.version, incident.restored))),
         plans=tuple((plan.epoch, plan.digest()) for plan in plans[-2:]),
         told=tuple(one for one in registry.notices(model) if _is_about(one, incident)),
+        decision=_decision(registry, incident, watch),
         unseen=unseen,
     )
 
@@ -107,6 +109,16 @@ def _metrics(desk: Sources, model: str) -> tuple[ModelMetrics | None, str]:
 def _watch_of(watches: Sequence[Watch], incident: Incident) -> Watch | None:
     mine = [one for one in watches if one.version == incident.version and one.status == "rolled_back"]
     return mine[0] if mine and incident.kind == "watch" else None
+
+
+def _decision(registry: Registry, incident: Incident, watch: Watch | None) -> str | None:
+    rollout = incident.rollout_id or (watch.rollout_id if watch else None)
+    if rollout is None:
+        return None
+    try:
+        return registry.rollout(rollout).decision_id
+    except NotFound:
+        return None
 
 
 def _exposures(incident: Incident, plans: Sequence[TrafficPlan], metrics: ModelMetrics | None) -> Iterator[Exposure]:
@@ -163,7 +175,8 @@ def _most(failed: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
 
 
 def _timeline(desk: Sources, incident: Incident, since: datetime) -> tuple[Happening, ...]:
-    entries = [_happening(entry) for entry in desk.registry.audit(incident.model) if _tells(entry, incident, since)]
+    trail = reversed(desk.registry.audit(incident.model))
+    entries = [_happening(entry) for entry in trail if _tells(entry, incident, since)]
     lines = sorted([*entries, *_notes(desk, incident, since)], key=lambda one: one.at)
     return tuple(lines[-MOST_LINES:])
 
@@ -173,8 +186,19 @@ def _tells(entry: AuditEntry, incident: Incident, since: datetime) -> bool:
 
 
 def _happening(entry: AuditEntry) -> Happening:
-    what = f"{entry.action.replace('.', ' ').replace('_', ' ')}: {entry.subject}"
+    what = f"{entry.action.replace('.', ' ').replace('_', ' ')}: {entry.subject}{_change(entry)}"
     return Happening(at=entry.at, who=entry.actor, what=what, why=entry.reason)
+
+
+def _change(entry: AuditEntry) -> str:
+    """Stages of a version, or who answers by a plan."""
+    if entry.action == "version.moved":
+        return f" ({entry.before.get('stage')} to {entry.after.get('stage')})"
+    if entry.action == "plan.published":
+        arms, weights = entry.after.get("arms", {}), entry.after.get("weights", {})
+        shares = [f"{arms[variant]} {weights.get(variant, 0) / TOTAL:.4g}" for variant in arms]
+        return f" ({', '.join(shares)})"
+    return ""
 
 
 def _notes(desk: Sources, incident: Incident, since: datetime) -> Iterator[Happening]:

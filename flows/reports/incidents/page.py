@@ -1,10 +1,14 @@
 """An incident as one HTML file that works offline, and as markdown."""
 
+import re
+
 from flows.reports.incidents.blocks import BY, blocks, harm, span, summary, title_of
 from flows.reports.incidents.story import Story
 from flows.reports.page import page, table
 from flows.reports.text import DASH, html, in_markdown, named, sentence
 from flows.reports.versions.writing import Block, as_markdown
+
+_TICKS = re.compile("`([^`]+)`")
 
 
 def incident_html(story: Story) -> str:
@@ -25,7 +29,12 @@ def incident_markdown(story: Story, path: str | None = None) -> str:
     Args:
         path: Where the HTML file is.
     """
-    said = (summary(story), harm(story), *([f"The whole report: `{in_markdown(path)}`"] if path else []))
+    said = (
+        summary(story),
+        sentence(story.incident.cause),
+        harm(story),
+        *([f"The whole report: `{in_markdown(path)}`"] if path else []),
+    )
     return as_markdown(f"{story.incident.id}: {title_of(story.incident)}", [Block("", said), *blocks(story)])
 
 
@@ -58,9 +67,9 @@ def _glance(story: Story) -> str:
 
 
 def _section(block: Block) -> str:
-    parts = [f"<h2>{html(block.title)}</h2>", *(f"<p>{html(said)}</p>" for said in block.said)]
+    parts = [f"<h2>{html(block.title)}</h2>", *(f"<p>{_code(said)}</p>" for said in block.said)]
     if block.rows:
-        rows = [[html(cell) for cell in row] for row in block.rows]
+        rows = [[_code(cell) for cell in row] for row in block.rows]
         parts.append(table(list(block.head), rows, numbers=block.numbers, headed=True, stacked=True))
     return f"<section>{''.join(parts)}</section>"
 
@@ -70,3 +79,8 @@ def _foot(story: Story) -> str:
         f'<p class="soft">Made from registry and router: names, counts and digests only; {html(story.incident.id)} '
         f"is in the audit trail. Show it again: <code>understudy incidents show {html(story.incident.id)}</code></p>"
     )
+
+
+def _code(text: str) -> str:
+    """What stands between backticks, as code."""
+    return _TICKS.sub(r"<code>\1</code>", html(text))

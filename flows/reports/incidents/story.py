@@ -74,6 +74,7 @@ class Story:
         versions: The one that was taken off, then the one that answers since.
         plans: Digests by epoch: the last plan with it, and the one without it.
         told: Notices about it.
+        decision: What spoke for the version; None if nothing is known.
         unseen: Why the router's counts are missing; empty if they are not.
     """
 
@@ -85,6 +86,7 @@ class Story:
     versions: tuple[ModelVersion, ...]
     plans: tuple[tuple[int, str], ...]
     told: tuple[Notice, ...]
+    decision: str | None = None
     unseen: str = ""
 
     @property

@@ -50,7 +50,7 @@ def test_the_page_tells_the_cause_the_timeline_and_what_to_look_at(place):
         "It answered 1,390 requests in 62 minutes. 10 requests that it failed were answered by the champion",
         "100 requests got an error",
         "rollout promoted: r-0001",
-        "Whether the trail is whole",
+        "Decision d-0009: <code>understudy decision d-0009</code>",
         "cd" * 32,
         "Why requests failed",
     ):
