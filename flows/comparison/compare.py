@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from prefect import flow
+from prefect import flow, runtime
 from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
@@ -28,7 +28,11 @@ from registry.records.version import ModelVersion
 from registry.store.registry import Registry
 
 
-@flow(name="compare", flow_run_name="compare-{model}")
+def _run_name() -> str:
+    return f"compare-{runtime.flow_run.parameters.get('model') or 'the only model'}"
+
+
+@flow(name="compare", flow_run_name=_run_name)
 def compare(
     model: ModelName | None = None,
     challenger: VersionName | None = None,

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from flows.config.forms import RunId
 from flows.notify.messages import Message, run_crashed, run_late
@@ -17,11 +19,13 @@ from registry.records.notice import Notice
 from registry.store.registry import Registry
 
 _BACK = timedelta(days=1)
+_NEXT_COMES = frozenset({"rollout", "watch"})
+_TELLS_ITSELF = frozenset({"retrain"})
 _BAD = ("Crashed", "Failed", "TimedOut", "Late")
 
 
 @flow(name="alert", timeout_seconds=300)
-def alert(run: RunId | None = None) -> list[str]:
+def alert(run: RunId | None = None) -> State[list[str]]:
     """
     Tell people of a run that crashed, failed or is late.
 
@@ -37,8 +41,9 @@ def alert(run: RunId | None = None) -> list[str]:
     settings = Settings().prepare()
     with Registry.open(settings.registry_url) as registry:
         told = tell_of(settings, registry, found, now)
-    get_run_logger().info("%s", "; ".join(told) or "There is nothing to tell.")
-    return told
+    said = "; ".join(told) or "There is nothing to tell."
+    get_run_logger().info("%s", said)
+    return Completed(message=said, data=told)
 
 
 def tell_of(settings: Settings, registry: Registry, found: Iterable[Seen], now: datetime) -> list[str]:
@@ -67,13 +72,15 @@ def _said(run: Seen, now: datetime) -> tuple[str, Message] | None:
     if run.state == "Late" and run.due is not None:
         minutes = (now - run.due) / timedelta(minutes=1)
         return f"run.late:{daily}", run_late(run.model, run.flow, run.name, minutes)
-    if run.kind == "FAILED":
+    if run.kind == "FAILED" and run.flow not in _TELLS_ITSELF:
         return f"run.failed:{daily}", _failed(run)
     return None
 
 
 def what_follows(run: Seen) -> str:
     """Say what becomes of a crashed run."""
+    if run.flow in _NEXT_COMES:
+        return "The next look, a few minutes later, goes on where it was."
     if SAFE not in run.tags:
         return "Nobody repeats it by itself: look what it has done, then start it again."
     if run.generation >= MOST:

@@ -23,6 +23,7 @@ HEAR_OF_FAILURES = "understudy: people hear of failed runs"
 HEAR_OF_DELAYS = "understudy: people hear of late runs"
 NAMES = (ZOMBIES, AGAIN, HEAR_OF_CRASHES, HEAR_OF_FAILURES, HEAR_OF_DELAYS)
 _HEARTBEAT_S = 30
+_MOMENT = timedelta(seconds=30)  # a crash is reported more than once
 _QUIET = timedelta(hours=1)  # failures and delays come with every schedule; more than one alert an hour helps nobody
 
 
@@ -77,9 +78,9 @@ def _zombies() -> AutomationCore:
 
 
 def _wakes(
-    name: str, states: set[str], tag: str, deployment: UUID, *, quiet: timedelta = timedelta(0)
+    name: str, states: set[str], tag: str, deployment: UUID, *, quiet: timedelta | None = None
 ) -> AutomationCore:
-    """Hand a run with this tag to a deployment; once in *quiet* of each deployment, if that is not zero."""
+    """Hand a run with this tag to a deployment: each run once, or one in *quiet* of each deployment."""
     each = "related:deployment:prefect.resource.id" if quiet else "prefect.resource.id"
     return AutomationCore(
         name=name,
@@ -90,7 +91,7 @@ def _wakes(
             for_each={each},
             posture=Posture.Reactive,
             threshold=1,
-            within=quiet,
+            within=quiet or _MOMENT,
         ),
         actions=[
             RunDeployment(

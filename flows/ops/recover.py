@@ -7,6 +7,7 @@ from uuid import UUID
 from prefect import flow, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State, StateType
+from prefect.states import Completed
 
 from flows.config.forms import RunId
 from flows.ops.alert import tell_of
@@ -20,7 +21,7 @@ STUCK = timedelta(minutes=10)
 
 
 @flow(name="recover", timeout_seconds=300)
-def recover(run: RunId | None = None) -> list[str]:
+def recover(run: RunId | None = None) -> State[list[str]]:
     """
     Start the deployment of a crashed run again, with its parameters: it goes on where its last step was kept.
 
@@ -43,8 +44,9 @@ def recover(run: RunId | None = None) -> list[str]:
     settings = Settings().prepare()
     with Registry.open(settings.registry_url) as registry:
         tell_of(settings, registry, found, now)
-    get_run_logger().info("%s", "; ".join(done) or "There is nothing to take up.")
-    return done
+    said = "; ".join(done) or "There is nothing to take up."
+    get_run_logger().info("%s", said)
+    return Completed(message=said, data=done)
 
 
 def take_up(client: SyncPrefectClient, run: Seen) -> str:

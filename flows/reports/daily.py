@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from html import escape
 
-from prefect import flow
+from prefect import flow, runtime, task
 from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
 
 from flows.client import RouterClient
+from flows.client.patience import JITTER, WAITS, may_pass
 from flows.config.forms import ModelName
 from flows.config.load import named_model
 from flows.reports.page import page, table, write_report
@@ -17,7 +19,11 @@ from registry.records.retraining import RetrainingEvent
 from registry.store.registry import Registry
 
 
-@flow(name="daily-report", flow_run_name="daily-report-{model}", retries=2, retry_delay_seconds=5)
+def _run_name() -> str:
+    return f"daily-report-{runtime.flow_run.parameters.get('model') or 'all'}"
+
+
+@flow(name="daily-report", flow_run_name=_run_name, timeout_seconds=1800)
 def daily_report(model: ModelName | None = None, as_of: datetime | None = None) -> list[str]:
     """
     Write one report per model and show it in the UI.
@@ -32,10 +38,18 @@ def daily_report(model: ModelName | None = None, as_of: datetime | None = None) 
     settings, now = Settings().prepare(), as_of or datetime.now(UTC)
     with Registry.open(settings.registry_url) as registry, RouterClient(settings) as client:
         names = [named_model(model, settings)] if model else registry.models()
-        return [_report(settings, registry, client, name, now) for name in names]
+        return [write_daily(settings, registry, client, name, now) for name in names]
 
 
-def _report(settings: Settings, registry: Registry, client: RouterClient, model: str, now: datetime) -> str:
+@task(
+    retries=len(WAITS),
+    retry_delay_seconds=list(WAITS),
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=may_pass,
+    cache_policy=NO_CACHE,
+)
+def write_daily(settings: Settings, registry: Registry, client: RouterClient, model: str, now: datetime) -> str:
+    """One model's; writing it again replaces it."""
     events = registry.retraining_events(model, since=now - timedelta(days=1))
     try:
         metrics, trouble = client.metrics(model), None

@@ -19,6 +19,8 @@ from registry.store.registry import Registry
 
 DEPLOYMENT = "retrain/retrain-on-demand"
 PUT_OFF = "put-off"
+TAKEN_UP = "taken-up"
+"""Tag of a run that goes on after a crash."""
 _BACK, _FORTNIGHT = timedelta(days=7), timedelta(days=14)
 _REMEMBERED = 5  # retrainings whose processor time says what the next one takes
 
@@ -43,7 +45,7 @@ def kept_waiting(shop: Shop, asked: Asked, *, rebuild: bool, everybody: bool, no
         if others:
             get_run_logger().info("%s: %s", shop.model, others)
             return _answer(None, When(kind="not_due", said=others), f"Nothing was trained: {others}.")
-    waited = any(tag.startswith(PUT_OFF) for tag in runtime.flow_run.tags)
+    waited = any(tag.startswith((PUT_OFF, TAKEN_UP)) for tag in runtime.flow_run.tags)
     when = decide_when(situation(shop, asked, rebuild=rebuild, waited=waited, now=now), shop.config.schedule)
     if when.kind == "now":
         return None

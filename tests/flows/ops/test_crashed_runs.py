@@ -1,0 +1,138 @@
+"""What becomes of runs that crash, fail or are late; the server is left out."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.events.schemas.automations import Posture
+
+from flows.ops.alert import notice_of, tell_of
+from flows.ops.automations import NAMES, rules
+from flows.ops.recover import take_up, why_not
+from flows.ops.runs import FROM, MOST, SAFE, TAKEN_UP, TOLD, Seen
+from registry.home import Settings
+from registry.store.registry import Registry
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+RUN = UUID("00000000-0000-4000-8000-000000000001")
+
+
+def seen(**changes):
+    said = {
+        "id": RUN,
+        "name": "churn-drift",
+        "flow": "monitor",
+        "deployment": uuid4(),
+        "deployment_name": "monitor-on-demand",
+        "model": "churn",
+        "parameters": {"model": "churn"},
+        "tags": ("understudy", SAFE, TOLD, "extra-look:churn"),
+        "state": "Crashed",
+        "kind": "CRASHED",
+        "since": NOW,
+        "due": NOW - timedelta(minutes=7),
+    }
+    return Seen(**(said | changes))
+
+
+class Client:
+    """Remembers what was started, as the server does: a key that is known starts nothing."""
+
+    def __init__(self):
+        self.started = {}
+
+    def create_flow_run_from_deployment(self, deployment, *, parameters, tags, idempotency_key):
+        run = seen(name="again", tags=tuple(tags), parameters=parameters)
+        return self.started.setdefault(idempotency_key, run)
+
+
+def test_the_successor_has_the_parameters_and_says_whose_work_it_does():
+    client = Client()
+    said = take_up(client, seen())
+    take_up(client, seen())
+
+    (run,) = client.started.values()
+    assert said == "churn-drift is taken up by again"
+    assert run.parameters == {"model": "churn"}
+    assert set(run.tags) == {"understudy", SAFE, TOLD, "extra-look:churn", f"{TAKEN_UP}1", f"{FROM}{RUN}"}
+
+
+def test_a_work_that_crashes_again_and_again_is_given_up():
+    client, run, generations = Client(), seen(), []
+    while not why_not(run):
+        take_up(client, run)
+        run = client.started[f"{FROM}{run.id}"]._replace(id=uuid4())
+        generations.append(run.generation)
+
+    assert generations == [1, 2, MOST]
+    assert sum(tag.startswith(FROM) for tag in run.tags) == 1
+    assert why_not(run) == "it was taken up 3 times in a row"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"kind": "COMPLETED", "state": "Completed"}, "it is Completed, not crashed"),
+        ({"deployment": None}, "it belongs to no deployment"),
+        ({"tags": (TOLD,), "flow": "rollback"}, "runs of rollback are not repeated by themselves"),
+    ],
+)
+def test_nothing_else_is_taken_up(changes, why):
+    client = Client()
+
+    assert take_up(client, seen(**changes)) == f"churn-drift is not taken up: {why}"
+    assert client.started == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "kind", "words"),
+    [
+        ({}, f"run.crashed:{RUN}", "run.crashed", "taken up again"),
+        ({"tags": (SAFE, TOLD, f"{TAKEN_UP}3")}, f"run.crashed:{RUN}", "run.crashed", "3 times already"),
+        ({"tags": (TOLD,), "flow": "rollback"}, f"run.crashed:{RUN}", "run.crashed", "Nobody repeats it"),
+        ({"flow": "rollout"}, f"run.crashed:{RUN}", "run.crashed", "goes on where it was"),
+        (
+            {"kind": "SCHEDULED", "state": "Late"},
+            "run.late:monitor-on-demand:churn:2026-03-02",
+            "run.late",
+            "7 minutes ago",
+        ),
+        (
+            {"kind": "FAILED", "state": "TimedOut"},
+            "run.failed:monitor-on-demand:churn:2026-03-02",
+            "run.failed",
+            "TimedOut",
+        ),
+    ],
+)
+def test_people_hear_what_happened_and_what_follows(changes, key, kind, words):
+    notice = notice_of(seen(**changes), NOW)
+
+    assert (notice.key, notice.kind, notice.model) == (key, kind, "churn")
+    assert words in notice.body
+
+
+def test_what_is_well_or_tells_of_itself_is_not_told():
+    assert notice_of(seen(kind="COMPLETED", state="Completed"), NOW) is None
+    assert notice_of(seen(kind="FAILED", state="Failed", flow="retrain"), NOW) is None
+
+
+def test_each_is_told_once_however_often_it_is_seen():
+    settings = Settings().prepare()
+    with Registry.open(settings.registry_url) as registry:
+        for _ in range(3):
+            tell_of(settings, registry, [seen(), seen(tags=(SAFE,), id=uuid4())], NOW)
+
+        assert [one.key for one in registry.notices()] == [f"run.crashed:{RUN}"]
+
+
+def test_the_rules_have_the_names_they_are_found_by_and_hand_the_run_on():
+    deployed = {"recover/recover-hourly": uuid4(), "alert/alert-on-demand": uuid4()}
+    found = {rule.name: rule for rule in rules(deployed)}
+
+    assert tuple(found) == NAMES
+    for rule in list(found.values())[1:]:
+        (action,) = rule.actions
+        assert rule.trigger.posture == Posture.Reactive
+        assert action.parameters == {"run": "{{ flow_run.id | string }}"}
+        assert action.deployment_id in deployed.values()
