@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from flows.notify.address import Address, instance
+from registry.home import Settings
 from registry.records.notice import Level
 
 CONNECT, READ = 5.0, 10.0
@@ -60,10 +61,13 @@ def _speaks_mail(plugin: Any) -> bool:
 
 def _of_block(kind: str, name: str) -> Channel:
     """Without `raise_on_failure`, a block says nothing of a message that did not arrive."""
+    from prefect.blocks import notifications  # noqa: F401  without it, their kinds are not known
     from prefect.blocks.core import Block
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
     load: Any = Block.load  # it is both, and its types tell of one
-    block: Any = load(f"{kind}/{name}", _sync=True)
+    with temporary_settings({PREFECT_API_URL: Settings().prefect_api_url}):
+        block: Any = load(f"{kind}/{name}", _sync=True)
 
     def send(title: str, body: str, level: Level) -> bool:
         if hasattr(block, "notify_type"):

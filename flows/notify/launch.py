@@ -28,8 +28,8 @@ def send_soon(settings: Settings) -> bool:
         with alone(settings.run_dir / LOCK) as nobody:
             if not nobody:
                 return False
-        environ = _QUIET | {"PREFECT_API_URL": settings.prefect_api_url}
-        start("flows.notify.sender", settings, log_of(settings), environ)
+        prefect = {"PREFECT_API_URL": settings.prefect_api_url, "PREFECT_HOME": str(settings.prefect_home)}
+        start("flows.notify.sender", settings, log_of(settings), _QUIET | prefect)
     except Exception as error:  # noqa: BLE001  the flow goes on, whatever keeps the sender from starting
         log.warning("no sender of notifications was started: %s", type(error).__name__)
         return False
