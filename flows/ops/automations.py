@@ -14,14 +14,11 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
+from flows.ops.rule_names import AGAIN, HEAR_OF_CRASHES, HEAR_OF_DELAYS, HEAR_OF_FAILURES, NAMES, ZOMBIES
 from flows.ops.runs import SAFE, TOLD
 
-ZOMBIES = "understudy: a run without heartbeat has crashed"
-AGAIN = "understudy: a crashed run is taken up again"
-HEAR_OF_CRASHES = "understudy: people hear of crashed runs"
-HEAR_OF_FAILURES = "understudy: people hear of failed runs"
-HEAR_OF_DELAYS = "understudy: people hear of late runs"
-NAMES = (ZOMBIES, AGAIN, HEAR_OF_CRASHES, HEAR_OF_FAILURES, HEAR_OF_DELAYS)
+__all__ = ["NAMES", "ensure_rules", "rules"]
+
 _HEARTBEAT_S = 30
 _MOMENT = timedelta(seconds=30)  # a crash is reported more than once
 _QUIET = timedelta(hours=1)  # failures and delays come with every schedule; more than one alert an hour helps nobody

@@ -61,6 +61,7 @@ def doctor(settings: Settings) -> tuple[Check, ...]:
         ("notifications", _notifications),
         ("processes", _processes),
         ("deployments", _deployments),
+        ("automations", _automations),
     )
     return tuple(_carefully(name, look, settings) for name, look in looks)
 
@@ -197,6 +198,31 @@ def _deployments(settings: Settings) -> Check:
     found = _deployed(settings)
     mend = "`understudy up` deploys again."
     return Check(name="deployments", passed=found >= wanted, said=f"{found} of {wanted} deployed", mend=mend)
+
+
+def _automations(settings: Settings) -> Check:
+    from flows.ops.deployments import prefect_yaml, read_deployments
+    from flows.ops.rule_names import NAMES
+
+    if get(f"{settings.prefect_api_url}/health") is None:
+        said = "their server does not answer"
+        return Check(name="automations", passed=own_server(settings), said=said, mend="Check PREFECT_API_URL.")
+    own = [one["name"] for deployment in read_deployments(prefect_yaml()) for one in deployment.get("triggers", ())]
+    found, wanted = _rules(settings), [*NAMES, *own]
+    mistakes = [f"{name!r} is missing" for name in wanted if name not in found]
+    mistakes += [f"{name!r} is switched off" for name in wanted if found.get(name) is False]
+    mend = "`understudy up` makes them again; switch them on in the Prefect UI."
+    return _of("automations", mistakes, f"{len(wanted)} in force: {', '.join(wanted)}", mend)
+
+
+def _rules(settings: Settings) -> dict[str, bool]:
+    """Whether each automation is enabled, by name."""
+    import httpx
+
+    url = f"{settings.prefect_api_url}/automations/filter"
+    answer = httpx.post(url, json={"limit": 200}, trust_env=False, timeout=5)
+    answer.raise_for_status()
+    return {one["name"]: bool(one["enabled"]) for one in answer.json()}
 
 
 def _deployed(settings: Settings) -> int:
