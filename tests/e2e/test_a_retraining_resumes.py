@@ -109,7 +109,39 @@ def trial_times(settings, event_id, seen):
         seen[:] = found
 
 
-def test_after_kill_9_the_same_event_goes_on_without_repeating_a_trial_and_makes_one_version(
+def taken_up(prefect, run):
+    """The run that Prefect's server starts by itself for the work of a crashed one."""
+    runs = prefect.read_flow_runs(limit=200)
+    return next((one.id for one in runs if f"taken-up-from:{run}" in one.tags), None)
+
+
+def kill_workers(place):
+    for one in place.processes():
+        if "worker" in one.cmdline() and "prefect" in one.cmdline():
+            one.kill()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("worker_too", [False, True])
+def test_whoever_dies_the_work_is_found_and_ended_by_one_version(place, settings, prefect, asked, worker_too):
+    model = f"both_{worker_too}".lower()
+    event_id = asked(model)
+    run = started(prefect, model, event_id)
+    until(lambda: len(trials(settings, event_id)) >= 2, 120)
+    (process,) = flow_processes(place, run)
+    kill_workers(place)
+    if worker_too:
+        process.kill()
+        assert ended(prefect, run, 240).is_crashed()
+        run = until(lambda: taken_up(prefect, run), 120)
+
+    assert ended(prefect, run, 400).is_completed()
+    with Registry.open(settings.registry_url) as registry:
+        assert [one.version for one in registry.versions(model)] == ["v1.0.0"]
+        assert len(registry.retraining_events(model)) == 1
+
+
+def test_after_kill_9_the_same_event_goes_on_by_itself_without_repeating_a_trial_and_makes_one_version(
     place, settings, prefect, asked
 ):
     event_id = asked("killed")
@@ -123,7 +155,7 @@ def test_after_kill_9_the_same_event_goes_on_without_repeating_a_trial_and_makes
     ended(prefect, run)
 
     seen = list(before)
-    again = started(prefect, "killed", event_id)
+    again = until(lambda: taken_up(prefect, run), 120)
     until(lambda: (trial_times(settings, event_id, seen), prefect.read_flow_run(again).state.is_final())[1], 300)
 
     with Registry.open(settings.registry_url) as registry:
