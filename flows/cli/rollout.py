@@ -284,7 +284,17 @@ def _known(model: str) -> None:
 
 def _list(found: "list[Rollout]", *, ended: int = 0) -> None:
     rows = [
-        (r.id, r.model, r.challenger, r.champion, r.strategy, r.status, step_text(r), r.created_at, r.said)
+        (
+            r.id,
+            r.model,
+            r.challenger,
+            r.champion,
+            r.strategy,
+            r.status.replace("_", " "),
+            step_text(r),
+            r.created_at,
+            r.said,
+        )
         for r in found
     ]
     columns = ("id", "model", "challenger", "champion", "strategy", "status", "step", "since", "said")

@@ -65,7 +65,8 @@ def _chosen(model: str | None) -> str:
         if len(found) == 1:
             return found[0]
     why = f"Rolled out are {', '.join(moving) or 'none'}; known are {', '.join(known) or 'none'}."
-    raise ConfigError("Nothing is watched: no model was named.", why, "Name one: `understudy watch MODEL`.")
+    mend = "Name one: `understudy watch MODEL`." if known else "Register a model: `understudy init FILE.yaml`."
+    raise ConfigError("Nothing is watched: no model was named.", why, mend)
 
 
 def _refuse_planless(planless: bool, model: str) -> None:

@@ -43,8 +43,9 @@ class Books:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """What the router says."""
+    """What the router says; it is asked less often where counting takes it long."""
 
+    at: datetime | None = None
     metrics: ModelMetrics | None = None
     seen: Seen | None = None
     events: tuple[Event, ...] = ()
@@ -97,6 +98,7 @@ class Look:
             "model": self.model,
             "plan": self.books.plan,
             "rollout": self.rollout,
+            "counted_at": self.traffic.at,
             "metrics": self.traffic.metrics,
             "baked_s": known.baked_s if known else None,
             "next_s": known.next_s if known else None,

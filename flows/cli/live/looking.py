@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from registry.store.registry import Registry
 
 EVENTS = 8
 PATIENCE_S = 5.0
+REST = 20.0  # times as long as the router took for its counts it is left alone: at most a twentieth of a core
 T = TypeVar("T")
 
 
@@ -38,6 +40,7 @@ class Watcher:
         self._away: dict[str, Away] = {}
         self._troubles: dict[str, Refusal] = {}
         self._pace, self._course = Pace(), Course()
+        self._rests_until = 0.0
 
     def look(self) -> Look:
         """Ask both; of one that is away, what it said last."""
@@ -45,7 +48,7 @@ class Watcher:
         self._books = self._asked("registry", now, lambda: self._read(now)) or self._books
         self._traffic = self._asked("router", now, lambda: self._listen(now)) or self._traffic
         look = Look(model=self._model, at=now, books=self._books, traffic=self._traffic, away=dict(self._away))
-        if "router" not in self._away:
+        if "router" not in self._away and self._traffic.at == now:
             self._course.add(look.rollout, self._traffic.seen)
             if look.phase is not None:
                 self._pace.add(look.phase)
@@ -81,12 +84,17 @@ class Watcher:
         )
 
     def _listen(self, now: datetime) -> Traffic:
+        began = time.monotonic()
+        if began < self._rests_until:
+            return self._traffic
         rollout = self._books.known.rollout if self._books.known else None
         active = rollout if rollout is not None and rollout.active else None
         age = active.policy.min_label_age_s if active else 0.0
         metrics = self._client.metrics(self._model, min_label_age=age)
         notes = self._client.events(self._model, limit=EVENTS)
+        self._rests_until = time.monotonic() + REST * (time.monotonic() - began)
         return Traffic(
+            at=now,
             metrics=metrics,
             seen=self._judged(active, metrics, now) if active else None,
             events=tuple(_noted(one) for one in notes),

@@ -23,6 +23,7 @@ from registry.records.verdict import Finding
 
 _STATES = {"running": "green", "waiting_approval": "yellow", "paused": "yellow"}
 _FRAME, _LABEL, _WIDE = 4, 9, 120
+_OLD_S = 5.0
 _TRIES = ((8, True), (8, False), (5, False), (3, False), (0, False))
 Section = tuple[str, RenderableType]
 
@@ -52,12 +53,19 @@ def scene(look: Look, width: int, *, keys: bool = False, events: int = 8, airy: 
     full = [_labelled(name, part, inner, airy=airy) for name, part in _whole(look, inner - _LABEL)]
     half = inner // 2 if width >= _WIDE else inner
     parts = [_labelled(name, part, half, airy=airy) for name, part in _halves(look, half - _LABEL)]
-    footer = f"{look.at:%Y-%m-%d %H:%M:%S} UTC" + ("   q quits" if keys else "")
+    footer = _counted(look) + f"{look.at:%Y-%m-%d %H:%M:%S} UTC" + ("   q quits" if keys else "")
     last = (
         [_labelled("events", _events(look, events, inner - _LABEL), inner, airy=airy)] if look.happened[:events] else []
     )
     body = Group(*full, *(_side_by_side(parts) if half < inner else parts), *last)
     return Panel(body, title=_title(look), title_align="left", subtitle=footer, subtitle_align="right", width=width)
+
+
+def _counted(look: Look) -> str:
+    """Say how old the counts are, where the router is left alone for a while."""
+    at = look.traffic.at
+    old = at is not None and "router" not in look.away and (look.at - at).total_seconds() > _OLD_S
+    return f"counts of {at:%H:%M:%S}   " if at is not None and old else ""
 
 
 def _labelled(name: str, part: RenderableType, width: int, *, airy: bool) -> Table:

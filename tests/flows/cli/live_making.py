@@ -1,5 +1,6 @@
 """A real admin port over the state folder of a test, with traffic in its log."""
 
+import asyncio
 import threading
 import time
 
@@ -21,7 +22,7 @@ class Control:
         self.keeper = Keeper(self.settings, lambda: Registry.open(self.settings.registry_url))
         self._writer = SegmentWriter(self.settings.events_dir, "worker")
         self._server, self._thread = None, None
-        self.asked, self._takes = [], 0
+        self.asked, self.delay, self._takes = [], 0.0, 0
 
     def start(self):
         app = admin_app(self.keeper, self.settings.token(), self.settings)
@@ -29,6 +30,7 @@ class Control:
         async def heard(scope, receive, send):
             if scope["type"] == "http":
                 self.asked.append(scope["path"])
+                await asyncio.sleep(self.delay)
             await app(scope, receive, send)
 
         config = uvicorn.Config(heard, port=self.settings.admin_port, log_config=None, lifespan="off")

@@ -1,5 +1,6 @@
 """The live view: a real registry, a real admin port with traffic, and terminals of all widths."""
 
+import dataclasses
 import io
 import json
 import os
@@ -9,11 +10,13 @@ import select
 import subprocess
 import sys
 import time
+from datetime import timedelta
 
 import pytest
 from cli_making import NOON
 from rich.console import Console
 
+from flows.cli.live import looking
 from flows.cli.live.bars import gauge, interval, share_bar
 from flows.cli.live.looking import watching
 from flows.cli.live.scene import fitted, scene
@@ -30,8 +33,9 @@ def plan():
 
 
 @pytest.fixture
-def canary(control, furnished):
-    """A rollout at 50 %, and its first requests; the champion errs more."""
+def canary(control, furnished, monkeypatch):
+    """A rollout at 50 %, and its first requests; the champion errs more. The router is never left alone."""
+    monkeypatch.setattr(looking, "REST", 0.0)
     furnished("rollout", "start", "churn", "--steps", "50%:1d,100%:0s", *WHY, *AT)
     with Registry.open(Settings().registry_url) as registry:
         for who, role in (("ann", "ml_lead"), ("bob", "business_owner")):
@@ -80,7 +84,7 @@ def test_a_stream_is_one_object_per_line(canary, furnished):
 
     assert len(found) == 3
     assert found[0]["rates"] == {}
-    assert set(found[2]["rates"]) == {"champion", "challenger"}
+    assert found[0]["counted_at"] == found[0]["at"] < found[2]["at"]
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 119, 120, 140, 200])
@@ -205,6 +209,20 @@ def test_a_look_costs_the_router_two_questions(canary):
         watcher.look()
 
     assert canary.asked == ["/v1/models/churn/metrics", "/v1/models/churn/events"]
+
+
+def test_a_router_that_counts_slowly_is_left_alone_for_a_while(canary, monkeypatch):
+    monkeypatch.setattr(looking, "REST", 20.0)
+    canary.delay = 0.1
+    canary.asked.clear()
+    with watching(Settings(), "churn") as watcher:
+        looks = [watcher.look() for _ in range(5)]
+        later = dataclasses.replace(looks[0], at=looks[0].at + timedelta(seconds=9))
+        shown = drawn(later)
+
+    assert canary.asked.count("/v1/models/churn/metrics") == 1
+    assert {one.traffic.at for one in looks} == {looks[0].at}
+    assert f"counts of {looks[0].at:%H:%M:%S}" in shown
 
 
 @pytest.mark.parametrize("key", [b"q", b"\x03"], ids=["q", "Ctrl-C"])
