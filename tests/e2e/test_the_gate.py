@@ -54,7 +54,12 @@ class Server:
         return self._client.get(path).raise_for_status().json()
 
     def post(self, path, body=None):
-        return self._client.post(path, json=body or {}).raise_for_status().json()
+        for _ in range(20):
+            answer = self._client.post(path, json=body or {})
+            if answer.status_code != 503:  # its database is locked
+                break
+            time.sleep(0.5)
+        return answer.raise_for_status().json()
 
     def look(self):
         """Let the rollout flow look once, and wait for it."""
