@@ -49,23 +49,26 @@ def taken_back(load, since, *, also=lambda status, body: False):
 
 
 @pytest.mark.parametrize(
-    ("mood", "seconds", "said"),
+    ("mood", "share", "seconds", "said"),
     [
-        ("500", 2.0, "requests failed, more than the 2.0% allowed"),
-        pytest.param("slow", 10.0, "mean latency", marks=pytest.mark.long),
-        pytest.param("wrong", 30.0, "mean loss", marks=pytest.mark.long),
+        ("500", 1.0, 2.0, "requests failed, more than the 2.0% allowed"),
+        pytest.param("500", 0.1, 15.0, "requests failed, more than the 2.0% allowed", marks=pytest.mark.long),
+        pytest.param("slow", 1.0, 15.0, "mean latency", marks=pytest.mark.long),
+        pytest.param("wrong", 1.0, 30.0, "mean loss", marks=pytest.mark.long),
+        pytest.param("wrong", 0.05, 60.0, "mean loss", marks=pytest.mark.long),
     ],
 )
-def test_a_champion_that_turns_bad_is_taken_back(live, registry, turning, mood, seconds, said):
-    live.workers = 1 if mood == "500" else 2
+def test_a_champion_that_turns_bad_is_taken_back(live, registry, turning, mood, share, seconds, said):
+    live.workers = 1 if share == 1 and mood == "500" else 2
     live.start("router", "control", *(["shadow"] if mood == "wrong" else []))
     with Load(live, outcomes=mood == "wrong") as load:
         plan = promoted(live, registry, load)
-        turning.mood, since = mood, time.monotonic()
+        turning.share, turning.mood, since = share, mood, time.monotonic()
         took = taken_back(load, since)
+        asked = sum(moment > since and body.get("model_version") != "v1.5.0" for moment, _, body in load.answers)
         wait_for(lambda: registry.plan("m").epoch == plan.epoch + 1, "the registry to know")
 
-    print(f"{mood}: taken back after {took:.2f} s")
+    print(f"{mood} in {share:.0%}: taken back after {took:.2f} s and {asked} requests")
     assert took < seconds
     stages = {version.version: version.stage for version in registry.versions("m")}
     assert sorted(name for name, stage in stages.items() if stage == "production") == ["v1.5.0"]

@@ -1,6 +1,7 @@
 """A version that is good until it is told to turn bad, and its promotion: helpers."""
 
 import json
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -27,11 +28,16 @@ SLOW_S = 0.06
 
 
 class Turning:
-    """A model server whose answers are those of a good model until its mood is "500", "slow" or "wrong"."""
+    """
+    A model server whose answers are those of a good model until its mood is "500", "slow" or "wrong".
+
+    Attributes:
+        share: Of its requests that the mood spoils.
+    """
 
     def __init__(self) -> None:
         turning = self
-        self.mood = "good"
+        self.mood, self.share = "good", 1.0
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -40,11 +46,12 @@ class Turning:
 
             def do_POST(self) -> None:
                 rows = json.loads(self.rfile.read(int(self.headers["content-length"])))["instances"]
-                if turning.mood == "slow":
+                mood = turning.mood if random.random() < turning.share else "good"
+                if mood == "slow":
                     time.sleep(SLOW_S)
-                scores = [0.9 if (row["x"] > 0) != (turning.mood == "wrong") else 0.1 for row in rows]
+                scores = [0.9 if (row["x"] > 0) != (mood == "wrong") else 0.1 for row in rows]
                 body = json.dumps({"predictions": scores}).encode()
-                self.send_response(500 if turning.mood == "500" else 200)
+                self.send_response(500 if mood == "500" else 200)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
