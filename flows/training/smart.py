@@ -1,5 +1,6 @@
 """When to retrain, from what registry and configuration know; what was decided is kept."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Any
@@ -21,7 +22,8 @@ DEPLOYMENT = "retrain/retrain-on-demand"
 PUT_OFF = "put-off"
 TAKEN_UP = "taken-up"
 """Tag of a run that goes on after a crash."""
-_BACK, _FORTNIGHT = timedelta(days=7), timedelta(days=14)
+_FORTNIGHT = timedelta(days=14)
+_ANOTHER = "another retraining of the model waits already, and begins no later"
 _REMEMBERED = 5  # retrainings whose processor time says what the next one takes
 
 
@@ -79,7 +81,7 @@ def situation(shop: Shop, asked: Asked, *, rebuild: bool, waited: bool, now: dat
         waited=waited,
         gain=expected_gain(registry, model),
         expected_s=_usual([spent for one in past if (spent := _spent(one)) is not None]),
-        spent_s=sum(_spent(one) or 0.0 for one in past if (one.completed_at or one.triggered_at) >= now - _BACK),
+        spent=tuple((one.completed_at or one.triggered_at, _spent(one) or 0.0) for one in past if _spent(one)),
     )
 
 
@@ -124,7 +126,8 @@ def _put_off(shop: Shop, asked: Asked, when: When, now: datetime, *, rebuild: bo
         "actor": asked.actor,
         "full": rebuild,
     }
-    book(Appointment(DEPLOYMENT, f"{PUT_OFF}:{shop.model}", parameters, when.at), when.said)
+    if not book(Appointment(DEPLOYMENT, f"{PUT_OFF}:{shop.model}", parameters, when.at), when.said):
+        return _left_out(shop, asked._replace(event_id=event.id), replace(when, said=_ANOTHER))
     said = f"Put off until {when.at:%Y-%m-%d %H:%M} UTC: {when.said}."
     events.noted(shop.registry, event, said, when.figures)
     _keep(shop, event, when, said, now, "retraining.put_off")

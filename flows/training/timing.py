@@ -29,7 +29,7 @@ class Situation:
         waited: Whether it was put off before; then it waits no more.
         gain: Expected fall of the loss, in percent of it; None if not known.
         expected_s: Processor seconds of one retraining; None if none was measured.
-        spent_s: Processor seconds of retrainings in the last seven days.
+        spent: Ends, and processor seconds, of earlier retrainings.
     """
 
     now: datetime
@@ -41,7 +41,11 @@ class Situation:
     waited: bool = False
     gain: float | None = None
     expected_s: float | None = None
-    spent_s: float = 0.0
+    spent: tuple[tuple[datetime, float], ...] = ()
+
+    def spent_s(self, at: datetime) -> float:
+        """Processor seconds in the seven days before *at*."""
+        return sum(seconds for end, seconds in self.spent if at - _WEEK < end <= at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +71,8 @@ def decide_when(asked: Situation, limits: Schedule) -> When:
 
     People, emergencies, the first training and CRITICAL never wait. Otherwise a scheduled one must be due; one whose
     expected gain is known to be worth less than its processor time is left out, unless the last one is longer ago than
-    the slowest pace; so is one beyond the budget of seven days. What remains waits for the off-peak hours, if they
-    begin within the patience.
+    the slowest pace. One beyond the budget waits until enough of the last seven days is past, and is left out if it
+    alone is more than the budget. What remains waits for the off-peak hours, if they begin within the patience.
 
     Args:
         asked: What is known.
@@ -81,11 +85,10 @@ def decide_when(asked: Situation, limits: Schedule) -> When:
     if refusal is not None:
         kind, said = refusal
         return When(kind=kind, said=said, figures=figures)
-    opens = None if asked.waited else _opening(asked.now, limits)
-    if opens is not None:
-        said = f"it can wait for the off-peak hours {limits.off_peak} ({limits.timezone})"
-        return When(kind="later", at=opens, said=said, figures=figures | {"begins": opens.isoformat()})
-    return When(kind="now", said="nothing speaks against it", figures=figures)
+    at, said = _affordable(asked, limits) or _off_peak(asked, limits) or (None, "nothing speaks against it")
+    if at is None:
+        return When(kind="now", said=said, figures=figures)
+    return When(kind="later", at=at, said=said, figures=figures | {"begins": at.isoformat()})
 
 
 def price(asked: Situation, limits: Schedule) -> float | None:
@@ -111,7 +114,7 @@ def _figures(asked: Situation, limits: Schedule) -> dict[str, Any]:
         "worth": worth(asked, limits),
         "price": price(asked, limits),
         "expected_cpu_s": asked.expected_s,
-        "spent_cpu_s": asked.spent_s,
+        "spent_cpu_s": asked.spent_s(asked.now),
         "budget_cpu_s": limits.budget.total_seconds() if limits.budget else None,
         "last": asked.last.isoformat() if asked.last else None,
         "every": text(paced(asked.every, limits)),
@@ -139,15 +142,34 @@ def _not_worth_it(asked: Situation, last: datetime, limits: Schedule) -> tuple[K
 
 
 def _over(asked: Situation, limits: Schedule) -> tuple[Kind, str] | None:
+    if limits.budget is None or (asked.expected_s or 0.0) <= limits.budget.total_seconds():
+        return None
+    return "over_budget", (
+        f"{asked.expected_s:.0f} processor seconds are expected; the budget of seven days is "
+        f"{limits.budget.total_seconds():.0f}"
+    )
+
+
+def _affordable(asked: Situation, limits: Schedule) -> tuple[datetime, str] | None:
+    """When the budget allows it; None if it does now."""
     if limits.budget is None:
         return None
     budget, expected = limits.budget.total_seconds(), asked.expected_s or 0.0
-    if asked.spent_s + expected <= budget:
+    moments = sorted({asked.now, *(end + _WEEK for end, _ in asked.spent if end + _WEEK > asked.now)})
+    at = next(moment for moment in moments if asked.spent_s(moment) + expected <= budget)
+    if at == asked.now:
         return None
-    return "over_budget", (
-        f"{asked.spent_s:.0f} processor seconds were spent in seven days and {expected:.0f} more are expected; "
-        f"the budget is {budget:.0f}"
+    return at, (
+        f"{asked.spent_s(asked.now):.0f} processor seconds were spent in seven days and {expected:.0f} more are "
+        f"expected; the budget is {budget:.0f}"
     )
+
+
+def _off_peak(asked: Situation, limits: Schedule) -> tuple[datetime, str] | None:
+    """When the quiet hours begin; None if it is not to wait for them."""
+    opens = None if asked.waited else _opening(asked.now, limits)
+    said = f"it can wait for the off-peak hours {limits.off_peak} ({limits.timezone})"
+    return (opens, said) if opens is not None else None
 
 
 def _opening(now: datetime, limits: Schedule) -> datetime | None:
