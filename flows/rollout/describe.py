@@ -1,5 +1,8 @@
 """A rollout and its last move as Markdown, for the Prefect page."""
 
+from datetime import timedelta
+
+from flows.config.durations import text
 from flows.rollout.machine import Move, share_text
 from registry.records.rollout import Rollout
 from registry.records.verdict import Decision, Finding
@@ -17,17 +20,28 @@ def markdown(model: str, rollout: Rollout, move: Move) -> str:
 
 def _steps(rollout: Rollout) -> str:
     rows = [
-        f"| {'**now**' if index == rollout.step else ''} | {share_text(step)} | {step.min_s:.0f} to {step.max_s:.0f} s "
-        f"| {step.min_labelled} | {step.on_timeout} |"
+        f"| {'**now**' if rollout.active and index == rollout.step else ''} | {share_text(step)} "
+        f"| {_time(step.min_s)} to {_time(step.max_s)} | {step.min_labelled} | {_outcome(rollout, index)} |"
         for index, step in enumerate(rollout.steps)
     ]
-    return "\n".join(["| | share | stay | labelled | if inconclusive |", "|---|---|---|---|---|", *rows])
+    return "\n".join(["| | share | stay | labelled | outcome |", "|---|---|---|---|---|", *rows])
+
+
+def _time(seconds: float) -> str:
+    return text(timedelta(seconds=round(seconds)))
+
+
+def _outcome(rollout: Rollout, index: int) -> str:
+    """How the step ended, the last time it did."""
+    ends = [one.outcome for one in rollout.results if one.step == index]
+    return ends[-1] if ends else ""
 
 
 def _findings(decision: Decision) -> str:
-    rows = [f"| {f.name} | {_passed(f)} | {f.n} | {f.said} |" for f in decision.findings]
-    return "\n".join([f"{decision.headline}", "", "| finding | passed | n | |", "|---|---|---|---|", *rows])
+    """A list: Prefect's page cuts off what a wide table says."""
+    rows = [f"- **{f.name}**, {_passed(f)}: {f.said}" for f in decision.findings]
+    return "\n".join([f"{decision.headline}:", "", *rows])
 
 
 def _passed(finding: Finding) -> str:
-    return {True: "yes", False: "no", None: "too little data"}[finding.passed]
+    return {True: "passed", False: "failed", None: "too little data"}[finding.passed]
