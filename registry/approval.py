@@ -27,6 +27,7 @@ class Wish(NamedTuple):
     Attributes:
         answer: "approve" or "reject".
         digest: What they have read, or its beginning; None for whatever is shown now.
+        via: By which way it came, e.g. "form"; the audit trail has it.
     """
 
     actor: str
@@ -34,6 +35,7 @@ class Wish(NamedTuple):
     reason: str
     answer: str = "approve"
     digest: str | None = None
+    via: str = ""
 
 
 class Objection(NamedTuple):

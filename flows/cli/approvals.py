@@ -67,6 +67,7 @@ def approve(
             at=moment(as_of),
             answer="reject" if reject else "approve",
             digest=digest,
+            via="command line",
         )
     if as_json:
         return print_json(

@@ -23,7 +23,7 @@ from registry.ramp import abort_plan
 from registry.records.gate import GateState
 from registry.records.notice import Level, Notice
 from registry.records.plan import TrafficPlan
-from registry.records.rollout import Rollout
+from registry.records.rollout import Rollout, StepResult
 from registry.records.verdict import Decision
 from registry.store.audit import append
 from registry.store.base import Cause, Store, kept
@@ -49,6 +49,7 @@ class Approvals(Store):
         at: datetime,
         answer: str = "approve",
         digest: str | None = None,
+        via: str = "",
     ) -> GateState:
         """
         Take one person's answer, if the rollout's gate allows it; the one way in for all who ask people.
@@ -64,6 +65,7 @@ class Approvals(Store):
             at: On the model's clock.
             answer: "approve" or "reject".
             digest: What they have read, or its beginning; whatever is shown now if absent.
+            via: By which way it came, e.g. "form", where people say themselves who they are; for the audit trail.
 
         Returns:
             Where the gate stands after it.
@@ -73,7 +75,7 @@ class Approvals(Store):
             StageConflict: If it is over.
             ApprovalRefused: With all that speaks against it.
         """
-        wish = Wish(tidy(actor), role.strip(), reason.strip(), answer, digest)
+        wish = Wish(tidy(actor), role.strip(), reason.strip(), answer, digest, via)
         with self._writes() as connection:
             lock_model(connection, one_rollout(connection, rollout_id).model)
             rollout = one_rollout(connection, rollout_id)
@@ -148,7 +150,7 @@ def _is_known(state: GateState, wish: Wish) -> bool:
 def _keep(connection: Connection, rollout: Rollout, state: GateState, wish: Wish, at: datetime) -> None:
     row = {"rollout_id": rollout.id, "role": wish.role, "actor": wish.actor, "decision_digest": state.bound_to}
     connection.execute(insert(approvals).values(**row, reason=wish.reason, at=at))
-    _note(connection, "rollout.approved", rollout, wish, at, {"digest": state.bound_to})
+    _note(connection, "rollout.approved", rollout, wish, at, {"decision_digest": state.bound_to})
     missing = [role for role in state.missing if role != wish.role]
     rest = f"Still missing: {', '.join(missing)}." if missing else "Everybody has agreed."
     key = f"{rollout.id}:given:{state.bound_to[:LEAST_DIGEST]}:{wish.role}:{len(state.signed)}"
@@ -159,22 +161,36 @@ def _keep(connection: Connection, rollout: Rollout, state: GateState, wish: Wish
 def _decline(connection: Connection, rollout: Rollout, state: GateState, wish: Wish, at: datetime) -> Rollout:
     """End the rollout, take the challenger off, and keep who said no and why."""
     said = f"{wish.actor} said no as {wish.role}: {wish.reason}"
-    _note(connection, "rollout.declined", rollout, wish, at, {"digest": state.bound_to})
-    ended = msgspec.structs.replace(rollout, status="aborted", said=said, waiting=None, revision=rollout.revision + 1)
-    cause = Cause(wish.actor, said, at)
-    write(connection, ended, rollout, cause)
-    challenger, plan = (
-        one_version(connection, rollout.model, rollout.challenger),
-        newest_plan(connection, rollout.model),
+    _note(connection, "rollout.declined", rollout, wish, at, {"decision_digest": state.bound_to})
+    ended = msgspec.structs.replace(
+        rollout,
+        status="aborted",
+        said=said,
+        waiting=None,
+        revision=rollout.revision + 1,
+        results=_results(rollout, said, wish, at),
     )
+    cause, plan = Cause(wish.actor, said, at), newest_plan(connection, rollout.model)
+    write(connection, ended, rollout, cause)
+    challenger = one_version(connection, rollout.model, rollout.challenger)
     if challenger.stage in ("shadow", "canary"):
         change(connection, challenger, "staging", cause)
-    if plan is not None and _mentions(plan, rollout.challenger):
+    if plan is not None and (plan.paused or _mentions(plan, rollout.challenger)):
         publish(connection, kept(abort_plan(rollout, plan, actor=wish.actor, reason=said, at=at)))
     title = f"{rollout.model}: {wish.role} said no to {rollout.challenger}"
     body = f"{rollout.id} has ended; {rollout.champion} stays the champion. {wish.actor} said no as {wish.role}."
     _tell(connection, rollout, f"{rollout.id}:abort:{ended.revision}", "rollout.aborted", title, body)
     return ended
+
+
+def _results(rollout: Rollout, said: str, wish: Wish, at: datetime) -> tuple[StepResult, ...]:
+    """How its steps ended, the one under way included."""
+    from registry.steering import step_result  # it builds on the registry, and so on this
+
+    if rollout.step < 0:
+        return rollout.results
+    outcome = rollout.outcome or "inconclusive"
+    return (*rollout.results, step_result(rollout, outcome, said, at, wish.actor, rollout.decision_id))
 
 
 def _mentions(plan: TrafficPlan, version: str) -> bool:
@@ -191,7 +207,7 @@ def _note(
         model=rollout.model,
         subject=rollout.id,
         before={"status": rollout.status, "step": rollout.step},
-        after={"role": wish.role, "answer": wish.answer, "decision_digest": after.pop("digest", None)} | after,
+        after={"role": wish.role, "answer": wish.answer, "via": wish.via} | after,
     )
 
 
@@ -200,7 +216,7 @@ def _note_attempt(
 ) -> None:
     tried = [one.why for one in against if one.forbidden]
     if tried:
-        _note(connection, "approval.refused", rollout, wish, at, {"digest": wish.digest, "why": tried})
+        _note(connection, "approval.refused", rollout, wish, at, {"decision_digest": wish.digest, "why": tried})
 
 
 def _tell(connection: Connection, rollout: Rollout, key: str, kind: str, title: str, body: str) -> None:

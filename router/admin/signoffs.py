@@ -44,7 +44,8 @@ class SignOffs:
         """One person's answer."""
         words = await said(request, _FIELDS)
         _refuse_another_name(request, words.body)
-        wish = _wish(words.more)
+        via = "shared token" if request.state.caller.name is None else "token"
+        wish = _wish(words.more) | {"via": via}
         model = _model(request)
 
         def answer() -> GateState:

@@ -84,7 +84,14 @@ def take(rollout: str, bound_to: str, turn: int, name: str, role: str, decision:
     with opened(Settings()) as desk:
         try:
             state = desk.registry.sign(
-                rollout, actor=name, role=role, reason=reason, answer=answer, digest=bound_to, at=moment(None)
+                rollout,
+                actor=name,
+                role=role,
+                reason=reason,
+                answer=answer,
+                digest=bound_to,
+                via="form",
+                at=moment(None),
             )
         except Refusal as refusal:
             get_run_logger().warning("answer %s: %s", turn + 1, refusal)

@@ -154,6 +154,7 @@ def test_a_no_while_a_canary_runs_gives_all_callers_back(registry):
     assert (plan.epoch, plan.challengers, plan.shadows, plan.phase) == (3, (), (), "r-0001.aborted")
     assert registry.version("churn", "v1.1.0").stage == "staging"
     assert registry.active_rollout("churn") is None
+    assert [(one.step, one.by) for one in registry.rollout("r-0001").results] == [(1, "bob")]
     assert registry.verify_audit() == []
 
 

@@ -54,6 +54,7 @@ def test_two_people_sign_with_their_own_tokens(people, asked, registry):
 
     assert (answer.status_code, answer.json()["complete"]) == (200, True)
     assert [one["actor"] for one in registry.approvals("r-0001")] == ["ann", "bob"]
+    assert {entry.after["via"] for entry in registry.audit(action="rollout.approved")} == {"token"}
 
 
 def test_nobody_signs_with_the_name_of_another(people, asked, registry):
