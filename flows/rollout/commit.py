@@ -62,11 +62,14 @@ def commit(registry: Registry, wanted: Commit) -> Move:
         PlanConflict: If somebody else moved the rollout, or published a plan, in between.
         StageConflict: If the rollout is over by now.
     """
-    change = _change(registry, wanted)
+    change, stages = _change(registry, wanted), {}
+    if change.stages:  # a promotion names all: the registry, not we, knows whether somebody was first
+        promotes = wanted.move.kind == "promote"
+        stages = change.stages if promotes else changed_stages(registry, wanted.rollout.model, change.stages)
     registry.move_rollout(
         change.rollout,
         plan=change.plan,
-        stages=changed_stages(registry, wanted.rollout.model, change.stages or {}),
+        stages=stages,
         actor=ACTOR,
         reason=wanted.move.said,
         at=wanted.at,
@@ -92,24 +95,35 @@ def _change(registry: Registry, wanted: Commit) -> _Change:
     if move.kind == "abort":
         ended = _ended(wanted, "aborted")
         return _Change(ended, abort_plan(rollout, plan, **cause), {rollout.challenger: "staging"})
-    return _step(wanted, cause)
+    return _step(registry, wanted, cause)
 
 
-def _step(wanted: Commit, cause: dict[str, Any]) -> _Change:
+def _step(registry: Registry, wanted: Commit, cause: dict[str, Any]) -> _Change:
     rollout, move = wanted.rollout, wanted.move
-    proven = rollout.proven or (move.decision is not None and shown(move.decision))
     moved = _next(
         rollout,
         move,
         status="running",
         step=move.step,
         step_started_at=wanted.at,
-        proven=proven,
+        proven=_is_proven(registry, wanted),
         results=_results(wanted),
         **fresh_step(rollout, move.step),
     )
     plan = step_plan(rollout, move.step, wanted.plan, **cause)
     return _Change(moved, plan, {rollout.challenger: stage_of(rollout, move.step)})
+
+
+def _is_proven(registry: Registry, wanted: Commit) -> bool:
+    """Whether the goal was shown: before, now, or by the verdict that people were shown at the gate."""
+    rollout, decision = wanted.rollout, wanted.move.decision
+    if rollout.proven or (decision is not None and shown(decision)):
+        return True
+    return (
+        rollout.waiting is not None
+        and rollout.decision_id is not None
+        and shown(registry.decision(rollout.decision_id))
+    )
 
 
 def _promotion(wanted: Commit, cause: dict[str, Any]) -> _Change:
