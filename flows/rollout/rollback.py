@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
 
 from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Reason, VersionName
@@ -16,7 +16,11 @@ from registry.records.plan import CHAMPION
 from registry.store.registry import Registry
 
 
-@flow(name="rollback", flow_run_name="{model}")
+def _run_name() -> str:
+    return str(runtime.flow_run.parameters.get("model") or "the only model")
+
+
+@flow(name="rollback", flow_run_name=_run_name)
 def rollback(
     model: ModelName | None = None,
     actor: Actor = FROM_THE_FORM,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
 
 from flows.client import RouterClient
@@ -24,7 +24,11 @@ class _Desk(NamedTuple):
     client: RouterClient
 
 
-@flow(name="incident", flow_run_name="incident-{model}", retries=2, retry_delay_seconds=5)
+def _run_name() -> str:
+    return f"incident-{runtime.flow_run.parameters.get('model') or 'all'}"
+
+
+@flow(name="incident", flow_run_name=_run_name, retries=2, retry_delay_seconds=5)
 def incident(model: ModelName | None = None) -> list[str]:
     """
     Write a report of every rollback that has none yet, and show it in the UI.

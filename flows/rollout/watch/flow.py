@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
 
 from flows.client.clock import lives_in_another_time
@@ -17,7 +17,11 @@ from registry.errors import Refusal
 from registry.home import Settings
 
 
-@flow(name="watch", flow_run_name="watch-{model}")
+def _run_name() -> str:
+    return f"watch-{runtime.flow_run.parameters.get('model') or 'all'}"
+
+
+@flow(name="watch", flow_run_name=_run_name)
 def watch(model: ModelName | None = None, as_of: datetime | None = None) -> dict[str, str]:
     """
     Compare every new champion with the one before, and give the callers back if it breaks its limits.
