@@ -188,6 +188,11 @@ class Settings(BaseSettings):
             "or UNDERSTUDY_ADMIN_TOKENS_FILE; or leave UNDERSTUDY_HOST at 127.0.0.1.",
         )
 
+    @property
+    def has_token(self) -> bool:
+        """Whether anybody has needed the token yet: a router, or who commands one."""
+        return bool(self.admin_token) or (self.home / "admin-token").exists()
+
     def token(self) -> str:
         """Bearer token of the admin port; made once, readable by its owner only."""
         if self.admin_token:

@@ -10,6 +10,9 @@ from flows.cli.screen import facts, print_json, say
 from flows.errors import Unreachable
 from registry.errors import NotFound, StoreUnavailable
 
+ROUTER_S = 5.0
+"""Seconds that the router may take to say that the registry knows of a rollback, too; callers it gives back at once."""
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -60,6 +63,9 @@ def rollback(
     if dry_run:
         with opened_registry(model) as registry:
             return _show(f"{model}: roll back", _return(registry, model, to), as_json=as_json)
+    done = _router_first(model, actor=actor, reason=reason, to=to) if as_of is None else None
+    if done is not None:
+        return _show(model, done, as_json=as_json)
     from registry.ramp import is_this_rollback
 
     try:
@@ -72,6 +78,26 @@ def rollback(
     except StoreUnavailable as away:
         done = _router_takes_back(model, away, actor=actor, reason=reason, to=to)
     return _show(model, done, as_json=as_json)
+
+
+def _router_first(model: str, *, actor: str, reason: str, to: str | None) -> dict[str, Any] | None:
+    """Callers wait for no database driver to be loaded; what the router does not do, the registry does, or explains."""
+    from flows.client import RouterClient
+    from registry.errors import Refusal
+    from registry.records.plan import CHAMPION
+
+    if not settings().has_token:
+        return None
+    try:
+        with RouterClient(settings(), actor=actor, timeout=ROUTER_S) as client:
+            plan = client.rollback(model, actor=actor, reason=reason, to=to)
+    except Refusal:
+        return None
+    from flows.rollout.giveback import note
+
+    note(settings(), model, plan, actor=actor, reason=reason)
+    said = f"{plan.version_of(CHAMPION)} answers everybody by plan {plan.epoch}"
+    return {"champion": plan.version_of(CHAMPION), "epoch": plan.epoch, "said": said}
 
 
 def _done(plan: "TrafficPlan") -> dict[str, Any]:

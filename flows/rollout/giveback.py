@@ -1,12 +1,13 @@
 """Roll back by one command: quickly, without Prefect, and with a registry that is away or busy."""
 
+import contextlib
 from datetime import datetime
 
 from flows.notify.messages import taken_back
 from flows.rollout.announce import announce_foreign_end
 from flows.rollout.desk import Desk, opened
 from flows.tracking.tracker import Tracker
-from registry.errors import StoreUnavailable
+from registry.errors import Refusal, StoreUnavailable
 from registry.home import Settings
 from registry.records.plan import CHAMPION, TrafficPlan
 
@@ -26,6 +27,14 @@ def give_back(settings: Settings, model: str, *, actor: str, reason: str, to: st
         said = f"{plan.version_of(CHAMPION)} answers everybody by plan {plan.epoch}"
         tell(desk, model, f"{said}. By {actor}: {reason}", at)
         return plan
+
+
+def note(settings: Settings, model: str, plan: TrafficPlan, *, actor: str, reason: str) -> None:
+    """Note, and let people hear, what the router has done with the registry; a failure undoes nothing."""
+    with contextlib.suppress(Refusal), opened(settings, patience_s=PATIENCE_S) as desk:
+        champion = plan.version_of(CHAMPION)
+        Tracker.of(settings, model).note_deployment(model, champion, "rollback", reason, actor, plan.created_at)
+        tell(desk, model, f"{champion} answers everybody by plan {plan.epoch}. By {actor}: {reason}", plan.created_at)
 
 
 def take_back(desk: Desk, model: str, *, actor: str, reason: str, to: str | None, at: datetime) -> TrafficPlan:
