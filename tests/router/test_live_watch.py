@@ -1,10 +1,12 @@
 """A new champion that turns bad after its promotion is taken back by the router itself, under load."""
 
+import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
-from router_live import wait_for
+from router_live import register, wait_for
 from turning_making import Load, Turning, begin, promote, register_turning
 
 from registry.records.live import ModelMetrics
@@ -104,6 +106,54 @@ def test_without_registry_and_control_the_workers_bring_the_former_champion_back
     newest = live.admin.get("/v1/models/m/plan").json()
     assert newest["arms"] == [{"variant": "champion", "version": "v1.5.0"}]
     assert "which is being watched" in newest["reason"]
+
+
+@pytest.mark.long
+def test_a_person_takes_it_back_while_somebody_else_holds_the_registry(live, registry, settings, turning):
+    live.workers = 2
+    live.start("router", "control")
+    with Load(live, outcomes=False) as load:
+        plan = promoted(live, registry, load)
+        with sqlite3.connect(settings.home / "registry.sqlite", isolation_level=None) as held:
+            held.execute("BEGIN IMMEDIATE")
+            since = time.monotonic()
+            asking = threading.Thread(
+                target=live.admin.post, args=("/v1/models/m/rollback",), kwargs={"json": {"reason": "complaints"}}
+            )
+            asking.start()
+            took = taken_back(load, since)
+            known = registry.plan("m").epoch
+            held.execute("ROLLBACK")
+        asking.join(30)
+        wait_for(lambda: registry.plan("m").version_of("champion") == "v1.5.0", "the registry to know")
+
+    print(f"by a person, registry held by another writer: {took:.2f} s after the call")
+    assert took < 2.0
+    assert known == plan.epoch
+    assert registry.incidents("m")[0].kind == "person"
+
+
+@pytest.mark.long
+def test_a_compiled_champion_is_taken_back_on_the_short_path(live, registry, settings):
+    register(settings, registry, "v3.0.0", 1e308, task="regression")
+    live.start("router", "control")
+    live.wait_for_epoch(1)
+    plan = promote(registry, begin(registry, LIMITS, challenger="v3.0.0"), None)
+    live.wait_for_epoch(plan.epoch)
+    fine = live.http.post("/v1/models/m/predict", json={"key": "k", "features": {"x": 0.5, "c": "a"}}).json()
+
+    since, statuses, versions = time.monotonic(), [], []
+    while time.monotonic() - since < 3 and "v1.0.0" not in versions[-1:]:
+        answer = live.http.post("/v1/models/m/predict", json={"key": "k", "features": {"x": 10.0, "c": "a"}})
+        statuses.append(answer.status_code)
+        versions.append(answer.json().get("model_version"))
+    took = time.monotonic() - since
+    wait_for(lambda: registry.plan("m").version_of("champion") == "v1.0.0", "the registry to know")
+
+    print(f"compiled: taken back after {took:.3f} s and {statuses.count(500)} errors")
+    assert fine["model_version"] == "v3.0.0"
+    assert (statuses[-1], versions[-1]) == (200, "v1.0.0")
+    assert took < 2.0
 
 
 @pytest.mark.long
