@@ -100,10 +100,10 @@ def _consequences(rollout: Rollout, state: GateState) -> str:
 
 
 def _people(state: GateState) -> str:
-    rows = [f"| {role} | {_who(state, role)} | {_signed(state.signed, role)} |" for role in state.roles]
-    table = "\n".join(["| role | who may sign | signed |", "|---|---|---|", *rows])
+    """A list: Prefect's page, and still more its form, cut off what a wide table says."""
+    rows = [f"- **{role}** ({_who(state, role)} may sign): {_signed(state.signed, role)}" for role in state.roles]
     stale = f"\n\n{_stale(state.stale)}" if state.stale else ""
-    return f"{table}\n\nEvery role takes another person.{stale}"
+    return "\n".join(rows) + f"\n\nEvery role takes another person.{stale}"
 
 
 def _who(state: GateState, role: str) -> str:
@@ -112,7 +112,7 @@ def _who(state: GateState, role: str) -> str:
 
 def _signed(signed: Sequence[SignOff], role: str) -> str:
     mine = [f"{_cell(one.actor)}, {one.at:%Y-%m-%d %H:%M}: {_cell(one.reason)}" for one in signed if one.role == role]
-    return "; ".join(mine) or "-"
+    return "; ".join(mine) or "has not signed yet"
 
 
 def _stale(stale: Sequence[SignOff]) -> str:
@@ -121,8 +121,8 @@ def _stale(stale: Sequence[SignOff]) -> str:
 
 
 def _checklist(points: Sequence[Point]) -> str:
-    rows = [f"| {n} | {p.name} | {p.answer} | {_cell(p.evidence)} |" for n, p in enumerate(points, 1)]
-    return "\n".join(["| | checklist | done | evidence |", "|---|---|---|---|", *rows])
+    rows = [f"{n}. **{p.name}**: {p.answer}. {_cell(p.evidence)}" for n, p in enumerate(points, 1)]
+    return "\n".join(["## Checklist", "", *rows])
 
 
 def _cell(text: str) -> str:
