@@ -80,8 +80,6 @@ def test(model: Model, *, as_json: Json = False) -> int:
 
 def _say_tried(model: str, tried: "list[Tried]") -> None:
     if not tried:
-        say(
-            f"Nobody is named, only the log says it: add notify.urls to the file of {model}, then `understudy init`."
-        )
+        say(f"Nobody is named, only the log says it: add notify.urls to the file of {model}, then `understudy init`.")
     for one in tried:
         say(f"{one.address}: {'arrived' if one.arrived else one.said}")

@@ -147,7 +147,7 @@ def test_a_refused_change_leaves_the_registered_configuration_alone(understudy):
 
 
 def test_secrets_of_a_registered_file_are_for_its_owner_alone(understudy, monkeypatch):
-    monkeypatch.setenv("HOOK", "slack://s3cret")
+    monkeypatch.setenv("HOOK", "json://user:s3cret@hooks.example.org")
     understudy("init", written(CHURN + 'notify: {urls: ["${HOOK}"]}\n'))
 
     assert stat.S_IMODE((Settings().configs_dir / "churn.yaml").stat().st_mode) == 0o600

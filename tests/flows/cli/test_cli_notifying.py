@@ -2,19 +2,17 @@
 
 import json
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from receiving import received
 
 from flows.config.load import parse_config, register_config
 from flows.notify import notice_of
 from flows.notify.messages import moved
-from flows.ops.doctor import doctor
+from flows.ops import doctor
 from registry.home import Settings
 from registry.store.registry import Registry
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # apprise imports imghdr
 CHURN = "model: churn\ntask: binary\ntarget: left\nfeatures: {numeric: [x]}\n"
 SECRET = "TIiajkdnlazkcOXrIdevi7"
 
@@ -35,23 +33,8 @@ def told_to(where):
 
 @pytest.fixture
 def receiver():
-    heard = []
-
-    class Sink(BaseHTTPRequestHandler):
-        def do_POST(self):
-            heard.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["title"])
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Sink) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"json://127.0.0.1:{server.server_address[1]}", heard
-        server.shutdown()
-        thread.join()
+    with received() as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -62,13 +45,12 @@ def nowhere():
 
 
 def test_a_test_says_of_each_address_whether_it_arrived(understudy, told_to, receiver, nowhere):
-    url, heard = receiver
-    told_to(url, nowhere, f"slack://{SECRET}")
+    told_to(receiver.url, nowhere, f"slack://{SECRET}")
 
     done = understudy("notify", "test", "churn")
 
     assert done.code == 1
-    assert heard == ["churn: a test of notifications"]
+    assert receiver.titles == ["churn: a test of notifications"]
     lines = done.out.splitlines()
     assert lines[0].endswith(": arrived")
     assert lines[1].endswith(": the server cannot be reached, or refused it")
@@ -78,7 +60,7 @@ def test_a_test_says_of_each_address_whether_it_arrived(understudy, told_to, rec
 
 
 def test_a_test_as_json(understudy, told_to, receiver):
-    told_to(receiver[0])
+    told_to(receiver.url)
 
     done = understudy("notify", "test", "churn", "--json")
 
@@ -87,8 +69,7 @@ def test_a_test_as_json(understudy, told_to, receiver):
 
 
 def test_the_outbox_is_listed_and_sent(understudy, where, told_to, receiver):
-    url, heard = receiver
-    told_to(url)
+    told_to(receiver.url)
     with Registry.open(where.registry_url) as registry:
         registry.add_notice(notice_of(moved("churn", "r-0001", "v1.1.0", "10 %"), model="churn", key="k"))
 
@@ -97,7 +78,7 @@ def test_the_outbox_is_listed_and_sent(understudy, where, told_to, receiver):
     after = understudy("notify", "list", "--status", "sent")
 
     assert [(one["kind"], one["status"]) for one in waiting] == [("rollout.moved", "waiting")]
-    assert (sent.code, heard) == (0, ["churn: v1.1.0 moves on"])
+    assert (sent.code, receiver.titles) == (0, ["churn: v1.1.0 moves on"])
     assert "1 were sent" in sent.out
     assert "rollout.moved" in after.out
 
@@ -108,7 +89,7 @@ def test_bad_addresses_are_refused_by_init_and_found_by_the_doctor(understudy, t
 
     done = understudy("init", str(file))
     told_to(f"slak://{SECRET}")
-    (check,) = [one for one in doctor(where) if one.name == "notifications"]
+    check = doctor._notifications(where)  # all of its looks take seconds
 
     assert done.code == 2
     assert "did you mean slack://?" in done.err

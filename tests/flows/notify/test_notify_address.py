@@ -4,7 +4,6 @@ import pytest
 
 from flows.notify.address import Address, addresses, mistakes, wanted, wrong
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # apprise imports imghdr
 SECRET = "TIiajkdnlazkcOXrIdevi7"
 MAIL = "from=a@example.org&to=b@example.org"
 

@@ -12,7 +12,6 @@ from flows.notify.address import Address
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(600),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # apprise imports imghdr
 ]
 
 

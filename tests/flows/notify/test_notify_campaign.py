@@ -13,7 +13,6 @@ import pytest
 pytestmark = [
     pytest.mark.long,
     pytest.mark.timeout(900),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # apprise imports imghdr
 ]
 
 

@@ -8,7 +8,6 @@ import trustme
 from flows.notify.send import send_due
 from flows.notify.trial import try_addresses
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # apprise imports imghdr
 SLACK = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7"
 
 

@@ -12,7 +12,6 @@ from flows.notify.send import send_due
 from flows.notify.trial import try_addresses
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # apprise imports imghdr
     pytest.mark.filterwarnings("ignore:Requiring AUTH"),  # the server does not know that it is behind TLS
 ]
 WHO = "from=understudy@example.org&to=ops@example.org"

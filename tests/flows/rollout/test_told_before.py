@@ -1,11 +1,9 @@
 """People hear of an update before it happens, and of all that follows in its order; over real HTTP."""
 
-import json
-import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from receiving import received
 
 from flows.config.load import register_config
 from flows.notify.send import send_due
@@ -13,7 +11,6 @@ from flows.rollout.promote import start
 from flows.rollout.rollout import heartbeat
 from registry.errors import PlanConflict
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # apprise imports imghdr
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -22,28 +19,13 @@ DAY = timedelta(days=1)
 def heard(desk, config):
     """What a receiver is told, each with the champion at that moment."""
     found = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            document = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            found.append((document["title"], desk.registry.champion("churn").version, document["message"]))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    url = f"json://127.0.0.1:{server.server_address[1]}"
-    register_config(
-        config.model_copy(update={"notify": config.notify.model_copy(update={"urls": (url,)})}), desk.settings
-    )
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with received() as receiver:
+        receiver.on_message = lambda told: found.append(
+            (told["title"], desk.registry.champion("churn").version, told["message"])
+        )
+        told = config.notify.model_copy(update={"urls": (receiver.url,)})
+        register_config(config.model_copy(update={"notify": told}), desk.settings)
+        yield found
 
 
 def play(desk, days):
