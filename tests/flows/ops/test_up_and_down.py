@@ -11,6 +11,8 @@ from uuid import uuid4
 import psutil
 import pytest
 
+from flows.detection.rhythm import Crons
+from flows.detection.schedules import apply_pace
 from flows.ops.automations import NAMES as NAMES_OF_RULES
 from flows.ops.deploy import deploy_all
 from flows.ops.deployments import load_flow, prefect_yaml, read_deployments
@@ -124,6 +126,43 @@ def test_every_deployment_is_there_and_deploying_again_changes_nothing(system, p
             *NAMES_OF_RULES,
         ]
     )
+
+
+def test_the_pace_of_a_model_shows_in_its_schedules_and_deploying_again_leaves_them(system, prefect):
+    def shown(name):
+        found = prefect.read_deployment_by_name(name).schedules
+        return {one.slug: (one.schedule.cron, one.parameters.get("full")) for one in found}
+
+    fast, calm = Crons("15 */2 * * *", "0 3 * * *", rebuild=False), Crons(None, "0 20 * * 0#1", rebuild=True)
+    changed = [apply_pace(prefect, "churn", pace, "UTC") for pace in (fast, fast)]
+    deploy_all(system)
+
+    assert changed == [True, False]
+    assert shown("retrain/retrain-adaptive") == {"adaptive-churn": ("0 3 * * *", False)}
+    assert shown("monitor/monitor-every-6-hours")["adaptive-churn"] == ("15 */2 * * *", None)
+    assert apply_pace(prefect, "churn", calm, "UTC")
+    assert shown("retrain/retrain-adaptive") == {"adaptive-churn": ("0 20 * * 0#1", True)}
+    assert set(shown("monitor/monitor-every-6-hours")) == {"every-6-hours"}
+    assert apply_pace(prefect, "churn", None, "UTC")
+    assert shown("retrain/retrain-adaptive") == {}
+
+
+def test_bad_parameters_are_refused_at_once_with_field_and_reason(prefect):
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    deployment = prefect.read_deployment_by_name("compare/compare-on-demand")
+
+    with pytest.raises(PrefectHTTPStatusError, match=r"field 'rows'\. Failure reason: 0 is less than the minimum of 1"):
+        prefect.create_flow_run_from_deployment(deployment.id, parameters={"rows": 0})
+
+
+def test_an_unknown_model_fails_the_run_and_its_state_says_what_to_do(prefect):
+    deployment = prefect.read_deployment_by_name("promote/promote-on-demand")
+    run = prefect.create_flow_run_from_deployment(deployment.id, parameters={"model": "nobody"})
+
+    state = until(lambda: one if (one := prefect.read_flow_run(run.id).state).is_final() else None, 90)
+    assert state.is_failed()
+    assert "There is no model 'nobody'. Why: Registered: none. Mend: Register it: " in state.message
 
 
 def test_cron_deployments_get_scheduled_runs(prefect):
