@@ -59,7 +59,7 @@ class Pages:
         self.page.get_by_placeholder("Search deployments").fill(searched)
         links = self.page.locator("a[href*='/deployments/deployment/']")
         links.filter(has_text=searched).first.wait_for()
-        return [text for link in links.all() if (text := link.inner_text().strip())]
+        return [text for one in links.all_inner_texts() if (text := one.strip())]
 
     def deployment(self, name: str) -> None:
         """Find a deployment by its name, and open its page."""
@@ -88,7 +88,7 @@ class Pages:
         """Labels of the form that is open."""
         labels = self.page.locator(".schema-form-property__label")
         labels.first.wait_for()
-        return [label.inner_text().removesuffix("(Optional)").strip() for label in labels.all()]
+        return [text.removesuffix("(Optional)").strip() for text in labels.all_inner_texts()]
 
     def fill(self, label: str, value: str) -> None:
         """Type into one field; one that is None by default is switched on first."""
@@ -157,7 +157,7 @@ class Pages:
         tab.click()
         self.page.locator("#artifacts-content a").first.wait_for()
         links = self.page.locator("#artifacts-content a[href*='/artifacts/']")
-        return [text.splitlines()[1] for link in links.all() if (text := link.inner_text().strip())]
+        return [text.splitlines()[1] for one in links.all_inner_texts() if (text := one.strip())]
 
     def artifact(self, key: str) -> str:
         """Open the newest artifact of that key, as it is drawn; returns its text."""

@@ -94,6 +94,7 @@ def kept(looks, served, pages, registry, settings, prefect):
         promoted_at = time.time()
         until(lambda: len(callers.since(promoted_at + 2)) > 200, 60)
     times["clicks that the busy server refused"] = pages.busy
+    times["answers"] = len(callers.asked)
     print(json.dumps(times, indent=1))
     return SimpleNamespace(rollout=registry.rollout(rollout.id), callers=callers, before=before_the_gate, watch=watch)
 
@@ -118,6 +119,7 @@ def turned(looks, served, pages, registry, settings, place):
         last = until(lambda: quiet_since(callers), 60)
         times["first bad label to the last caller of the challenger"] = last - callers.turned_at
         incident = until(lambda: registry.incidents(TURNED), 30)[0]
+    times["answers"] = len(callers.asked)
     print(json.dumps(times, indent=1))
     return SimpleNamespace(rollout=registry.rollout(rollout.id), callers=callers, incident=incident)
 
