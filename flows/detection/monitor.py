@@ -26,10 +26,10 @@ from flows.detection.sources import Source, open_table
 from flows.detection.standard import read_kept
 from flows.detection.watch import Watched, watch
 from flows.errors import ConfigError
-from flows.reports.drift.report import drift_report
-from flows.reports.page import write_report
 from flows.notify import notice_of, tell_notice
 from flows.notify.messages import drift_found
+from flows.reports.drift.report import drift_report
+from flows.reports.page import write_report
 from flows.tracking.launch import send_soon
 from flows.tracking.tracker import Tracker
 from registry.artifacts import ArtifactStore
