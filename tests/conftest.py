@@ -5,8 +5,9 @@ import os
 import pytest
 from hypothesis import settings
 
-settings.register_profile("understudy", deadline=None)  # a busy machine is no mistake of ours
-settings.load_profile("understudy")
+settings.register_profile("thorough", deadline=None)  # a busy machine is no mistake of ours
+settings.register_profile("understudy", settings.get_profile("thorough"), max_examples=40)
+settings.load_profile("understudy")  # --hypothesis-profile=thorough: 100 examples, where a law names no number
 for name, value in {
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "0",

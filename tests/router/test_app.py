@@ -76,7 +76,7 @@ def served(tmp_path_factory):
     return Served(tmp_path_factory.mktemp("router"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples, deadline=None)
 @given(body=BODIES)
 def test_any_body_is_answered_or_refused_by_name_and_never_a_500(served, body):
     answer = served.predict(body)
@@ -90,7 +90,7 @@ def test_any_body_is_answered_or_refused_by_name_and_never_a_500(served, body):
         assert set(answer.json()) == {"error", "why", "mend"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(body=BODIES, content_type=st.sampled_from(["application/json", "application/x-ndjson", ""]))
 def test_any_outcomes_are_answered_row_by_row_or_refused_and_never_a_500(served, body, content_type):
     answer = served.ask("POST", "/v1/models/m/outcomes", content=body, headers={"content-type": content_type})

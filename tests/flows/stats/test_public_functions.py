@@ -195,13 +195,13 @@ del FUNCTIONS["unpaired.cuped.adjusted"]
 
 
 def usual(function):
-    """Arguments that it takes: all without a default, and the optional ones that are numbers."""
+    """Arguments that it takes: all without a default, and the optional ones that are numbers; few repetitions."""
     given = {}
     for name, parameter in inspect.signature(function).parameters.items():
         own = BY_FUNCTION.get(function.__name__, {})
         if name in own:
             given[name] = own[name]
-        elif parameter.default is inspect.Parameter.empty:
+        elif parameter.default is inspect.Parameter.empty or name in ("replicates", "resamples"):
             given[name] = BY_NAME[name]
         elif isinstance(parameter.default, (int, float)) and not isinstance(parameter.default, bool):
             given[name] = parameter.default
