@@ -19,7 +19,7 @@ from flows.replay.retraining import pending, settle
 from flows.replay.scores import primary, quality
 from flows.replay.source import Table, outcome
 from flows.replay.timetable import Stop, arrived
-from flows.rollout.approval import ROLES, approve
+from flows.rollout.approval import approve, stand_ins
 from registry.errors import Refusal
 from registry.records.live import Outcome
 from registry.records.rollout import Rollout, Step
@@ -198,9 +198,9 @@ class Player:
     def _approve(self, rollout: Rollout, at: datetime) -> None:
         if rollout.status != "waiting_approval" or not self._options.approve:
             return
-        for role in ROLES:
-            actor, reason = f"replay-{role}", "a replay has no people to ask"
-            approve(self._live.registry, rollout.id, actor=actor, role=role, reason=reason, at=at)
+        for role, actor in stand_ins(rollout.gate, "replay").items():
+            reason = "a replay has no people to ask"
+            approve(self._live.registry, rollout.id, actor=actor, role=role, reason=reason, at=at, via="replay")
         self._audience.told(f"{rollout.id} asked for approval; the replay agreed")
 
     def _sabotage(self, stop: Stop) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from registry.approval import ROLES, approval_digest, is_agreed, is_approved
+from registry.approval import ROLES, approval_digest, is_agreed, is_approved, person
+from registry.records.rollout import Gate
 from registry.store.registry import Registry
 
-__all__ = ["ROLES", "approval_digest", "approve", "is_agreed", "is_approved", "missing_roles"]
+__all__ = ["ROLES", "approval_digest", "approve", "is_agreed", "is_approved", "missing_roles", "stand_ins"]
 
 
 def missing_roles(approvals: Iterable[Mapping[str, Any]], digest: str, roles: Sequence[str] = ROLES) -> tuple[str, ...]:
@@ -16,7 +17,24 @@ def missing_roles(approvals: Iterable[Mapping[str, Any]], digest: str, roles: Se
     return tuple(role for role in roles if role not in given)
 
 
-def approve(registry: Registry, rollout_id: str, *, actor: str, role: str, reason: str, at: datetime) -> bool:
+def stand_ins(gate: Gate, who: str) -> dict[str, str]:
+    """
+    Name somebody for every role of *gate*, where nobody can be asked: whoever is on its list, else *who*.
+
+    Example:
+        >>> stand_ins(Gate(approvers={"ml_lead": ("ann",)}), "replay")
+        {'ml_lead': 'ann', 'business_owner': 'replay-business_owner'}
+    """
+    names: dict[str, str] = {}
+    for role in gate.roles:
+        free = [one for one in gate.approvers.get(role, ()) if person(one) not in map(person, names.values())]
+        names[role] = free[0] if free else f"{who}-{role}"
+    return names
+
+
+def approve(
+    registry: Registry, rollout_id: str, *, actor: str, role: str, reason: str, at: datetime, via: str = ""
+) -> bool:
     """
     Record that *actor* agrees in *role*; the next tick goes on once all have.
 
@@ -28,4 +46,4 @@ def approve(registry: Registry, rollout_id: str, *, actor: str, role: str, reaso
         StageConflict: If it is over.
         ApprovalRefused: With all that speaks against it; see `Registry.sign`.
     """
-    return registry.sign(rollout_id, actor=actor, role=role, reason=reason, at=at).complete
+    return registry.sign(rollout_id, actor=actor, role=role, reason=reason, at=at, via=via).complete

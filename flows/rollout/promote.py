@@ -9,7 +9,6 @@ from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Reason, VersionN
 from flows.config.load import named_model
 from flows.notify.messages import promoted
 from flows.rollout.announce import ask
-from flows.rollout.approval import ROLES
 from flows.rollout.begin import begin_rollout, configured_guards, refuse_impossible
 from flows.rollout.desk import Desk, artifact_key, moment, opened
 from flows.rollout.gate.forms import tend_forms
@@ -93,7 +92,7 @@ def start(desk: Desk, model: str, version: str, *, actor: str, reason: str, at: 
         )
         ask(desk, rollout)
     move = heartbeat(desk, model, at)
-    waits = f"; it waits for {' and '.join(ROLES)}" if rollout.status == "waiting_approval" else ""
+    waits = f"; it waits for {' and '.join(rollout.gate.roles)}" if rollout.status == "waiting_approval" else ""
     return {"model": model, "rollout": rollout.id, "said": f"{rollout.id}: {move.said}{waits}"}
 
 
