@@ -39,7 +39,7 @@ class Pages:
     busy: int = 0
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(60_000)
         self.page.on("request", self._note)
 
     def _note(self, request: Request) -> None:
@@ -64,7 +64,8 @@ class Pages:
     def deployment(self, name: str) -> None:
         """Find a deployment by its name, and open its page."""
         self.deployments(name)
-        self.page.get_by_role("link", name=name, exact=True).first.click()
+        address = self.page.get_by_role("link", name=name, exact=True).first.get_attribute("href")
+        self.page.goto(f"{self.origin}{address}")  # the list is drawn anew while one clicks
         self._run_button().wait_for()
 
     def form(self, deployment: str) -> None:
