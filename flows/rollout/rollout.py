@@ -47,7 +47,6 @@ def rollout(model: ModelName | None = None, as_of: datetime | None = None) -> di
         done = {name: _one(desk, name, at, scheduled=as_of is None) for name in desk.models(model)}
         if as_of is None:
             follow(desk, done, lambda name: _one(desk, name, moment(None), scheduled=True))
-            tend_forms(desk, done)
             book_looks(desk, done, moment(None))
     failures = [f"{name}: {error}" for name, error in done.items() if isinstance(error, Refusal)]
     if failures:
@@ -125,6 +124,8 @@ def _one(desk: Desk, model: str, at: datetime, *, scheduled: bool) -> Move | Ref
         get_run_logger().error("%s: %s", model, refusal)
         return refusal
     get_run_logger().info("%s: %s: %s", model, move.kind, move.said)
+    if scheduled:
+        tend_forms(desk, model)
     if move.moves:
         text = markdown(model, desk.registry.rollouts(model)[0], move)
         create_markdown_artifact(text, key=artifact_key("rollout", model), description=move.said)
