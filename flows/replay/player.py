@@ -26,6 +26,7 @@ from registry.records.rollout import Rollout, Step
 
 MONITOR = "flows.detection.monitor.monitor"
 ROLLOUT = "flows.rollout.rollout.rollout"
+WATCH = "flows.rollout.watch.flow.watch"
 RETRAIN = "flows.training.retrain.retrain"
 _MOST_OUTCOMES = 1000
 _RECENT = 1000
@@ -139,6 +140,7 @@ class Player:
         self._send(stop)
         self._deliver(stop.now)
         self._roll(stop.now)
+        self._watch(stop.now)
         self._sabotage(stop)
         if stop.ends_batch:
             self._monitor(stop.now)
@@ -187,6 +189,16 @@ class Player:
             self._audience.told(f"{rollout.challenger}: {said}")
         self._live.follow_plan()
         self._show_report()
+
+    def _watch(self, now: float) -> None:
+        """Look at a new champion by the clock of the table; no schedule does while a replay runs."""
+        if self._live.registry.watch(self._config.model) is None:
+            return
+        self._live.sync()
+        said = self._live.flow(WATCH, model=self._config.model, as_of=moment(now)).get(self._config.model, "")
+        if not said.startswith(("hold", "none")):
+            self._audience.told(said)
+        self._live.follow_plan()
 
     def _show_report(self) -> None:
         newest = next(iter(self._live.registry.decisions(self._config.model)), None)
