@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,10 +29,21 @@ def alone(lock: Path) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def in_turn(lock: Path) -> Iterator[None]:
-    """Wait for the lock of this name; without one, on a full disk, go on all the same."""
+def in_turn(lock: Path, patience: float = 1.0) -> Iterator[None]:
+    """Wait for the lock of this name, at most *patience* seconds; without it, or on a full disk, go on all the same."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             lock.parent.mkdir(parents=True, exist_ok=True)
-            fcntl.flock(stack.enter_context(lock.open("w")), fcntl.LOCK_EX)
+            file = stack.enter_context(lock.open("w"))
+            until = time.monotonic() + patience
+            while not _taken(file.fileno()) and time.monotonic() < until:
+                time.sleep(0.005)
         yield
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -286,3 +286,16 @@ def test_a_message_about_an_unknown_model_goes_to_the_log(where, registry, waiti
     forward(where, registry)
 
     assert said() == ["one: It moves."]
+
+
+@pytest.mark.parametrize("poison", ["ann.smith@example.org", "/home/ann/key.pem", "sk4Jq8Zr2Wv9Xy7Lm3Np5Tt1"])
+def test_whoever_wrote_a_notice_poison_does_not_leave(where, registry, receiver, told_to, waiting, said, poison):
+    told_to(receiver.url)
+    told_to(model="price")
+    waiting(f"rolled back for {poison}", body=f"error: {poison}")
+    waiting(f"of the log for {poison}", body=f"error: {poison}", model="price")
+
+    send_due(where, registry)
+
+    assert len(receiver.heard) == len(said()) == 1
+    assert poison not in str(receiver.heard) + str(said())
