@@ -158,11 +158,11 @@ def test_bad_parameters_are_refused_at_once_with_field_and_reason(prefect):
 
 def test_an_unknown_model_fails_the_run_and_its_state_says_what_to_do(prefect):
     deployment = prefect.read_deployment_by_name("promote/promote-on-demand")
-    run = prefect.create_flow_run_from_deployment(deployment.id, parameters={"model": "nobody"})
+    run = prefect.create_flow_run_from_deployment(deployment.id, parameters={"model": "stranger"})
 
     state = until(lambda: one if (one := prefect.read_flow_run(run.id).state).is_final() else None, 90)
     assert state.is_failed()
-    assert "There is no model 'nobody'. Why: Registered: none. Mend: Register it: " in state.message
+    assert "There is no model 'stranger'. Why: Registered: none. Mend: Register it: " in state.message
 
 
 def test_cron_deployments_get_scheduled_runs(prefect):
