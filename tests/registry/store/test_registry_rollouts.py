@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from registry_making import NOON, WHO, a_plan, a_rollout, a_version, install, succeed
+from registry_making import WHO, a_plan, a_rollout, a_version, install, succeed
 
 from registry.errors import AlreadyExists, InvalidRecord, NotFound, PlanConflict, StageConflict
 
