@@ -1,13 +1,16 @@
 """The approval gate on a real Prefect server: a form that waits without a process, answered by two people."""
 
+import contextlib
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import msgspec
+import psutil
 import pytest
 
 from flows.config.load import parse_config, register_config
+from flows.rollout.gate.forms import _lost_its_form
 from registry.records.plan import Guards
 from registry.records.version import Feature, ModelVersion, TrainingData
 from registry.store.registry import Registry
@@ -32,7 +35,7 @@ def registry(place, settings):
     """A champion and three challengers, without files: nobody calls them here."""
     register_config(parse_config(CONFIG, "test"), settings)
     with Registry.open(settings.registry_url) as registry:
-        for name in ("v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0"):
+        for name in ("v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v1.4.0"):
             registry.register_version(a_version(name))
         registry.install_first(MODEL, "v1.0.0", guards=Guards(), salt=f"{MODEL}.first", **who())
         yield registry
@@ -126,6 +129,23 @@ def who():
     return {"actor": "test", "reason": "a test", "at": datetime.now(UTC)}
 
 
+def processes_of(place, run):
+    """Live processes that execute *run*."""
+    found = []
+    for one in place.processes():
+        with contextlib.suppress(psutil.Error):
+            if run in " ".join([*one.cmdline(), one.environ().get("PREFECT__FLOW_RUN_ID", "")]):
+                found.append(one)
+    return found
+
+
+def assert_sleeps_without_a_process(place, run):
+    deadline = time.monotonic() + 60  # the one that fell asleep tidies up
+    while left := processes_of(place, run):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.2)
+
+
 def begin(place, registry, version):
     done = place.run("rollout", "start", MODEL, version, "--reason", "a better one", seconds=60)
     assert done.returncode == 0, done.stderr
@@ -145,11 +165,11 @@ def test_two_people_sign_in_the_form_and_the_first_caller_is_answered(place, reg
     run = form_of(server, rollout)
 
     assert rollout.status == "waiting_approval"
-    assert place.processes(run) == []  # nobody sits there and waits
+    assert_sleeps_without_a_process(place, run)
     schema = server.input(run, "suspended-answer-0-schema")
     assert all(title in schema for title in ("Your name", "Role", "Decision", "Reason", "business_owner"))
     page = server.post("/artifacts/filter", {"artifacts": {"key": {"any_": ["approval-gated"]}}})[0]["data"]
-    assert page.count("| yes |") + page.count("| no |") + page.count("| not known |") == 11
+    assert sum(page.count(f"**: {answer}. ") for answer in ("yes", "no", "not known")) == 11
     assert "parity 9e-13" in page
 
     for wrong in (
@@ -222,3 +242,43 @@ def test_a_no_in_the_form_ends_the_rollout(place, registry, server):
     assert registry.champion(MODEL).version == "v1.0.0"
     empty = place.run("approve", MODEL, "--show", seconds=60)
     assert "no active rollout" in empty.stderr
+
+
+def test_a_run_that_is_killed_while_it_takes_an_answer_takes_it_up_again(place, registry, server, prefect):
+    rollout = begin(place, registry, "v1.4.0")
+    run = form_of(server, rollout)
+    assert server.answer(run, name="ann", role="ml_lead", **YES)[0] == "ACCEPT"
+    kill_soon(place, run)
+    deadline = time.monotonic() + 120
+    while (state := server.get(f"/flow_runs/{run}")["state"])["type"] not in ("CRASHED", "FAILED"):
+        assert time.monotonic() < deadline, state
+        time.sleep(0.5)
+
+    server.look()
+    server.asleep(run, 1)
+    assert [one["actor"] for one in registry.approvals(rollout.id)] == ["ann"]
+    assert len(server.gates(rollout.id)) == 1
+
+    assert not _lost_its_form(prefect, long_ago(prefect, run))
+    prefect.delete_flow_run_input(run, "suspended-answer-1-schema")
+    assert _lost_its_form(prefect, long_ago(prefect, run))
+    server.look()
+    again = server.gates(rollout.id)
+    assert [one["state"]["type"] for one in again if one["id"] == run] == ["CANCELLED"]
+
+
+def kill_soon(place, run):
+    """Kill the process of *run* as soon as there is one."""
+    deadline = time.monotonic() + 60
+    while not (found := processes_of(place, run)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    for one in found:
+        one.kill()
+
+
+def long_ago(prefect, run):
+    """As it is, but since hours."""
+    found = prefect.read_flow_run(run)
+    found.state.timestamp -= timedelta(hours=1)
+    return found
