@@ -3,65 +3,98 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
 
-from flows.stats.adaptive.thompson import thompson_weights
-from flows.stats.bayes.beliefs import Normal
-from flows.stats.sequential.strata import Cell, stratified_gain, stratified_sequence
+from flows.stats.sequential.mixture import radius
 from registry.records.live import Moments, PhaseMetrics, VariantMetrics
 
+Floats = NDArray[np.float64]
 HOURS, PER_HOUR, FLOOR, FIRST = 168, 200, 0.05, 0.1
 
 
-class Life(NamedTuple):
-    """How one challenger ended, after how many requests, and how many more successes the best arm would have had."""
+class Lives(NamedTuple):
+    """
+    How many challengers ended, shape (lives,) each.
 
-    promoted: bool
-    rejected: bool
-    requests: int
-    regret: float
+    Attributes:
+        requests: Until the end.
+        regret: How many more successes the best arm would have had.
+    """
+
+    promoted: Floats
+    rejected: Floats
+    requests: Floats
+    regret: Floats
+
+    def means(self):
+        return {name: round(float(np.mean(column)), 4) for name, column in self._asdict().items()}
 
 
-class Summary(NamedTuple):
-    """Shares and means over many lives."""
+class Sums:
+    """What `stratified_gain` makes of the hours of all lives at once: running sums, so that an hour costs nothing."""
 
-    promoted: float
-    rejected: float
-    requests: float
-    regret: float
+    def __init__(self, lives):
+        self.weight, self.freedom = np.zeros(lives), np.zeros((2, lives))
+        self.means, self.squares, self.shares = (np.zeros((2, lives)) for _ in range(3))
+
+    def add(self, n, right):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weight, mean = np.where(n.min(0) > 0, n.prod(0) / n.sum(0), 0.0), np.where(n > 0, right / n, 0.0)
+            self.shares += np.where(n.min(0) > 0, weight**2 / n, 0.0)
+        both = n.min(0) > 0
+        self.weight += weight
+        self.means += weight * mean
+        self.squares += both * n * mean * (1 - mean)
+        self.freedom += both * np.maximum(n - 1, 0)
+
+    def gain(self):
+        """Estimate, standard error and information time."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            own = self.squares / self.freedom
+            pooled = self.squares.sum(0) / self.freedom.sum(0)
+            square = np.maximum((own * self.shares).sum(0), pooled * self.shares.sum(0)) / self.weight**2
+            estimate = (self.means[1] - self.means[0]) / self.weight
+            return estimate, np.sqrt(square), own.sum(0) / square
 
 
-def bandit_life(dice, *, gain, weighting, base=0.8, alpha=0.05):
-    """Rates of both arms swing together by the hour; weights follow the evidence, or stay at one half."""
-    strata, weight, regret = [], FIRST if weighting else 0.5, 0.0
+def live_on(dice, lives, *, gain, weighting, base=0.8, alpha=0.05, pooled=False):
+    """
+    Live a week, hour by hour; rates of both arms swing together, weights follow the evidence or stay at one half.
+
+    Args:
+        pooled: Judge by the sums over all hours, as nobody should.
+    """
+    sums, total = Sums(lives), np.zeros((2, 2, lives))
+    weight, going = np.full(lives, FIRST if weighting else 0.5), np.ones(lives, dtype=bool)
+    ends = Lives(*(np.zeros(lives) for _ in range(4)))
     for hour in range(1, HOURS + 1):
         rate = base + 0.1 * np.sin(hour / 4)
-        n = dice.binomial(PER_HOUR, weight)
-        strata.append((cell(dice, PER_HOUR - n, rate), cell(dice, n, rate + gain)))
-        regret += gain * (PER_HOUR - n) if gain > 0 else -gain * n
-        seen = stratified_sequence(strata, alpha=alpha, tuned_to=500)
-        if seen.low > 0 or seen.high < 0:
-            return Life(seen.low > 0, seen.high < 0, hour * PER_HOUR, regret)
-        weight = follow(strata, weight) if weighting else weight
-    return Life(False, False, HOURS * PER_HOUR, regret)
+        theirs = dice.binomial(PER_HOUR, weight)
+        n = np.array([PER_HOUR - theirs, theirs])
+        right = np.array([dice.binomial(n[0], rate), dice.binomial(n[1], rate + gain)])
+        sums.add(n, right)
+        total += np.array([n, right])
+        ends.regret[:] += going * abs(gain) * n[0 if gain > 0 else 1]
+        ends.requests[:] += going * PER_HOUR
+        estimate, error, time = _added_up(total) if pooled else sums.gain()
+        half = np.where(
+            np.isfinite(error) & (error > 0), radius(error, np.maximum(time, 1e-9), alpha=alpha, tuned_to=500), np.inf
+        )
+        better, worse = going & (estimate - half > 0), going & (estimate + half < 0)
+        ends.promoted[:] += better
+        ends.rejected[:] += worse
+        going &= ~(better | worse)
+        if weighting:
+            estimate, error, _ = sums.gain()
+            weight = np.where(error > 0, FLOOR + (1 - 2 * FLOOR) * ndtr(estimate / error), weight)
+    return ends
 
 
-def follow(strata, weight):
-    found = stratified_gain(strata)
-    if not 0 < found.error < np.inf:
-        return weight
-    half = found.error / np.sqrt(2)
-    arms = {"champion": Normal(mean=0.0, sd=half, n=1), "challenger": Normal(mean=found.estimate, sd=half, n=1)}
-    return thompson_weights(arms, floor=FLOOR).weights["challenger"] / 1e6
-
-
-def cell(dice, n, rate):
-    right = int(dice.binomial(n, rate))
-    mean = right / n if n else 0.0
-    return Cell(int(n), mean, n * mean * (1 - mean))
-
-
-def summary(lives):
-    return Summary(*(round(float(np.mean(column)), 3) for column in zip(*lives, strict=True)))
+def _added_up(total):
+    sums = Sums(total.shape[-1])
+    sums.add(*total)
+    return sums.gain()
 
 
 def phase(name, share, champion, challenger):

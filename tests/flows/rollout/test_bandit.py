@@ -5,15 +5,19 @@ from datetime import timedelta
 import msgspec
 import numpy as np
 import pytest
-from bandit_making import bandit_life, phase, summary
+from bandit_making import Sums, live_on, phase
 from hypothesis import given
 from hypothesis import strategies as st
 from rollout_worlds import START, World, a_config, a_version
+from scipy.special import ndtr
 
 from flows.comparison.live import compare_live
 from flows.rollout.bandit import due_turn, next_weight
 from flows.rollout.begin import begin_rollout
 from flows.rollout.tick import tick
+from flows.stats.adaptive.thompson import thompson_weights
+from flows.stats.bayes.beliefs import Normal
+from flows.stats.sequential.strata import Cell, stratified_gain
 from registry.assignment import TOTAL
 from registry.ramp import step_plan
 from registry.records.live import ModelMetrics
@@ -23,6 +27,7 @@ from registry.records.rollout import Rollout, Step
 from registry.store.registry import Registry
 
 HOUR = 3600.0
+WAYS = {"bandit": {"weighting": True}, "ab": {"weighting": False}, "added up": {"weighting": True, "pooled": True}}
 BANDIT = Step(
     share=100_000, min_s=6 * HOUR, max_s=48 * HOUR, weighting="thompson", floor=50_000, every_s=HOUR, on_timeout="ask"
 )
@@ -182,24 +187,45 @@ def test_a_bandit_moves_its_weight_by_commits_and_promotes_in_the_end():
     assert done.results[-1].share > 900_000
 
 
-def test_a_simulated_bandit_costs_less_than_a_split_while_it_runs():
-    better = [
-        bandit_life(np.random.default_rng(seed), gain=0.05, weighting=how)
-        for seed in range(20)
-        for how in (True, False)
-    ]
-    bandit, split = summary(better[0::2]), summary(better[1::2])
+def test_the_simulation_judges_as_the_flows_do():
+    dice, sums, strata = np.random.default_rng(1), Sums(1), []
+    for n in ((180, 20), (100, 100), (30, 170), (200, 0)):
+        right = [int(dice.binomial(size, 0.7)) for size in n]
+        sums.add(np.array(n)[:, None], np.array(right)[:, None])
+        strata.append(tuple(_cell(*one) for one in zip(n, right, strict=True)))
 
-    assert bandit.regret / bandit.requests < 0.6 * split.regret / split.requests
-    assert bandit.promoted >= 0.9
+    gain = stratified_gain(strata)
+    assert [float(one[0]) for one in sums.gain()] == pytest.approx([gain.estimate, gain.error, gain.time])
+    arms = {"champion": Normal(mean=0.0, sd=gain.error / 2**0.5, n=1)}
+    arms["challenger"] = Normal(mean=gain.estimate, sd=gain.error / 2**0.5, n=1)
+    assert thompson_weights(arms).best["challenger"] == pytest.approx(ndtr(gain.estimate / gain.error), abs=1e-6)
+
+
+def test_a_bandit_loses_less_per_request_and_takes_longer_to_decide():
+    bandit, split = (live_on(np.random.default_rng(1), 500, gain=0.05, weighting=how).means() for how in (True, False))
+
+    assert bandit["regret"] / bandit["requests"] < 0.6 * split["regret"] / split["requests"]
+    assert bandit["requests"] > split["requests"]
+    assert bandit["promoted"] > 0.95
+
+
+def test_equal_arms_are_hardly_ever_promoted_however_the_weight_moves(record_property):
+    for name, how in WAYS.items():
+        seen = live_on(np.random.default_rng(2), 2000, gain=0.0, **how).means()
+        record_property(name, seen["promoted"])
+        assert name == "added up" or seen["promoted"] <= 0.025 + 3 * (0.025 * 0.975 / 2000) ** 0.5
 
 
 @pytest.mark.long
-def test_equal_arms_are_hardly_ever_promoted_however_the_weight_moves(capsys):
-    with capsys.disabled():
-        for gain, runs in ((0.0, 2000), (0.03, 400), (-0.03, 400)):
-            for name, how in (("bandit", True), ("ab", False)):
-                lives = [bandit_life(np.random.default_rng(seed), gain=gain, weighting=how) for seed in range(runs)]
-                seen = summary(lives)
+def test_ten_thousand_lives_of_every_kind(capsys):
+    for gain in (0.0, 0.01, 0.03, 0.05, -0.03):
+        for name, how in WAYS.items():
+            seen = live_on(np.random.default_rng(3), 10_000, gain=gain, **how).means()
+            with capsys.disabled():
                 print(f"\n{name}, gain {gain:+.2f}: {seen}")
-                assert gain or seen.promoted <= 0.05 / 2 + 3 * np.sqrt(0.025 * 0.975 / runs)
+            assert gain or name == "added up" or seen["promoted"] <= 0.025
+
+
+def _cell(n, right):
+    mean = right / n if n else 0.0
+    return Cell(n, mean, n * mean * (1 - mean))
