@@ -13,6 +13,7 @@ from prefect.input import RunInput
 from prefect.states import Completed
 from pydantic import Field
 
+from flows.rollout.appointments import book_looks
 from flows.rollout.desk import Desk, artifact_key, moment, opened
 from flows.rollout.gate.collect import points, shown_decision
 from flows.rollout.gate.form import answered, form_of
@@ -113,6 +114,7 @@ def _ended(desk: Desk, name: str, bound_to: str) -> str:
     if state.complete and state.status == "waiting_approval" and state.bound_to == bound_to:
         try:
             move = heartbeat(desk, state.model, moment(None))
+            book_looks(desk, [state.model], moment(None))
         except Refusal as refusal:
             return f"Everybody has agreed; it goes on with the next look. {refusal.what}"
         return f"Everybody has agreed. {move.kind.replace('_', ' ')}: {move.said}"

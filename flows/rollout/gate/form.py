@@ -12,7 +12,7 @@ from registry.records.gate import GateState
 
 
 class Answer(StrEnum):
-    """What a person says."""
+    """Yes: it may go on. No: the rollout ends, and the champion stays."""
 
     YES = "yes"
     NO = "no"
