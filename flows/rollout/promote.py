@@ -9,6 +9,7 @@ from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Reason, VersionN
 from flows.config.load import named_model
 from flows.notify.messages import promoted
 from flows.rollout.announce import ask
+from flows.rollout.appointments import book_looks
 from flows.rollout.begin import begin_rollout, configured_guards, refuse_impossible
 from flows.rollout.desk import Desk, artifact_key, moment, opened
 from flows.rollout.gate.forms import tend_forms
@@ -47,6 +48,8 @@ def promote(
         version = version or newest_in_staging(desk, model)
         done = start(desk, model, version, actor=actor, reason=reason, at=moment(as_of))
         tend_forms(desk, model)
+        if as_of is None:
+            book_looks(desk, [model], moment(None))
         get_run_logger().info("%s", done["said"])
         create_markdown_artifact(
             f"# {model}: {version}\n\n{done['said']}\n\nBy {actor}: {reason}", key=artifact_key("promote", model)
