@@ -11,6 +11,7 @@ from turning_making import Load, Turning, begin, promote, register_turning
 
 from registry.records.live import ModelMetrics
 from registry.records.watch import WatchLimits
+from registry.store.registry import Registry
 
 pytestmark = pytest.mark.timeout(180)
 LIMITS = WatchLimits(min_labelled=100)
@@ -50,14 +51,15 @@ def taken_back(load, since, *, also=lambda status, body: False):
     return bad - since
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mood", "share", "seconds", "said"),
     [
         ("500", 1.0, 2.0, "requests failed, more than the 2.0% allowed"),
-        pytest.param("500", 0.1, 15.0, "requests failed, more than the 2.0% allowed", marks=pytest.mark.long),
-        pytest.param("slow", 1.0, 15.0, "mean latency", marks=pytest.mark.long),
-        pytest.param("wrong", 1.0, 30.0, "mean loss", marks=pytest.mark.long),
-        pytest.param("wrong", 0.05, 60.0, "mean loss", marks=pytest.mark.long),
+        ("500", 0.1, 15.0, "requests failed, more than the 2.0% allowed"),
+        ("slow", 1.0, 15.0, "mean latency"),
+        ("wrong", 1.0, 30.0, "mean loss"),
+        ("wrong", 0.05, 60.0, "mean loss"),
     ],
 )
 def test_a_champion_that_turns_bad_is_taken_back(live, registry, turning, mood, share, seconds, said):
@@ -106,6 +108,13 @@ def test_without_registry_and_control_the_workers_bring_the_former_champion_back
     newest = live.admin.get("/v1/models/m/plan").json()
     assert newest["arms"] == [{"variant": "champion", "version": "v1.5.0"}]
     assert "which is being watched" in newest["reason"]
+    with Registry.open(settings.registry_url) as again:
+        stages = {version.version: version.stage for version in again.versions("m")}
+        assert [name for name, stage in stages.items() if stage == "production"] == ["v1.5.0"]
+        assert [(one.kind, one.version, one.restored) for one in again.incidents("m")] == [
+            ("watch", "v2.0.0", "v1.5.0")
+        ]
+        assert again.watch("m") is None
 
 
 @pytest.mark.long
