@@ -82,12 +82,12 @@ def rollback(
 
 def _router_first(model: str, *, actor: str, reason: str, to: str | None) -> dict[str, Any] | None:
     """Callers wait for no database driver to be loaded; what the router does not do, the registry does, or explains."""
+    if not settings().has_token:
+        return None
     from flows.client import RouterClient
     from registry.errors import Refusal
     from registry.records.plan import CHAMPION
 
-    if not settings().has_token:
-        return None
     try:
         with RouterClient(settings(), actor=actor, timeout=ROUTER_S) as client:
             plan = client.rollback(model, actor=actor, reason=reason, to=to)
