@@ -14,7 +14,7 @@ def book(model: str, at: datetime, reason: str) -> bool:
 
     Args:
         model: Name of the model.
-        at: When; at most one extra look per model and minute can be booked.
+        at: When; at most one extra look per model and second can be booked.
         reason: Shown where a later one was called off.
 
     Returns:
@@ -23,7 +23,7 @@ def book(model: str, at: datetime, reason: str) -> bool:
     Raises:
         Exception: Whatever Prefect's client raises, if its server is away or does not know the deployment.
     """
-    wanted = booking.Appointment(DEPLOYMENT, tag(model), {"model": model}, at.replace(second=0, microsecond=0), _SLACK)
+    wanted = booking.Appointment(DEPLOYMENT, tag(model), {"model": model}, at, _SLACK)
     return booking.book(wanted, reason)
 
 

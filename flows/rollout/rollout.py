@@ -2,11 +2,13 @@
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
 from flows.client.clock import lives_in_another_time
+from flows.client.ending import ended
 from flows.comparison.evidence import live_evidence
 from flows.comparison.keep import keep
 from flows.comparison.live import LiveCase
@@ -31,7 +33,7 @@ _NOW = timedelta(minutes=1)
 
 
 @flow(name="rollout")
-def rollout(model: ModelName | None = None, as_of: datetime | None = None) -> dict[str, str]:
+def rollout(model: ModelName | None = None, as_of: datetime | None = None) -> Any:
     """
     Move every rollout by at most one step, and tell people what the router noted; call it as often as you like.
 
@@ -51,7 +53,8 @@ def rollout(model: ModelName | None = None, as_of: datetime | None = None) -> di
     failures = [f"{name}: {error}" for name, error in done.items() if isinstance(error, Refusal)]
     if failures:
         raise FlowsError("Some rollouts could not be looked at.", "; ".join(failures), "Mend the models named.")
-    return {name: f"{move.kind}: {move.said}" for name, move in done.items() if isinstance(move, Move)}
+    said = {name: f"{move.kind}: {move.said}" for name, move in done.items() if isinstance(move, Move)}
+    return ended(said, "; ".join(f"{name}: {one}" for name, one in said.items()) or "There is no model yet.")
 
 
 def heartbeat(desk: Desk, model: str, at: datetime) -> Move:

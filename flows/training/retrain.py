@@ -14,6 +14,7 @@ from prefect.events import emit_event
 from prefect.states import Cancelled, Failed
 
 from flows.client import RouterClient
+from flows.client.ending import ended
 from flows.client.patience import JITTER, may_pass
 from flows.config.forms import FROM_THE_FORM, Actor, EventId, ModelName
 from flows.config.load import named_model, registered_config
@@ -84,7 +85,7 @@ def retrain(
     with Registry.open(settings.registry_url) as registry, RouterClient(settings, actor="training") as client:
         try:
             names = _names(registry, settings, model, asked)
-            return _each(
+            done = _each(
                 names,
                 lambda name: _shop(name, settings, registry, client, at, full=full),
                 lambda shop: (
@@ -92,6 +93,7 @@ def retrain(
                     or _one(shop, asked, force=force)
                 ),
             )
+            return ended(done, _said(done))
         except TimedOut as ending:
             return Failed(name="TimedOut", message=str(ending), data=ending)
         except CancelledByPeople as ending:
@@ -111,6 +113,11 @@ def _played(as_of: datetime | None) -> datetime | None:
             "Leave it out, or name the past.",
         )
     return at
+
+
+def _said(done: Mapping[str, Mapping[str, Any]]) -> str:
+    each = [f"{model}: {one['said']}" for model, one in done.items()]
+    return " ".join(each) or "There is no model to retrain."
 
 
 def _names(registry: Registry, settings: Settings, model: str | None, asked: Asked) -> list[str]:

@@ -192,4 +192,5 @@ def _between(at: time, begin: time, end: time) -> bool:
 
 
 def _days(length: timedelta) -> str:
-    return f"{length / timedelta(days=1):.3g} days"
+    """As people say it: to the minute."""
+    return text(max(timedelta(minutes=round(length / timedelta(minutes=1))), timedelta(minutes=1)))
