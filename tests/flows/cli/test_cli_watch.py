@@ -87,13 +87,14 @@ def test_a_stream_is_one_object_per_line(canary, furnished):
     assert found[0]["counted_at"] == found[0]["at"] < found[2]["at"]
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 119, 120, 140, 200])
-def test_no_line_is_wider_than_the_terminal_and_no_frame_is_broken(canary, width):
+def test_no_line_is_wider_than_the_terminal_and_no_frame_is_broken(canary):
     with watching(Settings(), "churn") as watcher:
-        lines = drawn(watcher.look(), width).splitlines()
+        look = watcher.look()
 
-    assert {len(line) for line in lines} == {width}
-    assert all(line[0] in "╭│╰" and line[-1] in "╮│╯" for line in lines)
+    for width in (60, 80, 100, 119, 120, 140, 200):
+        lines = drawn(look, width).splitlines()
+        assert {len(line) for line in lines} == {width}
+        assert all(line[0] in "╭│╰" and line[-1] in "╮│╯" for line in lines)
 
 
 def test_without_colour_nothing_but_letters_and_bars_is_written(canary, monkeypatch):
