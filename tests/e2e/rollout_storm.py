@@ -20,7 +20,6 @@ from sklearn.preprocessing import StandardScaler
 from skops.io import dump
 
 from flows.config.load import load_config
-from flows.rollout.approval import approve
 from flows.training.pipeline import propose
 from flows.training.publish import register
 from registry.artifacts import ArtifactStore
@@ -63,10 +62,10 @@ def rows(count: int, seed: int) -> pl.DataFrame:
     )
 
 
-def publish_versions(place: Place, settings: Settings, folder: Path, count: int) -> None:
-    """Register the model and *count* versions; the first is the champion."""
+def publish_versions(place: Place, settings: Settings, folder: Path, count: int, urls: list[str]) -> None:
+    """Register the model and *count* versions; the first is the champion, and *urls* are told."""
     file = folder / f"{MODEL}.yaml"
-    file.write_text(yaml.safe_dump(CONFIG))
+    file.write_text(yaml.safe_dump(CONFIG | {"notify": {"urls": urls}}))
     done = place.run("init", str(file), seconds=120)
     assert done.returncode == 0, done.stderr
     config, holdout = load_config(file), rows(400, seed=0)
@@ -106,7 +105,7 @@ class Caller(threading.Thread):
             while not self.stop.wait(0.03):
                 try:
                     self._once(http, dice)
-                except httpx.HTTPError as error:
+                except (httpx.HTTPError, Refusal) as error:
                     self.statuses[type(error).__name__] += 1
 
     def _once(self, http: httpx.Client, dice: random.Random) -> None:
@@ -135,59 +134,13 @@ class Caller(threading.Thread):
         return self.plans.get(epoch)
 
 
-class Manager(threading.Thread):
-    """
-    Begins a rollout whenever none is active, and has both people sign whenever they are asked.
-
-    Attributes:
-        signed: What was acknowledged: rollout, role, person and what it was bound to.
-        begun: Challengers, in order; every third one is bad.
-    """
-
-    def __init__(self, place: Place, registry: Registry, caller: Caller, stop: threading.Event) -> None:
-        super().__init__(daemon=True)
-        self.place, self.registry, self.caller, self.stop = place, registry, caller, stop
-        self.signed: list[tuple[str, str, str, str]] = []
-        self.begun: list[str] = []
-        self.refused: Counter[str] = Counter()
-        self.begin_more = True
-
-    def run(self) -> None:
-        while not self.stop.wait(0.5):
-            try:
-                active = self.registry.active_rollout(MODEL)
-                if active is None and self.begin_more:
-                    self._begin()
-                elif active is not None and active.waiting is not None:
-                    self._sign(active)
-            except Refusal as refusal:
-                self.refused[type(refusal).__name__] += 1
-
-    def _begin(self) -> None:
-        fresh = [one.version for one in self.registry.versions(MODEL) if one.stage == "staging"]
-        if not fresh:
-            return
-        challenger = min(fresh, key=lambda text: tuple(map(int, text[1:].split("."))))
-        self.begun.append(challenger)
-        self.caller.bad = challenger if len(self.begun) % 3 == 0 else None
-        done = self.place.run("rollout", "start", MODEL, challenger, "--reason", "storm", "--actor", "eve", seconds=120)
-        if done.returncode:
-            self.begun.pop()
-            self.refused[done.stderr.strip()[:200]] += 1
-
-    def _sign(self, active: Rollout) -> None:
-        for role, person in PEOPLE.items():
-            bound = active.waiting.bound_to if active.waiting else ""
-            approve(self.registry, active.id, actor=person, role=role, reason="read the report", at=datetime.now(UTC))
-            self.signed.append((active.id, role, person, bound))
-
-
 class Watcher(threading.Thread):
     """
     Reads the registry again and again.
 
     Attributes:
         unlawful: What must never be seen.
+        blind: Looks that the registry refused.
     """
 
     def __init__(self, registry: Registry, stop: threading.Event) -> None:
@@ -195,10 +148,14 @@ class Watcher(threading.Thread):
         self.registry, self.stop = registry, stop
         self.unlawful: list[str] = []
         self.looks, self.epoch = 0, 0
+        self.blind: Counter[str] = Counter()
 
     def run(self) -> None:
         while not self.stop.wait(0.05):
-            self.look()
+            try:
+                self.look()
+            except Refusal as refusal:
+                self.blind[type(refusal).__name__] += 1
 
     def look(self) -> None:
         """One look; what is read in several transactions is only complained of if it stays."""
@@ -243,14 +200,16 @@ class Storm:
 
     Attributes:
         counts: Kills by what was killed; such that found nobody are not counted.
+        failed_ups: What `understudy up` said where it did not succeed.
     """
 
     def __init__(self, place: Place, seed: int) -> None:
         self.place, self.dice = place, random.Random(seed)
         self.counts: Counter[str] = Counter()
+        self.failed_ups: list[str] = []
 
     def plan(self, kills: int) -> list[str]:
-        """What is killed, in order; at least one of each."""
+        """What is killed, in order; at least one of each where there are enough."""
         shares = {
             "worker": 0.2, "flow": 0.15, "worker and flow": 0.1, "server": 0.12, "router": 0.25, "control": 0.06,
             "everything": 0.08, "system": 0.04,
@@ -259,17 +218,29 @@ class Storm:
         self.dice.shuffle(found)
         return found[:kills]
 
-    def kill(self, victim: str) -> None:
-        """Kill it; the whole system is brought up again by hand, as its documentation says."""
-        if victim in VICTIMS:
-            killed = sum(self.place.kill(*words) for words in VICTIMS[victim])
-        else:
-            killed = self._kill_all(supervisor=victim == "system")
-        if killed:
-            self.counts[victim] += 1
+    def kill(self, victim: str, patience_s: float = 10) -> None:
+        """Kill it as soon as it is there; the whole system is brought up again by hand, as its documentation says."""
+        until, killed = time.monotonic() + patience_s, 0
+        while not killed and time.monotonic() < until:
+            killed = self._kill(victim)
+            time.sleep(0.0 if killed else 0.2)
+        self.counts[victim] += killed > 0
         if victim == "system":
-            done = self.place.run("up", seconds=300)
-            assert done.returncode == 0, done.stderr
+            self._bring_up()
+
+    def _kill(self, victim: str) -> int:
+        if victim in VICTIMS:
+            return sum(self.place.kill(*words) for words in VICTIMS[victim])
+        return self._kill_all(supervisor=victim == "system")
+
+    def _bring_up(self) -> None:
+        """The one thing that people do by hand; a machine under load may need a second try."""
+        for _ in range(3):
+            done = self.place.run("up", seconds=400)
+            if done.returncode == 0:
+                return
+            self.failed_ups.append(done.stderr[-400:])
+        raise AssertionError(self.failed_ups)
 
     def _kill_all(self, *, supervisor: bool) -> int:
         found = [one for one in self.place.processes() if "circus" not in " ".join(_line(one))]
@@ -280,8 +251,8 @@ class Storm:
         return len(found) + len(guards)
 
     def rest(self, victim: str, mean_s: float) -> None:
-        """Wait at random; longer after what takes long to come back, or nothing would ever move."""
-        time.sleep(self.dice.uniform(0.2, 2 * mean_s) + (20 if victim in SLOW else 0))
+        """Wait at random, mostly short and sometimes long; longer after what takes long to come back."""
+        time.sleep(min(self.dice.expovariate(1 / mean_s), 6 * mean_s) + (20 if victim in SLOW else 0))
 
 
 def _line(process: Any) -> list[str]:
