@@ -241,7 +241,7 @@ def live(life, seed):
         assert history.registry.verify_audit() == []
 
 
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_no_history_differs_from_the_reference(life, seed):
     live(life, seed)
