@@ -1,5 +1,6 @@
 """Whether a retraining is worth its price, and when it had better run; a pure function of what is known."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal
@@ -180,10 +181,17 @@ def _opening(now: datetime, limits: Schedule) -> datetime | None:
     here = now.astimezone(ZoneInfo(limits.timezone))
     if _between(here.time(), begin, end):
         return None
-    today = datetime.combine(here.date(), begin, here.tzinfo)
-    tomorrow = datetime.combine(here.date() + timedelta(days=1), begin, here.tzinfo)
-    opens = (today if today > here else tomorrow).astimezone(UTC)
+    opens = min(moment for moment in _moments(here, begin) if moment > now)
     return opens if opens - now <= limits.patience else None
+
+
+def _moments(here: datetime, begin: time) -> Iterator[datetime]:
+    """Today and tomorrow at *begin*; where clocks are put back, both times that they show it."""
+    for days in (0, 1):
+        shown = datetime.combine(here.date() + timedelta(days=days), begin, here.tzinfo)
+        first, again = shown.astimezone(UTC), shown.replace(fold=1).astimezone(UTC)
+        yield first
+        yield max(first, again)  # an hour that is left out would otherwise begin too early
 
 
 def _between(at: time, begin: time, end: time) -> bool:

@@ -145,6 +145,24 @@ def test_beyond_the_budget_the_answer_names_it():
     assert "3000 processor seconds were spent in seven days and 700 more are expected; the budget is 3600" in when.said
 
 
+@pytest.mark.parametrize(
+    ("now", "hours", "begins"),
+    [
+        ("2026-10-25T01:10", "02:30-05:00", "2026-10-25T01:30"),  # it is 02:10 for the second time
+        ("2026-10-25T00:10", "02:30-05:00", "2026-10-25T00:30"),  # for the first
+        ("2026-03-29T00:50", "02:30-05:00", "2026-03-29T01:30"),  # 02:30 is left out: 03:30 is the same moment
+        ("2026-03-28T12:00", "02:30-05:00", "2026-03-29T01:30"),
+        ("2026-10-25T12:00", "22:00-06:00", "2026-10-25T21:00"),
+        ("2026-03-29T12:00", "22:00-06:00", "2026-03-29T20:00"),
+    ],
+)
+def test_hours_that_clocks_show_twice_or_never_begin_in_the_future(now, hours, begins):
+    now, begins = (datetime.fromisoformat(f"{one}+00:00") for one in (now, begins))
+    when = decide_when(due(now=now, last=now - 8 * DAY), Schedule(off_peak=hours, timezone="Europe/Berlin"))
+
+    assert (when.kind, when.at) == ("later", begins)
+
+
 def test_off_peak_hours_are_those_of_the_zone():
     when = decide_when(due(), Schedule(off_peak="22:00-06:00", timezone="Europe/Berlin"))
 
