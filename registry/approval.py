@@ -1,13 +1,13 @@
 """Who must agree before a challenger answers the first caller: the rules, without a database."""
 
 import hashlib
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from registry.people import likeness, mixes_alphabets, person
 from registry.records.gate import GateState, SignOff
 from registry.records.rollout import Gate, Question, Rollout
 from registry.records.version import ModelVersion
@@ -94,19 +94,6 @@ def asks_people(rollout: Rollout) -> bool:
     return rollout.policy.require_approval and now == 0 and serves
 
 
-def person(name: str) -> str:
-    """
-    Fold a name, so that one person is not two.
-
-    Example:
-        >>> person(" Ann  Lee") == person("ANN LEE") == "ann lee"
-        True
-    """
-    plain = unicodedata.normalize("NFKC", name)
-    seen = "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
-    return unicodedata.normalize("NFKC", " ".join(seen.split()).casefold())
-
-
 def tidy(text: str) -> str:
     """As it is kept: without spaces around it and doubled ones."""
     return " ".join(text.split())
@@ -126,7 +113,7 @@ def is_approved(approvals: Iterable[Mapping[str, Any]], digest: str, roles: Sequ
         False
     """
     valid = [one for one in approvals if one["decision_digest"] == digest]
-    return _all_different([{person(one["actor"]) for one in valid if one["role"] == role} for role in roles])
+    return _all_different([{likeness(one["actor"]) for one in valid if one["role"] == role} for role in roles])
 
 
 def is_agreed(registry: "Registry", rollout: Rollout) -> bool:
@@ -183,26 +170,35 @@ def _sign_off(one: Mapping[str, Any]) -> SignOff:
     )
 
 
-def objections(state: GateState, wish: Wish) -> list[Objection]:
-    """List all that speaks against taking *wish*; empty if it is taken."""
-    return [*_in_its_form(state, wish), *_of_the_person(state, wish), *_of_what_was_read(state, wish)]
+def objections(state: GateState, wish: Wish, at: datetime) -> list[Objection]:
+    """List all that speaks against taking *wish* at a moment of the model's clock; empty if it is taken."""
+    return [
+        *_in_its_form(state, wish),
+        *_of_the_person(state, wish),
+        *_of_what_was_read(state, wish),
+        *_of_the_moment(state, wish, at),
+    ]
 
 
 def _in_its_form(state: GateState, wish: Wish) -> list[Objection]:
     found = []
-    if not person(wish.actor):
+    if not likeness(wish.actor):
         found.append(Objection("nobody is named", "Say who signs."))
+    if mixes_alphabets(wish.actor):
+        found.append(
+            Objection(f"the name {wish.actor!r} mixes alphabets", "Write it in one, so that nobody mistakes it.")
+        )
     if len(wish.actor) > LONGEST_NAME or not wish.actor.isprintable():
         found.append(Objection("the name is too long, or cannot be printed", f"Use at most {LONGEST_NAME} letters."))
     if wish.answer not in ("approve", "reject"):
         found.append(Objection(f"the answer is {wish.answer!r}", "Say approve or reject."))
-    if len(wish.reason.strip()) < LEAST_REASON:
+    if len(person(wish.reason)) < LEAST_REASON:
         found.append(
             Objection(
                 f"the reason {wish.reason!r} is too short", f"Give a reason of {LEAST_REASON} characters or more."
             )
         )
-    if len(wish.reason) > LONGEST_REASON or "\0" in wish.reason:
+    if len(wish.reason) > LONGEST_REASON or not _is_text(wish.reason):
         found.append(Objection("the reason cannot be kept", f"Write at most {LONGEST_REASON} characters of text."))
     if wish.role not in state.roles:
         found.append(Objection(f"{wish.role!r} is no role that approves", f"Use one of {', '.join(state.roles)}."))
@@ -215,7 +211,7 @@ def _of_the_person(state: GateState, wish: Wish) -> list[Objection]:
     if allowed is not None and me not in {person(one) for one in allowed}:
         why = f"{wish.actor!r} may not sign as {wish.role}"
         found.append(Objection(why, f"Ask {' or '.join(allowed)}.", forbidden=True))
-    others = sorted({one.role for one in state.signed if person(one.actor) == me} - {wish.role})
+    others = sorted({one.role for one in state.signed if likeness(one.actor) == likeness(wish.actor)} - {wish.role})
     if others and wish.answer == "approve":
         why = f"{wish.actor!r} already agreed as {', '.join(others)}"
         found.append(Objection(why, f"Another person must agree as {wish.role}.", forbidden=True))
@@ -231,3 +227,17 @@ def _of_what_was_read(state: GateState, wish: Wish) -> list[Objection]:
         why = f"the sign-off is for another report ({wish.digest[:LEAST_DIGEST]}; now {state.bound_to[:LEAST_DIGEST]})"
         return [Objection(why, f"Read it as it is now: `understudy approve {state.model} --show`.")]
     return []
+
+
+def _of_the_moment(state: GateState, wish: Wish, at: datetime) -> list[Objection]:
+    """A question that nobody answered in time ends its rollout; whoever looks next finds out."""
+    ends = state.on_expiry == "abort" and state.status == "waiting_approval" and not state.complete
+    if not ends or state.expires_at is None or at < state.expires_at or wish.answer != "approve":
+        return []
+    why = f"the question expired on {state.expires_at:%Y-%m-%d %H:%M} UTC, on the model's clock"
+    return [Objection(why, "Begin a new rollout.")]
+
+
+def _is_text(text: str) -> bool:
+    """Whether a database and JSON can keep it: no zero byte, and no half of a pair of surrogates."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)

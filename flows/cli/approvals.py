@@ -12,6 +12,7 @@ from registry.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from rich.table import Table
 
@@ -64,7 +65,7 @@ def approve(
             actor=actor,
             role=role,
             reason=reason,
-            at=moment(as_of),
+            at=_moment(registry, rollout, as_of),
             answer="reject" if reject else "approve",
             digest=digest,
             via="command line",
@@ -90,6 +91,16 @@ def _active(registry: "Registry", model: str) -> "Rollout":
         what, why = "Nothing was approved.", f"{model!r} has no active rollout."
         raise NotFound(what, why, "See `understudy rollout status`.")
     return rollout
+
+
+def _moment(registry: "Registry", rollout: "Rollout", as_of: str | None) -> "datetime":
+    """On the model's clock: in a replay, that of the last look."""
+    from flows.client.clock import lives_in_another_time
+
+    if as_of is None and lives_in_another_time(settings(), rollout.model):
+        pulse = registry.pulse_of(rollout.id)
+        return pulse.at if pulse is not None else rollout.step_started_at
+    return moment(as_of)
 
 
 def _incomplete(rollout: "Rollout", role: str | None, reason: str | None) -> ConfigError:

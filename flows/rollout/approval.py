@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from registry.approval import ROLES, approval_digest, is_agreed, is_approved, person
+from registry.approval import ROLES, approval_digest, is_agreed, is_approved
+from registry.people import person
 from registry.records.rollout import Gate
 from registry.store.registry import Registry
 

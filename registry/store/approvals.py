@@ -15,10 +15,10 @@ from registry.approval import (
     bound_digest,
     gate_state,
     objections,
-    person,
     tidy,
 )
 from registry.errors import ApprovalForbidden, ApprovalRefused
+from registry.people import likeness
 from registry.ramp import abort_plan
 from registry.records.gate import GateState
 from registry.records.notice import Level, Notice
@@ -82,7 +82,7 @@ class Approvals(Store):
             if not rollout.active:
                 raise over(rollout, f"The answer of {wish.actor} to {rollout_id} was not noted.")
             state = _state(connection, rollout)
-            against = objections(state, wish)
+            against = objections(state, wish, at)
             if not against:
                 return _take(connection, rollout, state, wish, at)
             _note_attempt(connection, rollout, wish, against, at)
@@ -144,7 +144,7 @@ def _take(connection: Connection, rollout: Rollout, state: GateState, wish: Wish
 
 
 def _is_known(state: GateState, wish: Wish) -> bool:
-    return any((one.role, person(one.actor)) == (wish.role, person(wish.actor)) for one in state.signed)
+    return any((one.role, likeness(one.actor)) == (wish.role, likeness(wish.actor)) for one in state.signed)
 
 
 def _keep(connection: Connection, rollout: Rollout, state: GateState, wish: Wish, at: datetime) -> None:

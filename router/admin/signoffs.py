@@ -6,8 +6,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from registry.approval import person
 from registry.errors import NotFound
+from registry.people import person
 from registry.records.gate import GateState
 from registry.records.rollout import Rollout
 from registry.store.registry import Registry

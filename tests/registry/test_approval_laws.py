@@ -1,5 +1,6 @@
 """Laws of the gate: who signs, in which order and how their names are written changes nothing."""
 
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from registry_making import NOON, WHO, a_rollout, install
 
-from registry.approval import ROLES, is_approved, person
+from registry.approval import ROLES, is_approved
 from registry.errors import Refusal
-from registry.records.rollout import Gate
+from registry.people import likeness, mixes_alphabets, person
+from registry.records.rollout import Gate, Waiting
 from registry.store.registry import Registry
 
 NAMES = ["ann", "Ann ", "ANN", "bob", " Bob", "cleo", "c\u200bleo"]
@@ -54,6 +56,62 @@ def test_folding_a_name_twice_is_folding_it_once(name):
     assert person(person(name)) == person(name)
     assert person(f"  {name}\t") == person(name)
     assert person(f"\u200b{name}") == person(name)
+
+
+LOOK_THE_SAME = (
+    "\u0410nn Lee",  # Cyrillic A
+    "Ann L\u0435\u0435",
+    "\u0391nn Lee",  # Greek Alpha
+    "\u1d00nn Lee",  # small capital
+    "Ann Lee\u3164",  # a filler of Hangul
+    "Ann Lee\u2800",  # the blank of Braille
+    "A\ufe0fnn Lee",  # a variation selector
+    "A\u034fnn Lee",  # a joiner
+    "Ann Lee.",
+    "Ann-Lee",
+)
+
+
+@pytest.mark.parametrize("name", LOOK_THE_SAME, ids=ascii)
+def test_names_that_look_the_same_are_one_person_at_the_gate(name):
+    yes = [{"role": "ml_lead", "actor": "Ann Lee", "decision_digest": "d"}]
+
+    assert likeness(name) == likeness("Ann Lee")
+    assert not is_approved([*yes, {"role": "business_owner", "actor": name, "decision_digest": "d"}], "d")
+
+
+@pytest.mark.parametrize(
+    "name", ["Zoë Ödegård", "Анна Петрова", "Ann 山田", "佐々木", "Ka\u02bbiulani", "김 Lee", "कुमार"]
+)
+def test_names_as_people_write_them_are_in_one_alphabet(name):
+    assert not mixes_alphabets(name)
+    assert likeness(name)
+
+
+def test_a_name_in_two_alphabets_and_one_without_a_letter_are_refused(opened):
+    opened.start_rollout(a_rollout(status="waiting_approval"), **WHO)
+
+    for name, why in (("\u13aann", "mixes alphabets"), ("\u3164", "nobody is named"), ("...", "nobody is named")):
+        with pytest.raises(Refusal, match=why):
+            opened.sign("r-0001", actor=name, role="ml_lead", reason="read the report", at=NOON)
+
+
+@pytest.mark.parametrize("reason", ["\u200b" * 6, "\u3164" * 6, "half of a pair \ud800"], ids=ascii)
+def test_a_reason_that_says_nothing_or_cannot_be_kept_is_refused(opened, reason):
+    opened.start_rollout(a_rollout(status="waiting_approval"), **WHO)
+
+    with pytest.raises(Refusal, match="reason"):
+        opened.sign("r-0001", actor="ann", role="ml_lead", reason=reason, at=NOON)
+
+
+def test_a_yes_after_the_end_of_the_question_is_refused_although_nobody_has_looked(opened):
+    asked = Waiting(question="begin", bound_to="d" * 64, since=NOON, said="may it?")
+    opened.start_rollout(a_rollout(status="waiting_approval", waiting=asked, gate=Gate(expire_s=3600)), **WHO)
+    said = {"reason": "read the report", "role": "ml_lead"}
+
+    with pytest.raises(Refusal, match="expired on 2026-03-01 13:00"):
+        opened.sign("r-0001", actor="ann", at=NOON + timedelta(hours=1), **said)
+    assert opened.sign("r-0001", actor="ann", at=NOON + timedelta(minutes=59), **said).signed
 
 
 @pytest.fixture

@@ -83,16 +83,20 @@ class Reference:
 
     # What people do; False where they are refused.
 
-    def sign(self, person: str, role: str, yes: bool) -> bool:
+    def sign(self, person: str, role: str, yes: bool, now: datetime) -> bool:
         name = person.strip().lower()
         other = {"ml_lead": "business_owner", "business_owner": "ml_lead"}.get(role)
-        if self.over or other is None or (yes and (other, name) in self.signed):
+        if self.over or other is None or (yes and ((other, name) in self.signed or self._is_late(now))):
             return False
         if yes:
             self.signed.add((role, name))
         else:
             self._end("aborted")
         return True
+
+    def _is_late(self, now: datetime) -> bool:
+        waits = self.status == "waiting_approval" and self.on_expiry == "abort" and self.asked is not None
+        return waits and not self.agreed() and now - (self.asked or now) >= EXPIRE
 
     def pause(self) -> bool:
         if not self.over and self.status != "paused":

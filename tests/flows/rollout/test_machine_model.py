@@ -143,7 +143,7 @@ class History:
     def sign(self):
         (person, role), yes = self.dice.choice(SIGNERS), self.dice.random() < 0.96
         self.same(
-            self.reference.sign(person, role, yes),
+            self.reference.sign(person, role, yes, self.now),
             lambda: self.registry.sign(
                 self.rollout.id, actor=person, role=role, reason="read it", at=self.now,
                 answer="approve" if yes else "reject",
