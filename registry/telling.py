@@ -1,10 +1,38 @@
-"""What people are told of a rollout that somebody has steered; who wanted it and why stays in the audit trail."""
+"""What people are told; of a rollout that somebody has steered: who wanted it and why stays in the audit trail."""
 
 from datetime import UTC, datetime
 
 from registry.assignment import TOTAL
 from registry.records.notice import Level, Notice
 from registry.records.rollout import Rollout
+
+
+def new_notice(
+    kind: str,
+    title: str,
+    body: str,
+    *,
+    model: str,
+    key: str,
+    level: Level = "info",
+    at: datetime | None = None,
+) -> Notice:
+    """
+    Make a notice that may be sent at once.
+
+    Args:
+        kind: What happened, e.g. "rollout.promoted".
+        title, body: Plain text without data of anybody.
+        model: Whose people hear it; empty tells those of every model.
+        key: Names what happened once; the same key is never told again.
+        level: How loud.
+        at: On the clock of the machine, whatever time the model lives in; now if absent.
+
+    Raises:
+        InvalidRecord: If key, kind or title is empty.
+    """
+    now = at or datetime.now(UTC)
+    return Notice(key=key, model=model, kind=kind, title=title, body=body, level=level, created_at=now, next_at=now)
 
 
 def steered(rollout: Rollout) -> tuple[Notice, ...]:
@@ -37,14 +65,5 @@ def _where(rollout: Rollout) -> str:
 
 
 def _notice(rollout: Rollout, verb: str, kind: str, title: str, body: str, level: Level) -> Notice:
-    now = datetime.now(UTC)  # sent by the clock of the machine, whatever time the model lives in
-    return Notice(
-        key=f"{rollout.id}:{verb}:{rollout.revision}",
-        model=rollout.model,
-        kind=kind,
-        title=f"{rollout.model}: {title}",
-        body=body,
-        level=level,
-        created_at=now,
-        next_at=now,
-    )
+    key = f"{rollout.id}:{verb}:{rollout.revision}"
+    return new_notice(kind, f"{rollout.model}: {title}", body, model=rollout.model, key=key, level=level)

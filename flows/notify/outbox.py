@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flows.config.load import registered_config
 from flows.config.operations import Notify
@@ -15,6 +15,7 @@ from registry.errors import Refusal
 from registry.home import Settings
 from registry.records.notice import Notice
 from registry.store.registry import Registry
+from registry.telling import new_notice
 
 log = logging.getLogger("understudy.notify")
 _LONGEST_TITLE = 150
@@ -30,17 +31,8 @@ def notice_of(message: Message, *, model: str, key: str, at: datetime | None = N
         key: Names what happened once, e.g. "r-0007:promote:5"; the same key is never told again.
         at: On the clock of the machine; now if absent.
     """
-    now = at or datetime.now(UTC)
-    return Notice(
-        key=key,
-        model=model,
-        kind=message.kind,
-        title=clean(message.title, _LONGEST_TITLE),
-        body=clean(message.body),
-        level=message.level,
-        created_at=now,
-        next_at=now,
-    )
+    title, body = clean(message.title, _LONGEST_TITLE), clean(message.body)
+    return new_notice(message.kind, title, body, model=model, key=key, level=message.level, at=at)
 
 
 def whom(settings: Settings, model: str) -> Notify:

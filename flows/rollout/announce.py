@@ -105,16 +105,16 @@ def announce_foreign_end(desk: Desk, model: str, at: datetime) -> Rollout | None
 def message_of(rollout: Rollout, move: Move) -> Message | None:
     """What to tell about *move*; nothing while it holds."""
     model, challenger, said = rollout.model, rollout.challenger, move.said
-    match str(move.kind):
+    match move.kind:
         case "promote":
             return promoted(model, challenger, said)
         case "roll_back":
             return rolled_back(model, challenger, rollout.champion, said)
-        case "wait" | "ask":
+        case "wait":
             return asked(rollout, said)
         case "start":
             return rollout_started(model, rollout.id, challenger, said)
-        case "advance" | "resume" | "skip":
+        case "advance":
             return moved(model, rollout.id, challenger, said)
         case "abort":
             return approval_expired(model, rollout.id, challenger, ended=True)

@@ -12,7 +12,7 @@ from registry.records.verdict import Decision
 
 __all__ = ["Evidence", "Look", "Move", "expires_at", "next_move", "share_text"]
 
-Kind = Literal["none", "hold", "start", "wait", "resume", "advance", "weigh", "promote", "roll_back", "abort"]
+Kind = Literal["none", "hold", "start", "wait", "advance", "weigh", "promote", "roll_back", "abort"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Move:
         kind: "none": there is no rollout; "hold": stay; "start": first step; "wait":
             ask people; "advance": next step; "weigh": another weight of the same step; "promote": the
             challenger becomes champion; "roll_back": it is taken off; "abort": people did not answer in
-            time; "resume": kept for records of earlier releases.
+            time.
         step: The step after the move.
         said: One sentence with the numbers.
         decision: The comparison it rests on, if any.

@@ -1,7 +1,6 @@
 """Rollbacks, written up in the transaction that gives the callers back; never changed, never deleted."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from registry.records.rollout import Rollout
 from registry.store.audit import append
 from registry.store.base import Cause, Store
 from registry.store.tables import incidents
+from registry.telling import new_notice
 
 _WHO: Mapping[IncidentKind, str] = {
     "rollout": "its rollout",
@@ -128,21 +128,13 @@ def facts_of(rollout: Rollout | None) -> dict[str, Any]:
 
 def notice_of(incident: Incident) -> Notice:
     """Tell people about a rollback; who sends it leaves out what nobody should read in a reason."""
-    now = datetime.now(UTC)  # sent by the clock of the machine, whatever time the model lives in
     body = (
         f"{incident.restored} answers everybody by plan {incident.epoch}. {incident.version} was taken off by "
         f"{_WHO[incident.kind]}: {incident.cause}. See `understudy incidents show {incident.id}`."
     )
-    return Notice(
-        key=f"{incident.model}:rolled_back:{incident.epoch}",
-        model=incident.model,
-        kind="rollout.rolled_back",
-        title=f"{incident.model}: {incident.version} was rolled back",
-        body=body,
-        level="warning",
-        created_at=now,
-        next_at=now,
-    )
+    title = f"{incident.model}: {incident.version} was rolled back"
+    key = f"{incident.model}:rolled_back:{incident.epoch}"
+    return new_notice("rollout.rolled_back", title, body, model=incident.model, key=key, level="warning")
 
 
 def _next_id(connection: Connection) -> str:

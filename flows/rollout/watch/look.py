@@ -2,12 +2,13 @@
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from flows.errors import Unreachable
+from flows.notify import notice_of
 from flows.notify.messages import watch_passed
 from flows.reports.incidents.limits import Figure, judge
 from flows.rollout.desk import Desk
@@ -123,17 +124,8 @@ def _go_on(desk: Desk, watch: Watch, figures: tuple[Figure, ...], at: datetime) 
 
 
 def _passed(watch: Watch, hours: float) -> Notice:
-    message, now = watch_passed(watch.model, watch.version, hours), datetime.now(UTC)
-    return Notice(
-        key=f"{watch.model}:{watch.id}:passed",
-        model=watch.model,
-        kind=message.kind,
-        title=message.title,
-        body=message.body,
-        level=message.level,
-        created_at=now,
-        next_at=now,
-    )
+    message = watch_passed(watch.model, watch.version, hours)
+    return notice_of(message, model=watch.model, key=f"{watch.model}:{watch.id}:passed")
 
 
 def plain(figures: tuple[Figure, ...]) -> list[dict[str, Any]]:

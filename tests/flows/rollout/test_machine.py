@@ -184,7 +184,7 @@ def apply(state, plan, move, now):
         return moved, step_plan(state, move.step, plan, **said)
     if move.kind == "promote":
         return msgspec.structs.replace(state, status="succeeded"), promotion_plan(state, plan, **said)
-    ended = {"roll_back": "rolled_back", "wait": "waiting_approval", "resume": "running"}.get(move.kind, state.status)
+    ended = {"roll_back": "rolled_back", "wait": "waiting_approval"}.get(move.kind, state.status)
     return msgspec.structs.replace(state, status=ended), plan
 
 
