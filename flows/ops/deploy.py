@@ -22,11 +22,11 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import Flow
-from prefect.utilities.callables import parameter_schema
 
 from flows.detection.schedules import is_ours
 from flows.ops.automations import ensure_rules
 from flows.ops.deployments import load_flow, prefect_yaml, read_deployments
+from flows.ops.form import form_of
 from flows.ops.health import get
 from flows.ops.watchers import POOL
 from registry.home import Settings
@@ -85,7 +85,7 @@ def _apply(client: SyncPrefectClient, flow: Flow[..., Any], one: Mapping[str, An
         work_queue_name=one["work_pool"]["work_queue_name"],
         job_variables=one["work_pool"]["job_variables"],
         pull_steps=[],
-        parameter_openapi_schema=parameter_schema(flow).model_dump(exclude_unset=True),
+        parameter_openapi_schema=form_of(flow),
         enforce_parameter_schema=True,
         paused=False,
     )
