@@ -14,12 +14,13 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
-from flows.ops.rule_names import AGAIN, HEAR_OF_CRASHES, HEAR_OF_DELAYS, HEAR_OF_FAILURES, NAMES, ZOMBIES
-from flows.ops.runs import SAFE, TOLD
+from flows.ops.rule_names import AGAIN, HEAR_OF_CRASHES, HEAR_OF_DELAYS, HEAR_OF_FAILURES, NAMES, STALLED, ZOMBIES
+from flows.ops.runs import OURS, SAFE, TOLD
 
 __all__ = ["NAMES", "ensure_rules", "rules"]
 
 _HEARTBEAT_S = 30
+_STALLED = timedelta(seconds=150)  # a process may need a minute to begin where the machine is busy
 _MOMENT = timedelta(seconds=30)  # a crash is reported more than once
 _QUIET = timedelta(hours=1)  # failures and delays come with every schedule; more than one alert an hour helps nobody
 
@@ -33,6 +34,7 @@ def rules(deployed: Mapping[str, UUID]) -> list[AutomationCore]:
     """
     return [
         _zombies(),
+        _stalled(),
         _wakes(AGAIN, {"Crashed"}, SAFE, deployed["recover/recover-hourly"]),
         _wakes(HEAR_OF_CRASHES, {"Crashed"}, TOLD, deployed["alert/alert-on-demand"]),
         _wakes(HEAR_OF_FAILURES, {"Failed", "TimedOut"}, TOLD, deployed["alert/alert-on-demand"], quiet=_QUIET),
@@ -52,25 +54,40 @@ def ensure_rules(client: SyncPrefectClient, deployed: Mapping[str, UUID]) -> Non
 
 def _zombies() -> AutomationCore:
     """Turn runs whose process and worker are both gone into Crashed; without it they stay Running for ever."""
+    return _crashes(
+        ZOMBIES, {"heartbeat"}, timedelta(seconds=3 * _HEARTBEAT_S), "No heartbeat: process and worker are gone."
+    )
+
+
+def _stalled() -> AutomationCore:
+    """
+    Turn runs of ours into Crashed that a worker took and nobody executes.
+
+    Their worker was killed before the first heartbeat; without it they hold their deployment's slot for ever.
+    """
+    ours: dict[str, str | list[str]] = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{OURS}"}
+    return _crashes(
+        STALLED, {"Pending", "Submitting", "Running"}, _STALLED, "It never began: its worker is gone.", ours
+    )
+
+
+def _crashes(
+    name: str, after: set[str], within: timedelta, message: str, related: dict[str, str | list[str]] | None = None
+) -> AutomationCore:
+    """Turn a run into Crashed that shows no sign of life after these."""
     return AutomationCore(
-        name=ZOMBIES,
+        name=name,
         trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
+            after={f"prefect.flow-run.{sign}" for sign in after},
             expect={"prefect.flow-run.*"},
             match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related=related or {},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
-            within=timedelta(seconds=3 * _HEARTBEAT_S),
+            within=within,
         ),
-        actions=[
-            ChangeFlowRunState(
-                name="Crashed",
-                state=StateType.CRASHED,
-                message="No heartbeat: process and worker are gone.",
-                force=False,
-            )
-        ],
+        actions=[ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=message, force=False)],
     )
 
 

@@ -11,13 +11,13 @@ from prefect.states import Completed
 
 from flows.config.forms import RunId
 from flows.ops.alert import tell_of
-from flows.ops.runs import FROM, MOST, SAFE, TAKEN_UP, Seen, find_run, runs_in
+from flows.ops.runs import FROM, MOST, SAFE, TAKEN_UP, Seen, find_run, runs_in, shows_life
 from registry.home import Settings
 from registry.store.registry import Registry
 
 BACK = timedelta(days=1)
-STUCK = timedelta(minutes=10)
-"""A run that a worker has taken and not begun for so long lost that worker."""
+STUCK = timedelta(minutes=5)
+"""A run that a worker has taken, and that shows no sign of life for so long, lost that worker."""
 
 
 @flow(name="recover", timeout_seconds=300)
@@ -29,8 +29,8 @@ def recover(run: RunId | None = None) -> State[list[str]]:
     crash once, however often this is called.
 
     Args:
-        run: Id of the crashed flow run; every one of the last day if empty, and runs that lost their worker before
-            they began.
+        run: Id of the crashed flow run; every one of the last day if empty, and runs that lost their worker
+            and their process, which nobody noticed.
 
     Returns:
         What was done, by run.
@@ -77,9 +77,10 @@ def why_not(run: Seen) -> str:
 
 
 def _stuck(client: SyncPrefectClient, now: datetime) -> list[Seen]:
-    """Turn runs that nobody will begin any more into crashed ones."""
-    lost = [one for one in runs_in(client, ["Pending"], now - BACK) if now - one.since > STUCK]
-    state: State[None] = State(type=StateType.CRASHED, message="Its worker was gone before it began.")
+    """Turn runs that nobody executes into crashed ones."""
+    taken = runs_in(client, ["Pending", "Submitting", "Running"], now - BACK)
+    lost = [one for one in taken if now - one.since > STUCK and not shows_life(client, one.id, now - STUCK)]
+    state: State[None] = State(type=StateType.CRASHED, message="Its worker is gone, and so is its process.")
     for one in lost:
         client.set_flow_run_state(one.id, state)
     return _again(client, lost)

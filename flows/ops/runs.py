@@ -18,6 +18,8 @@ from prefect.exceptions import ObjectNotFound
 
 from registry.errors import NotFound
 
+OURS = "understudy"
+"""Tag of every deployment of ours."""
 SAFE = "repeatable"
 """Tag of deployments whose crashed runs are taken up again by themselves."""
 TOLD = "alerting"
@@ -41,6 +43,8 @@ class Seen(NamedTuple):
         state: Name and type, e.g. "Crashed", "CRASHED".
         since: When it came into that state.
         due: When it should have begun.
+        said: Message of its state.
+        by_hand: Whether a person started it, by a form or a command: no schedule, rule or booking did.
     """
 
     id: UUID
@@ -55,11 +59,18 @@ class Seen(NamedTuple):
     kind: str
     since: datetime
     due: datetime | None
+    said: str = ""
+    by_hand: bool = False
 
     @property
     def generation(self) -> int:
         """How often its work was taken up before."""
         return max((int(tag.removeprefix(TAKEN_UP)) for tag in self.tags if tag.startswith(TAKEN_UP)), default=0)
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether it ended by a refusal that names the reason and the mend, and not by a fault."""
+        return self.kind == "FAILED" and "Why: " in self.said and "Mend: " in self.said
 
     @property
     def own_tags(self) -> list[str]:
@@ -93,16 +104,26 @@ def runs_in(client: SyncPrefectClient, states: Iterable[str], since: datetime) -
     return [_seen(client, run) for run in found if run.deployment_id is not None]
 
 
+def shows_life(client: SyncPrefectClient, run: UUID, since: datetime) -> bool:
+    """Whether anything has been heard of a run since a moment, e.g. a heartbeat."""
+    wanted = {
+        "resource": {"id": [f"prefect.flow-run.{run}"]},
+        "occurred": {"since": since.isoformat()},
+    }
+    answer = client.request("POST", "/events/filter", json={"filter": wanted, "limit": 1})
+    return bool(answer.json()["events"])
+
+
 def _seen(client: SyncPrefectClient, run: FlowRun) -> Seen:
     state = run.state or State.model_validate({"type": "PENDING"})
-    deployment = client.read_deployment(run.deployment_id).name if run.deployment_id else ""
+    deployment = client.read_deployment(run.deployment_id) if run.deployment_id else None
     model = run.parameters.get("model")
     return Seen(
         id=run.id,
         name=run.name,
         flow=client.read_flow(run.flow_id).name,
         deployment=run.deployment_id,
-        deployment_name=deployment,
+        deployment_name=deployment.name if deployment else "",
         model=model if isinstance(model, str) else "",
         parameters=dict(run.parameters),
         tags=tuple(run.tags),
@@ -110,4 +131,11 @@ def _seen(client: SyncPrefectClient, run: FlowRun) -> Seen:
         kind=str(state.type.value),
         since=state.timestamp,
         due=run.expected_start_time,
+        said=state.message or "",
+        by_hand=_by_hand(run, deployment.tags if deployment else ()),
     )
+
+
+def _by_hand(run: FlowRun, tags: Iterable[str]) -> bool:
+    """What books a run names its purpose in a tag of its own; a rule is named as the creator."""
+    return not run.auto_scheduled and run.created_by is None and set(run.tags) <= set(tags)

@@ -14,8 +14,8 @@ from storm_people import Server
 from registry.errors import Refusal
 from registry.store.registry import Registry
 
-_ALIVE = timedelta(seconds=150)
-"""How long a run may be Running; none here needs as long, but one that follows a rollout."""
+_LATE = timedelta(seconds=150)
+"""After which a look that was booked has been forgotten."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +30,8 @@ class Books:
         unwritten: Rollbacks that have no incident, or several.
         told: Notices by status.
         twice: Posts that came again, by title.
-        running: Runs in state Running that began long ago.
-        pending: Runs that were taken long ago and never began.
+        running: Runs that were in state Running before the last kill, and still are.
+        pending: The same of runs that a worker took.
         gates: Runs that ask about a rollout that is over.
         bookings: Looks that were booked and are overdue.
         states: All runs by flow deployment and state.
@@ -55,8 +55,8 @@ class Books:
         return not (self.running or self.pending or self.gates or self.bookings or self.told["waiting"])
 
 
-def books(registry: Registry, server: Server, heard: Heard) -> Books:
-    """Count."""
+def books(registry: Registry, server: Server, heard: Heard, calm: datetime) -> Books:
+    """Count; nobody was killed after *calm*."""
     rollouts, watches, notices = registry.rollouts(MODEL), registry.watches(MODEL), registry.notices()
     lost = [one for one in rollouts if one.status == "rolled_back"]
     back = [one for one in watches if one.status == "rolled_back"]
@@ -69,8 +69,8 @@ def books(registry: Registry, server: Server, heard: Heard) -> Books:
         unwritten=_unwritten(registry, [one.challenger for one in lost] + [one.version for one in back]),
         told=Counter(one.status for one in notices),
         twice=_twice(heard, Counter(one.title for one in notices)),
-        running=[_name(one) for one in open_runs if one["state_type"] == "RUNNING" and _since(one) > _ALIVE],
-        pending=[_name(one) for one in open_runs if one["state_type"] == "PENDING" and _since(one) > _ALIVE],
+        running=[_name(one) for one in open_runs if one["state_type"] == "RUNNING" and _moment(one) < calm],
+        pending=[_name(one) for one in open_runs if one["state_type"] == "PENDING" and _moment(one) < calm],
         gates=[
             f"{_name(one)} {one['tags']}"
             for one in open_runs
@@ -81,12 +81,14 @@ def books(registry: Registry, server: Server, heard: Heard) -> Books:
     )
 
 
-def settled(registry: Registry, server: Server, heard: Heard, seconds: float) -> tuple[Books | None, float]:
+def settled(
+    registry: Registry, server: Server, heard: Heard, calm: datetime, seconds: float
+) -> tuple[Books | None, float]:
     """Wait until nothing is under way; the last count, and how long it took."""
     began, last = time.monotonic(), None
     while time.monotonic() - began < seconds:
         try:
-            last = books(registry, server, heard)
+            last = books(registry, server, heard, calm)
         except (Refusal, httpx.HTTPError):
             last = None
         if last is not None and last.settled and registry.watch(MODEL) is None:
@@ -108,13 +110,13 @@ def _twice(heard: Heard, wanted: Counter[str]) -> dict[str, int]:
 
 
 def _name(run: dict[str, Any]) -> str:
-    return f"{run['name']} ({run['state_name']} for {_since(run).total_seconds():.0f} s)"
+    return f"{run['name']} ({run['state_name']} since {run['state']['timestamp']})"
 
 
-def _since(run: dict[str, Any]) -> timedelta:
-    return datetime.now(UTC) - datetime.fromisoformat(run["state"]["timestamp"])
+def _moment(run: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(run["state"]["timestamp"])
 
 
 def _overdue(run: dict[str, Any]) -> bool:
     due = run.get("next_scheduled_start_time") or run["expected_start_time"]
-    return run["state_type"] == "SCHEDULED" and datetime.now(UTC) - datetime.fromisoformat(due) > _ALIVE
+    return run["state_type"] == "SCHEDULED" and datetime.now(UTC) - datetime.fromisoformat(due) > _LATE

@@ -1,14 +1,16 @@
 """What becomes of runs that crash, fail or are late; the server is left out."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.events.schemas.automations import Posture
 
 from flows.ops.alert import notice_of, tell_of
 from flows.ops.automations import NAMES, rules
-from flows.ops.recover import take_up, why_not
+from flows.ops.recover import STUCK, _stuck, take_up, why_not
 from flows.ops.runs import FROM, MOST, SAFE, TAKEN_UP, TOLD, Seen
 from registry.home import Settings
 from registry.store.registry import Registry
@@ -126,12 +128,60 @@ def test_each_is_told_once_however_often_it_is_seen():
         assert [one.key for one in registry.notices()] == [f"run.crashed:{RUN}"]
 
 
+class Silent(Client):
+    """Knows one run in each state, and heard of one of them a moment ago."""
+
+    def __init__(self, living):
+        super().__init__()
+        self.living, self.states = living, {}
+        self.runs = {name: uuid4() for name in ("Pending", "Submitting", "Running")}
+
+    def read_flow_runs(self, *, flow_run_filter, limit):
+        wanted = flow_run_filter.state.name.any_
+        return [self.read_flow_run(run) for name, run in self.runs.items() if name in wanted]
+
+    def read_flow_run(self, run):
+        name = next(name for name, one in self.runs.items() if one == run)
+        kind = self.states.get(run, "RUNNING" if name == "Running" else "PENDING")
+        state = State(type=kind, name=name, timestamp=NOW - STUCK - timedelta(seconds=1))
+        return FlowRun(id=run, flow_id=uuid4(), name=name, deployment_id=uuid4(), state=state)
+
+    def read_deployment(self, _):
+        return SimpleNamespace(name="rollout-on-demand", tags=[])
+
+    def read_flow(self, _):
+        return SimpleNamespace(name="rollout")
+
+    def request(self, method, path, *, json):
+        ((name, asked),) = [(name, run) for name, run in self.runs.items() if str(run) in str(json)]
+        assert (method, path, str(asked) in str(json)) == ("POST", "/events/filter", True)
+        return SimpleNamespace(json=lambda: {"events": [{}] if name == self.living else []})
+
+    def set_flow_run_state(self, run, state):
+        self.states[run] = state.type
+
+
+def test_whoever_lost_worker_and_process_has_crashed_though_no_rule_noticed():
+    client = Silent(living="Running")
+    found = [run.name for run in _stuck(client, NOW)]
+
+    assert found == ["Pending", "Submitting"]
+    assert set(client.states) == {client.runs["Pending"], client.runs["Submitting"]}
+    assert [run.name for run in _stuck(Silent(living="Pending"), NOW)] == ["Submitting", "Running"]
+    assert _stuck(client, NOW - timedelta(minutes=1)) == []
+
+
 def test_the_rules_have_the_names_they_are_found_by_and_hand_the_run_on():
     deployed = {"recover/recover-hourly": uuid4(), "alert/alert-on-demand": uuid4()}
     found = {rule.name: rule for rule in rules(deployed)}
 
     assert tuple(found) == NAMES
-    for rule in list(found.values())[1:]:
+    for rule, signs in zip(
+        list(found.values())[:2], ({"heartbeat"}, {"Pending", "Submitting", "Running"}), strict=True
+    ):
+        assert rule.trigger.posture == Posture.Proactive
+        assert rule.trigger.after == {f"prefect.flow-run.{sign}" for sign in signs}
+    for rule in list(found.values())[2:]:
         (action,) = rule.actions
         assert rule.trigger.posture == Posture.Reactive
         assert action.parameters == {"run": "{{ flow_run.id | string }}"}

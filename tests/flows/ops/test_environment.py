@@ -1,3 +1,4 @@
+from importlib import import_module
 from pathlib import Path
 
 from flows.ops.environment import prefect_environment, process_environment, settings_environment
@@ -19,6 +20,13 @@ def test_openmp_threads_sleep_and_the_worker_looks_often():
     assert (environment["OMP_WAIT_POLICY"], environment["GOMP_SPINCOUNT"]) == ("PASSIVE", "0")
     assert environment["PREFECT_WORKER_QUERY_SECONDS"] == "2"
     assert environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+
+
+def test_slots_of_runs_that_died_with_the_server_are_given_back():
+    named = prefect_environment(Settings(), {})["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"]
+
+    assert hasattr(import_module(named), "ConcurrencyLeaseStorage")
+    assert named.endswith(".filesystem")
 
 
 def test_the_environment_wins_over_advice_but_not_over_the_state_folder():
