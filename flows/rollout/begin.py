@@ -14,13 +14,14 @@ from flows.rollout.errors import RolloutRefused
 from flows.rollout.strategies import configured_steps, strategy_of
 from flows.validation.evidence import refuse_unvalidated
 from registry.approval import approval_digest
-from registry.errors import StageConflict
+from registry.errors import AlreadyExists, StageConflict
 from registry.records.plan import Guards, Layer
 from registry.records.policy import PromotionPolicy
 from registry.records.rollout import Experiment, Gate, Rollout, RolloutStatus, Step, Strategy, Waiting
 from registry.records.verdict import Decision
 from registry.records.version import ModelVersion
 from registry.records.watch import WatchLimits
+from registry.store.base import Cause
 from registry.store.registry import Registry
 
 
@@ -89,7 +90,18 @@ def begin_rollout(
         watch=configured_watch(config),
         watch_s=config.watch.duration.total_seconds() / config.rollout.speed,
     )
-    return registry.start_rollout(_asking(registry, rollout, decision), actor=actor, reason=reason, at=at)
+    return _started(registry, rollout, decision, Cause(actor, reason, at))
+
+
+def _started(registry: Registry, rollout: Rollout, decision: Decision | None, cause: Cause) -> Rollout:
+    """Store it under the next free name; who begins that of another model at the same moment may take one first."""
+    while True:
+        try:
+            asking = _asking(registry, rollout, decision)
+            return registry.start_rollout(asking, actor=cause.actor, reason=cause.reason, at=cause.at)
+        except AlreadyExists:
+            name = registry.next_rollout_id(rollout.model)
+            rollout = msgspec.structs.replace(rollout, id=name, salt=f"{rollout.model}.{name}")
 
 
 def _asking(registry: Registry, rollout: Rollout, decision: Decision | None) -> Rollout:
