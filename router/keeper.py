@@ -32,6 +32,8 @@ QUICK_S = 0.25
 FOLLOW_S = 0.1
 REST = 4.0  # times what a slower look at the guards took
 STUMBLED_S = 1.0
+LIVE_S = 60.0
+"""A request that is no older when it is read shows that a model lives by the wall clock."""
 
 # From phase to phase by the index: a plain maximum over the model would read all of its requests.
 _NEWEST = """
@@ -73,6 +75,7 @@ class Keeper:
         self._plans: dict[str, TrafficPlan] = {}
         self._weights: dict[tuple[str, str], dict[str, int]] = {}
         self._tasks: dict[str, Task] = {}
+        self._clocks: dict[str, tuple[float, bool]] = {}
         self._owed: set[str] = set()
         self._rests_until: dict[str, float] = {}
         self._lock, self._door = threading.RLock(), threading.Lock()
@@ -102,7 +105,10 @@ class Keeper:
             self._notes.keep(self._db)
             dirty = set(self._ingest.dirty)
             self._ingest.dirty.clear()
-            for model in self._due({model for model, *_ in dirty}):
+            models = {model for model, *_ in dirty}
+            for model in models:
+                self._set_clock(model)
+            for model in self._due(models):
                 began = time.thread_time()
                 try:
                     self._guard(model)
@@ -216,12 +222,30 @@ class Keeper:
         self._brake.hold(plan.model, override)
 
     def now(self, model: str) -> datetime:
-        """The model's clock: the newest event time, or the wall clock before the first."""
-        row = self._db.execute(_NEWEST, (model,)).fetchone()
+        """
+        The model's clock: the wall clock, unless its requests have a time of their own, as in a replay.
+
+        Then it is the time of the newest request, and not before the plan in force was made.
+        """
+        newest, live = self._clocks.get(model, (None, False))
+        if live:
+            return datetime.now(UTC)
+        newest = self._newest(model) if newest is None else newest
+        known = self._plans.get(model)
         try:
-            return datetime.fromtimestamp(row[0] if row else time.time(), UTC)
+            clock = datetime.fromtimestamp(time.time() if newest is None else newest, UTC)
         except (ValueError, OverflowError, OSError):  # a time of no calendar must not hold up a rollback
             return datetime.now(UTC)
+        return clock if known is None else max(clock, min(known.created_at, datetime.now(UTC)))
+
+    def _newest(self, model: str) -> float | None:
+        row = self._db.execute(_NEWEST, (model,)).fetchone()
+        return None if row is None else float(row[0])
+
+    def _set_clock(self, model: str) -> None:
+        newest = self._newest(model)
+        if newest is not None and self._clocks.get(model, (None,))[0] != newest:
+            self._clocks[model] = newest, abs(time.time() - newest) < LIVE_S
 
     def seen(self) -> list[Seen]:
         """Every process of this machine that is on the board, with what it tells."""

@@ -285,19 +285,36 @@ def test_without_room_for_a_board_control_works_without_one(settings, registry, 
 
 
 def test_the_clock_of_a_model_is_its_newest_request_whatever_the_names_of_its_phases(settings, registry, doors):
-    keeper, places = Keeper(settings, doors.open), [("m", "b"), ("m", "a"), ("m", "c"), ("m", "a"), ("n", "z")]
+    keeper, places = Keeper(settings, doors.open), [("k", "b"), ("k", "a"), ("k", "c"), ("k", "a"), ("n", "z")]
     SegmentWriter(settings.events_dir, "worker").append([predicted(n, *place) for n, place in enumerate(places)])
     keeper.turn()
 
-    assert [keeper.now(model).timestamp() for model in ("m", "n")] == [1003.0, 1004.0]
+    assert [keeper.now(model).timestamp() for model in ("k", "n")] == [1003.0, 1004.0]
 
 
-def predicted(number, model, phase):
+def test_a_model_whose_requests_come_now_lives_by_the_wall_clock_also_while_nobody_calls(settings, registry, doors):
+    keeper, asked = Keeper(settings, doors.open), time.time() - 30
+    SegmentWriter(settings.events_dir, "worker").append([predicted(0, "n", "z", since=asked)])
+    keeper.turn()
+
+    assert abs(keeper.now("n").timestamp() - time.time()) < 5
+
+
+def test_nothing_is_dated_before_the_plan_in_force(settings, registry, canary, doors):
+    keeper = Keeper(settings, doors.open)
+    SegmentWriter(settings.events_dir, "worker").append([predicted(0, "m", "a")])
+    keeper.turn()
+
+    assert keeper.plan("m") == canary
+    assert keeper.now("m") == canary.created_at
+
+
+def predicted(number, model, phase, *, since=1000.0):
     return Predicted(
         model=model,
         id=f"p{number}",
         key="k",
-        time=1000.0 + number,
+        time=since + number,
         features={"x": 1.0},
         assigned="champion",
         served="champion",
