@@ -51,7 +51,7 @@ def _head(known: "Known") -> dict[str, object]:
 
 def next_text(seconds: float) -> str:
     """Say when a step may be left."""
-    return f"not before {span(seconds)} from now" if seconds > 0 else "as soon as the verdict allows it"
+    return f"not before {span(seconds)} from now" if seconds > 0 else "with the next look, if the verdict allows it"
 
 
 def step_rows(rollout: "Rollout", baked_s: float | None, seen: "Seen | None") -> Iterator[tuple[object, ...]]:
@@ -60,7 +60,7 @@ def step_rows(rollout: "Rollout", baked_s: float | None, seen: "Seen | None") ->
         now = index == rollout.step
         stays = stay(step.min_s, step.max_s)
         labelled: object = f"at least {step.min_labelled}" if step.min_labelled else "-"
-        if now and baked_s is not None:
+        if now and baked_s is not None and rollout.active:
             stays = f"{span(baked_s)} of {stays}"
         if now and seen is not None and not seen.trouble:
             labelled = f"{seen.labelled} of {seen.needed}"

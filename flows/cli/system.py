@@ -91,9 +91,7 @@ def _told() -> "Iterator[Check]":
     with contextlib.suppress(Refusal), opened_registry() as registry:
         lines = [one.said for one in undelivered(registry, datetime.now(UTC))]
         mend = "`understudy notify list` shows them; `understudy notify test MODEL` tries the addresses."
-        yield Check(
-            name="notifications", passed=not lines, said="; ".join(lines) or "all told", mend=mend if lines else ""
-        )
+        yield Check(name="undelivered", passed=not lines, said="; ".join(lines) or "none", mend=mend if lines else "")
 
 
 def _under_way() -> "list[Line]":
