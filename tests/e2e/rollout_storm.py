@@ -1,5 +1,6 @@
 """A model whose challengers take the stage one after the other, callers, approvers, and a hand that kills."""
 
+import contextlib
 import random
 import threading
 import time
@@ -251,8 +252,22 @@ class Storm:
         return len(found) + len(guards)
 
     def rest(self, victim: str, mean_s: float) -> None:
-        """Wait at random, mostly short and sometimes long; longer after what takes long to come back."""
-        time.sleep(min(self.dice.expovariate(1 / mean_s), 6 * mean_s) + (20 if victim in SLOW else 0))
+        """Wait at random, mostly short and sometimes long; after what takes long to come back, until it has."""
+        if victim in SLOW:
+            self._until_the_server_answers()
+        time.sleep(min(self.dice.expovariate(1 / mean_s), 6 * mean_s))
+
+    def _until_the_server_answers(self) -> None:
+        """Else nothing would ever move, and there would be nothing to kill."""
+        health, until = (
+            f"http://127.0.0.1:{self.place.env['UNDERSTUDY_PREFECT_PORT']}/api/health",
+            time.monotonic() + 120,
+        )
+        while time.monotonic() < until:
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(health, timeout=2, trust_env=False).status_code == 200:
+                    return
+            time.sleep(0.5)
 
 
 def _line(process: Any) -> list[str]:

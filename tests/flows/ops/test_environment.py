@@ -23,8 +23,10 @@ def test_openmp_threads_sleep_and_the_worker_looks_often():
 
 
 def test_slots_of_runs_that_died_with_the_server_are_given_back():
-    named = prefect_environment(Settings(), {})["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"]
+    environment = prefect_environment(Settings(), {})
+    named = environment["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"]
 
+    assert environment["PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION"] == "60"
     assert hasattr(import_module(named), "ConcurrencyLeaseStorage")
     assert named.endswith(".filesystem")
 
