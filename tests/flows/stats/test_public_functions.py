@@ -24,6 +24,7 @@ from flows.stats.results import Effect
 from flows.stats.sequential.cusum import Chart
 from flows.stats.sequential.group.design import GroupDesign
 from flows.stats.sequential.group.spending import obrien_fleming
+from flows.stats.sequential.strata import key_cell, value_cell
 from flows.stats.sequential.wald_sprt import ErrorBudget
 
 INNER = (
@@ -96,6 +97,7 @@ SAMPLES = {"champion": MOMENTS, "challenger": Moments.of(B)}
 PAIRS = {"champion": KEYS, "challenger": CoMoments.of(rng.integers(1, 5, N), B)}
 JOINT = {"champion": KEYS4, "challenger": KEYS4}
 AREAS = {"champion": 0.8, "challenger": 0.85}
+CELLS = {"strata": [(value_cell("a", MOMENTS), value_cell("b", Moments.of(B))), (key_cell("a", KEYS),) * 2]}
 EFFECT = Effect(method="z", estimate=0.1, low=0.0, high=0.2, p_value=0.05, log_p=math.log(0.05), n=9)
 BY_FUNCTION = {
     **dict.fromkeys(("proportion_z", "newcombe", "agresti_caffo", "miettinen_nurminen", "mee", "fisher"), SHARES),
@@ -153,6 +155,9 @@ BY_FUNCTION = {
     "largest_remainder": {"total": 1000},
     "area_variance": {"area": 0.8},
     "recall_at": {"k": 5},
+    "value_cell": {"name": "champion", "given": MOMENTS},
+    "key_cell": {"name": "champion", "given": KEYS},
+    **dict.fromkeys(("stratified_gain", "stratified_sequence"), CELLS),
 }
 
 ARRAYS = {
