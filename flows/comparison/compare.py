@@ -13,7 +13,7 @@ from flows.comparison.keep import keep
 from flows.comparison.policy import configured_policy
 from flows.comparison.rows import HoldoutCase, paired_rows
 from flows.comparison.scoring import TableScorer
-from flows.config.forms import ModelName, VersionName
+from flows.config.forms import ModelName, Moment, VersionName
 from flows.config.load import named_model, registered_config
 from flows.config.model import ModelConfig
 from flows.data.live import live_frame
@@ -38,7 +38,7 @@ def compare(
     challenger: VersionName | None = None,
     champion: VersionName | None = None,
     rows: Annotated[int, Field(ge=1, le=1_000_000)] = 2000,
-    as_of: datetime | None = None,
+    as_of: Moment | None = None,
 ) -> dict[str, Any]:
     """
     Judge a challenger on the newest labelled requests.

@@ -13,7 +13,7 @@ from prefect.events import emit_event
 from flows.client import RouterClient
 from flows.client.clock import lives_in_another_time
 from flows.client.patience import JITTER, WAITS, may_pass
-from flows.config.forms import ModelName
+from flows.config.forms import ModelName, Moment
 from flows.config.load import registered_config
 from flows.config.model import ModelConfig
 from flows.detection.appointments import LastLook, extra, last_look, not_due, note_pace
@@ -70,7 +70,7 @@ def _run_name() -> str:
 
 
 @flow(name="monitor", flow_run_name=_run_name, timeout_seconds=3600)
-def monitor(model: ModelName | None = None, as_of: datetime | None = None, table: str | None = None) -> dict[str, Any]:
+def monitor(model: ModelName | None = None, as_of: Moment | None = None, table: str | None = None) -> dict[str, Any]:
     """
     Look for drift and degradation, and ask for a retraining where a rule says so.
 

@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.client import RouterClient
 from flows.client.patience import JITTER, WAITS, may_pass
-from flows.config.forms import ModelName
+from flows.config.forms import ModelName, Moment
 from flows.config.load import named_model
 from flows.reports.page import page, table, write_report
 from registry.errors import Refusal
@@ -24,7 +24,7 @@ def _run_name() -> str:
 
 
 @flow(name="daily-report", flow_run_name=_run_name, timeout_seconds=1800)
-def daily_report(model: ModelName | None = None, as_of: datetime | None = None) -> list[str]:
+def daily_report(model: ModelName | None = None, as_of: Moment | None = None) -> list[str]:
     """
     Write one report per model and show it in the UI.
 

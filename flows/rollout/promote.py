@@ -5,7 +5,7 @@ from datetime import datetime
 from prefect import flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
 
-from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Reason, VersionName
+from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Moment, Reason, VersionName
 from flows.config.load import named_model
 from flows.notify.messages import promoted
 from flows.rollout.announce import ask
@@ -31,7 +31,7 @@ def promote(
     version: VersionName | None = None,
     actor: Actor = FROM_THE_FORM,
     reason: Reason = "asked for in the Prefect UI",
-    as_of: datetime | None = None,
+    as_of: Moment | None = None,
 ) -> dict[str, str]:
     """
     Begin the rollout of *version*; a model without champion gets it as its first one.

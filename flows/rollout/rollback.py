@@ -1,11 +1,10 @@
 """The flow `rollback`: give all callers back, now."""
 
-from datetime import datetime
 
 from prefect import flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
 
-from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Reason, VersionName
+from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Moment, Reason, VersionName
 from flows.config.load import named_model
 from flows.reports.incidents.flow import write_pending
 from flows.rollout.desk import artifact_key, moment, opened
@@ -26,7 +25,7 @@ def rollback(
     actor: Actor = FROM_THE_FORM,
     reason: Reason = "asked for in the Prefect UI",
     to: VersionName | None = None,
-    as_of: datetime | None = None,
+    as_of: Moment | None = None,
 ) -> dict[str, str]:
     """
     Take the challenger off, or bring an earlier champion back.

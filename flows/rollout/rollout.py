@@ -12,7 +12,7 @@ from flows.client.ending import ended
 from flows.comparison.evidence import live_evidence
 from flows.comparison.keep import keep
 from flows.comparison.live import LiveCase
-from flows.config.forms import ModelName
+from flows.config.forms import ModelName, Moment
 from flows.data.live import live_frame
 from flows.errors import FlowsError
 from flows.rollout.announce import announce, announce_foreign_end, notices_of, tell_before
@@ -33,7 +33,7 @@ _NOW = timedelta(minutes=1)
 
 
 @flow(name="rollout")
-def rollout(model: ModelName | None = None, as_of: datetime | None = None) -> Any:
+def rollout(model: ModelName | None = None, as_of: Moment | None = None) -> Any:
     """
     Move every rollout by at most one step, and tell people what the router noted; call it as often as you like.
 

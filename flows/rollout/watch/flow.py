@@ -6,7 +6,7 @@ from prefect import flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
 
 from flows.client.clock import lives_in_another_time
-from flows.config.forms import ModelName
+from flows.config.forms import ModelName, Moment
 from flows.config.load import named_model
 from flows.errors import FlowsError
 from flows.reports.incidents.flow import write_pending
@@ -22,7 +22,7 @@ def _run_name() -> str:
 
 
 @flow(name="watch", flow_run_name=_run_name)
-def watch(model: ModelName | None = None, as_of: datetime | None = None) -> dict[str, str]:
+def watch(model: ModelName | None = None, as_of: Moment | None = None) -> dict[str, str]:
     """
     Compare every new champion with the one before, and give the callers back if it breaks its limits.
 
