@@ -62,7 +62,7 @@ notify: {urls: "slack://s3cret"}
         "training.min_rows: should be a valid integer",
         "training.holdout: should be less than 0.9",
         "detection.rules.1.trigger: should be 'drift'",
-        "rollout: shares [0.5, 0.1] must grow",
+        "rollout: steps: shares [0.5, 0.1] must grow",
         "notify.urls: should be a list",
         # Found by looking at keys together, which pydantic does only where each is right.
         "feature 'age' is listed twice",
