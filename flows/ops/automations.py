@@ -35,7 +35,7 @@ def rules(deployed: Mapping[str, UUID]) -> list[AutomationCore]:
     return [
         _zombies(),
         _stalled(),
-        _wakes(AGAIN, {"Crashed"}, SAFE, deployed["recover/recover-hourly"]),
+        _wakes(AGAIN, {"Crashed"}, SAFE, deployed["recover/recover-every-10-minutes"]),
         _wakes(HEAR_OF_CRASHES, {"Crashed"}, TOLD, deployed["alert/alert-on-demand"]),
         _wakes(HEAR_OF_FAILURES, {"Failed", "TimedOut"}, TOLD, deployed["alert/alert-on-demand"], quiet=_QUIET),
         _wakes(HEAR_OF_DELAYS, {"Late"}, TOLD, deployed["alert/alert-on-demand"], quiet=_QUIET),

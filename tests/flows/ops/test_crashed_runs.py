@@ -172,7 +172,7 @@ def test_whoever_lost_worker_and_process_has_crashed_though_no_rule_noticed():
 
 
 def test_the_rules_have_the_names_they_are_found_by_and_hand_the_run_on():
-    deployed = {"recover/recover-hourly": uuid4(), "alert/alert-on-demand": uuid4()}
+    deployed = {"recover/recover-every-10-minutes": uuid4(), "alert/alert-on-demand": uuid4()}
     found = {rule.name: rule for rule in rules(deployed)}
 
     assert tuple(found) == NAMES
