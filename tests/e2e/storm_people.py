@@ -15,7 +15,11 @@ from registry.home import Settings
 from registry.records.rollout import Rollout
 from registry.store.registry import Registry
 
-PACE_S = {"rollout/rollout-every-5-minutes": 45, "watch/watch-every-10-minutes": 120, "recover/recover-every-10-minutes": 120}
+PACE_S = {
+    "rollout/rollout-every-5-minutes": 45,
+    "watch/watch-every-10-minutes": 120,
+    "recover/recover-every-10-minutes": 120,
+}
 FORM_PATIENCE_S = 120
 BEGIN_PATIENCE_S = 90
 WHY = "read the report"
