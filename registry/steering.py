@@ -10,8 +10,9 @@ from registry.errors import StageConflict
 from registry.ramp import abort_plan, promotion_plan, stage_of, step_plan
 from registry.records.live import ModelMetrics
 from registry.records.plan import TrafficPlan
-from registry.records.rollout import Outcome, Rollout, StepResult
+from registry.records.rollout import Rollout, StepResult
 from registry.records.version import Stage
+from registry.results import with_result
 from registry.store.base import Cause
 from registry.store.registry import Registry
 from registry.telling import steered
@@ -157,23 +158,6 @@ def fresh_step(rollout: Rollout, index: int) -> dict[str, object]:
     return {"waiting": None, "outcome": None, "weight": rollout.steps[index].share if moving else None, "turn": 0}
 
 
-def step_result(
-    rollout: Rollout, outcome: Outcome, said: str, at: datetime, by: str, decision: str | None
-) -> StepResult:
-    """How the step under way ended; its times stay in order even where a clock went back."""
-    share = rollout.weight if rollout.weight is not None else rollout.steps[rollout.step].share
-    return StepResult(
-        step=rollout.step,
-        share=share,
-        outcome=outcome,
-        said=said,
-        began_at=rollout.step_started_at,
-        ended_at=max(at, rollout.step_started_at),
-        decision_id=decision,
-        by=by,
-    )
-
-
 def changed_stages(registry: Registry, model: str, stages: dict[str, Stage]) -> dict[str, Stage]:
     """Those of *stages* that a version is not in yet."""
     return {version: stage for version, stage in stages.items() if registry.version(model, version).stage != stage}
@@ -227,14 +211,8 @@ def needs_people(rollout: Rollout) -> bool:
 
 
 def _results(rollout: Rollout, cause: Cause) -> tuple[StepResult, ...]:
-    if rollout.step < 0:
-        return rollout.results
     said, outcome = f"{cause.actor}: {cause.reason}", rollout.outcome or "inconclusive"
-    return (*rollout.results, _result_by(rollout, outcome, said, cause))
-
-
-def _result_by(rollout: Rollout, outcome: Outcome, said: str, cause: Cause) -> StepResult:
-    return step_result(rollout, outcome, said, at=cause.at, by=cause.actor, decision=rollout.decision_id)
+    return with_result(rollout, outcome, said, cause.at, cause.actor, rollout.decision_id)
 
 
 def _next(rollout: Rollout, **changes: object) -> Rollout:

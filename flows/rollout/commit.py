@@ -19,7 +19,8 @@ from registry.records.plan import TrafficPlan
 from registry.records.rollout import Rollout, StepResult, Waiting
 from registry.records.version import Stage
 from registry.records.watch import Watch
-from registry.steering import changed_stages, fresh_step, step_result
+from registry.results import with_result
+from registry.steering import changed_stages, fresh_step
 from registry.store.registry import Registry
 from registry.watching import watch_of
 
@@ -169,13 +170,9 @@ def _ended(wanted: Commit, status: str) -> Rollout:
 
 
 def _results(wanted: Commit) -> tuple[StepResult, ...]:
-    rollout, move = wanted.rollout, wanted.move
-    if rollout.step < 0:
-        return rollout.results
-    outcome = move.outcome or "inconclusive"
+    move = wanted.move
     decision = move.decision.id if move.decision is not None else None
-    ended = step_result(rollout, outcome, move.said, at=wanted.at, by=ACTOR, decision=decision)
-    return (*rollout.results, ended)
+    return with_result(wanted.rollout, move.outcome or "inconclusive", move.said, wanted.at, ACTOR, decision)
 
 
 def _next(rollout: Rollout, move: Move, **changes: Any) -> Rollout:

@@ -25,6 +25,7 @@ from registry.records.notice import Level, Notice
 from registry.records.plan import TrafficPlan
 from registry.records.rollout import Rollout, StepResult
 from registry.records.verdict import Decision
+from registry.results import with_result
 from registry.store.audit import append
 from registry.store.base import Cause, Store, kept
 from registry.store.notices import add_notices
@@ -185,12 +186,7 @@ def _decline(connection: Connection, rollout: Rollout, state: GateState, wish: W
 
 def _results(rollout: Rollout, said: str, wish: Wish, at: datetime) -> tuple[StepResult, ...]:
     """How its steps ended, the one under way included."""
-    from registry.steering import step_result  # it builds on the registry, and so on this
-
-    if rollout.step < 0:
-        return rollout.results
-    outcome = rollout.outcome or "inconclusive"
-    return (*rollout.results, step_result(rollout, outcome, said, at, wish.actor, rollout.decision_id))
+    return with_result(rollout, rollout.outcome or "inconclusive", said, at, wish.actor, rollout.decision_id)
 
 
 def _mentions(plan: TrafficPlan, version: str) -> bool:

@@ -13,6 +13,7 @@ from registry.records.incident import IncidentKind
 from registry.records.plan import CHAMPION, Arm, Guards, Slice, TrafficPlan
 from registry.records.rollout import Rollout
 from registry.records.version import ModelVersion
+from registry.results import with_result
 from registry.store.base import Cause, Store, kept
 from registry.store.incidents import incident_of, kind_by, notice_of, write_incident
 from registry.store.notices import add_notices
@@ -107,7 +108,7 @@ class Champions(Store):
             _refuse_second(connection, newest, looked_at, to)
             rollout = active(connection, model)
             if rollout is not None:
-                _end(connection, rollout, cause)
+                _end(connection, rollout, kind or kind_by(actor), cause)
             target = _target(connection, champion, _is_tried(newest, rollout), to)
             if target.version != champion.version:
                 promote(connection, target, champion, cause)
@@ -158,8 +159,18 @@ def _present(connection: Connection, model: str) -> tuple[ModelVersion, TrafficP
     return champion, newest
 
 
-def _end(connection: Connection, rollout: Rollout, cause: Cause) -> None:
-    ended = msgspec.structs.replace(rollout, status="rolled_back", said=cause.reason, revision=rollout.revision + 1)
+def _end(connection: Connection, rollout: Rollout, kind: IncidentKind, cause: Cause) -> None:
+    """End it; the step under way failed, unless a person wanted no more of it."""
+    outcome = rollout.outcome or "inconclusive" if kind == "person" else "failed"
+    ended = msgspec.structs.replace(
+        rollout,
+        status="rolled_back",
+        said=cause.reason,
+        waiting=None,
+        outcome=outcome,
+        results=with_result(rollout, outcome, cause.reason, cause.at, cause.actor, rollout.decision_id),
+        revision=rollout.revision + 1,
+    )
     write(connection, ended, rollout, cause)
     challenger = one_version(connection, rollout.model, rollout.challenger)
     if challenger.stage != "rejected":

@@ -30,6 +30,20 @@ def test_an_active_rollout_ends_and_its_challenger_is_rejected(registry):
     assert registry.plan("churn") == plan
 
 
+@pytest.mark.parametrize(("actor", "outcome"), [("router", "failed"), ("watch", "failed"), ("ann", "inconclusive")])
+def test_the_step_under_way_has_a_result_that_says_who_ended_it(registry, actor, outcome):
+    install(registry, "v1.1.0")
+    started = registry.start_rollout(a_rollout(), **WHO)
+    registry.move_rollout(msgspec.structs.replace(started, revision=2, step=1), **WHO)
+
+    registry.roll_back("churn", **WHO | {"actor": actor, "reason": "mean loss 0.4 against 0.2"})
+    rollout = registry.rollout("r-0001")
+    assert rollout.outcome == outcome
+    assert [(one.step, one.outcome, one.by, one.said) for one in rollout.results] == [
+        (1, outcome, actor, "mean loss 0.4 against 0.2")
+    ]
+
+
 def test_a_rollout_that_still_waits_can_be_rolled_back(registry):
     install(registry, "v1.1.0")
     registry.start_rollout(a_rollout(status="waiting_approval"), **WHO)
