@@ -59,7 +59,7 @@ def notice_of(run: Seen, now: datetime) -> Notice | None:
     Say what is wrong with *run*; None if nothing is.
 
     A crash is told once per run; failures and lateness once a day for each deployment and model, because they repeat
-    themselves with every schedule.
+    themselves with every schedule. Who mistypes a form reads the refusal on its page, and nobody else is told.
     """
     said = _said(run, now)
     return None if said is None else noted(said[1], model=run.model, key=said[0], at=now)
@@ -72,7 +72,7 @@ def _said(run: Seen, now: datetime) -> tuple[str, Message] | None:
     if run.state == "Late" and run.due is not None:
         minutes = (now - run.due) / timedelta(minutes=1)
         return f"run.late:{daily}", run_late(run.model, run.flow, run.name, minutes)
-    if run.kind == "FAILED" and run.flow not in _TELLS_ITSELF:
+    if run.kind == "FAILED" and run.flow not in _TELLS_ITSELF and not (run.by_hand and run.was_refused):
         return f"run.failed:{daily}", _failed(run)
     return None
 

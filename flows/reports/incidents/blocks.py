@@ -79,7 +79,7 @@ def _tests(story: Story) -> Block:
             f"{plain_number(limits.alpha)}, however often one looks.",
         )
     head = ("quantity", "verdict", "estimate", "interval", "limit", "n", "in words")
-    return Block("The test, with its numbers", said, head, tuple(map(_test, story.tests)), (5,))
+    return Block("The test, with its numbers", said, head, tuple(map(_test, story.tests)), (5,), wide=True)
 
 
 def _test(test: Test) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ def _exposures(story: Story) -> Block:
     said = [harm(story), *_reasons(story)]
     if story.unseen and story.answered is not None:
         said.append(f"Some counts are missing: {sentence(story.unseen)}")
-    return Block("How far it reached", tuple(said), head, rows, (3, 4, 5, 6, 7, 8))
+    return Block("How far it reached", tuple(said), head, rows, (3, 4, 5, 6, 7, 8), wide=True)
 
 
 def _reasons(story: Story) -> Iterator[str]:
@@ -144,7 +144,7 @@ def _timeline(story: Story) -> Block:
         for one, before in zip(story.timeline, whys, strict=False)
     )
     said = ("From the audit trail, and the notes of the router; on the model's clock.",) if rows else ()
-    return Block("Timeline", said, head, rows)
+    return Block("Timeline", said, head, rows, wide=True)
 
 
 def _versions(story: Story) -> Block:
@@ -163,7 +163,7 @@ def _versions(story: Story) -> Block:
         for version, role in zip(story.versions, roles, strict=False)
     ]
     plans = tuple(f"Plan {epoch} has the digest {digest}." for epoch, digest in story.plans)
-    return Block("Versions and digests", plans, head, tuple(rows), (5,))
+    return Block("Versions and digests", plans, head, tuple(rows), (5,), wide=True)
 
 
 def _told(story: Story) -> Block:
@@ -172,7 +172,7 @@ def _told(story: Story) -> Block:
     rows = tuple(
         (one.title, _STATUS[one.status], str(one.attempts), ", ".join(one.missed) or DASH) for one in story.told
     )
-    return Block("Who was told", (), ("notification", "status", "tries", "not reached"), rows, (2,))
+    return Block("Who was told", (), ("notification", "status", "tries", "not reached"), rows, (2,), wide=True)
 
 
 def moment(at: datetime) -> str:

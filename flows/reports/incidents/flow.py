@@ -28,10 +28,12 @@ def _run_name() -> str:
     return f"incident-{runtime.flow_run.parameters.get('model') or 'all'}"
 
 
-@flow(name="incident", flow_run_name=_run_name, retries=2, retry_delay_seconds=5)
+@flow(name="incident", flow_run_name=_run_name)
 def incident(model: ModelName | None = None) -> list[str]:
     """
     Write a report of every rollback that has none yet, and show it in the UI.
+
+    What could not be written now is written by the next flow `watch`, minutes later.
 
     Args:
         model: Name of the model; every one with a version if empty.

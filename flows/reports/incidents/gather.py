@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from flows.client import RouterClient
+from flows.reports.incidents.guarded import guarded
 from flows.reports.incidents.limits import judge
 from flows.reports.incidents.story import Exposure, Happening, Story, Test
 from registry.assignment import TOTAL
@@ -62,13 +63,20 @@ def gather(desk: Sources, incident: Incident) -> Story:
         watch=watch,
         exposures=answering,
         timeline=_timeline(desk, incident, since),
-        tests=tuple(tests_of(incident.facts) or _judged_anew(watch, metrics)),
+        tests=tuple(_tests(incident, watch, plans, metrics)),
         versions=tuple(registry.version(model, one) for one in dict.fromkeys((incident.version, incident.restored))),
         plans=tuple((plan.epoch, plan.digest()) for plan in plans[-2:]),
         told=tuple(one for one in registry.notices(model) if _is_about(one, incident)),
         decision=_decision(registry, incident, watch),
         unseen=unseen,
     )
+
+
+def _tests(
+    incident: Incident, watch: Watch | None, plans: Sequence[TrafficPlan], metrics: ModelMetrics | None
+) -> list[Test]:
+    last = next((plan for plan in reversed(plans) if _takes_part(plan, incident.version)), None)
+    return tests_of(incident.facts) or _judged_anew(watch, metrics) or guarded(incident, last, metrics)
 
 
 def tests_of(facts: Mapping[str, Any]) -> list[Test]:

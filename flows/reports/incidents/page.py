@@ -27,7 +27,7 @@ def incident_markdown(story: Story, path: str | None = None) -> str:
     The same for the Prefect UI.
 
     Args:
-        path: Where the HTML file is.
+        path: The HTML file, whole.
     """
     said = (
         summary(story),

@@ -74,7 +74,7 @@ def write_incident(desk: Sources, incident: Incident, show: Show | None = None) 
     if not known:
         keep({file: page})
         if show is not None:
-            show(incident, incident_markdown(story, f"{FOLDER}/{file.name}"))
+            show(incident, incident_markdown(story, str(file)))
     first = float(before.get("first", time.time())) if before else time.time()
     keep({file.with_suffix(".json"): _marked(story, first)})
     return Written(file, not known)

@@ -16,6 +16,7 @@ class Block(NamedTuple):
         said: Paragraphs.
         head, rows: A table below; none without rows.
         numbers: Columns of it that are right-aligned.
+        wide: Whether markdown writes its rows as a list, because the pages of Prefect cut wide tables off.
     """
 
     title: str = ""
@@ -23,6 +24,7 @@ class Block(NamedTuple):
     head: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     numbers: tuple[int, ...] = ()
+    wide: bool = False
 
 
 def as_markdown(title: str, blocks: Sequence[Block]) -> str:
@@ -38,11 +40,19 @@ def as_html(title: str, blocks: Sequence[Block]) -> str:
 def _markdown(block: Block) -> str:
     parts = [f"## {in_markdown(block.title)}"] if block.title else []
     parts += [in_markdown(paragraph) for paragraph in block.said]
-    if block.rows:
+    if block.rows and block.wide:
+        parts.append("\n".join(f"- {_line(block.head, row)}" for row in block.rows))
+    elif block.rows:
         rule = tuple("---:" if index in block.numbers else "---" for index in range(len(block.head)))
         lines = [block.head, rule, *(tuple(map(in_cell, row)) for row in block.rows)]
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join(parts)
+
+
+def _line(head: tuple[str, ...], row: tuple[str, ...]) -> str:
+    """A row in words: its first cell in bold, the others behind their names; empty ones are left out."""
+    said = [f"{in_markdown(name)} {in_markdown(cell)}" for name, cell in zip(head[1:], row[1:], strict=True) if cell]
+    return "; ".join([f"**{in_markdown(row[0])}**", *said])
 
 
 def _html(block: Block) -> str:

@@ -26,7 +26,7 @@ def page(
     """
     parts = [
         f"# {rollout.model}: may {rollout.challenger} go on?",
-        f"**{title(rollout, state)}** {state.said}",
+        f"**{title(rollout, state)}** {_why_asked(state, decision)}".rstrip(),
         _verdict(decision, reports_dir),
         _consequences(rollout, state),
         _people(state),
@@ -43,7 +43,7 @@ def form_text(rollout: Rollout, state: GateState, decision: Decision | None, rep
     parts = [
         wrong,
         f"### {rollout.model}: may {rollout.challenger} go on?",
-        f"{title(rollout, state)} {state.said}",
+        f"**{title(rollout, state)}** {_why_asked(state, decision)}".rstrip(),
         _verdict(decision, reports_dir),
         _consequences(rollout, state),
         _people(state),
@@ -51,6 +51,11 @@ def form_text(rollout: Rollout, state: GateState, decision: Decision | None, rep
         "The artifact of this run has the checklist.",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _why_asked(state: GateState, decision: Decision | None) -> str:
+    """Why people are asked, unless that is what the verdict below says."""
+    return "" if decision is not None and decision.headline in state.said else state.said
 
 
 def title(rollout: Rollout, state: GateState) -> str:
@@ -86,8 +91,12 @@ def _verdict(decision: Decision | None, reports_dir: Path) -> str:
         if one.role in ("primary", "goal", "guardrail", "integrity")
     ]
     report = [f"Report: `{reports_dir / decision.report}`"] if decision.report else []
-    head = f"Verdict `{decision.id}`: **{decision.outcome.replace('_', ' ')}**. {decision.headline}"
+    head = f"Verdict `{decision.id}`: **{decision.outcome.replace('_', ' ')}**. {_sentence(decision.headline)}"
     return "\n\n".join([head, *(["\n".join(rows)] if rows else []), *report])
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _consequences(rollout: Rollout, state: GateState) -> str:

@@ -119,6 +119,20 @@ def test_what_is_well_or_tells_of_itself_is_not_told():
     assert notice_of(seen(kind="FAILED", state="Failed", flow="retrain"), NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("by_hand", "said", "told"),
+    [
+        (True, "Model 'chrun' is unknown. Why: Known: churn. Mend: Name one of these.", False),
+        (False, "Model 'chrun' is unknown. Why: Known: churn. Mend: Name one of these.", True),
+        (True, "Flow run encountered an exception: ZeroDivisionError", True),
+    ],
+)
+def test_of_a_form_that_was_mistyped_only_its_sender_hears(by_hand, said, told):
+    run = seen(kind="FAILED", state="Failed", by_hand=by_hand, said=said)
+
+    assert (notice_of(run, NOW) is not None) == told
+
+
 def test_each_is_told_once_however_often_it_is_seen():
     settings = Settings().prepare()
     with Registry.open(settings.registry_url) as registry:
