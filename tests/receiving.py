@@ -17,6 +17,7 @@ class Receiver:
     Attributes:
         heard: Documents that it took, with the path.
         answers: Status of the next answers, then 200.
+        elsewhere: Where a redirect points.
         hangs: Seconds to wait before an answer.
         tries: Requests so far.
         on_message: Called with each document that it takes, before it answers.
@@ -25,6 +26,7 @@ class Receiver:
     port: int = 0
     heard: list = field(default_factory=list)
     answers: list = field(default_factory=list)
+    elsewhere: str = ""
     hangs: float = 0.0
     tries: int = 0
     on_message: Callable = lambda _: None
@@ -57,6 +59,12 @@ def received(context=None, port=0):
 
 def _handler_of(receiver):
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            receiver.tries += 1
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
         def do_POST(self):
             document = json.loads(self.rfile.read(int(self.headers["content-length"])))
             receiver.tries += 1
@@ -67,6 +75,8 @@ def _handler_of(receiver):
                 receiver.heard.append(document | {"path": self.path})
             with contextlib.suppress(OSError):
                 self.send_response(status)
+                if 300 <= status < 400:
+                    self.send_header("location", receiver.elsewhere)
                 self.send_header("content-length", "2")
                 self.end_headers()
                 self.wfile.write(b"ok")

@@ -96,11 +96,17 @@ def _unusable(url: str) -> str:
 
 
 def instance(url: str) -> Any:
-    """Apprise's own object behind *url*; None if it cannot be made. Its log would show the address."""
+    """
+    Apprise's own object behind *url*; None if it cannot be made. Its log would show the address.
+
+    It follows no redirect: most turn the message into a question that carries nothing, and is answered with 200; and
+    whoever is pointed to would be sent the tokens of the address.
+    """
     import apprise
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-    return apprise.Apprise.instantiate(url, suppress_exceptions=True)
+    asset = apprise.AppriseAsset(http_redirects=False)
+    return apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
 
 
 def _sends_password_in_clear(plugin: Any) -> bool:

@@ -67,6 +67,17 @@ def test_a_server_that_answers_500_twice_gets_it_exactly_once(where, registry, r
     assert registry.notices()[0].attempts == 3
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_no_delivery_and_takes_no_token_elsewhere(where, registry, receiving, told_to, waiting, status):
+    first, other = receiving(), receiving()
+    first.answers, first.elsewhere = [status], f"http://localhost:{other.port}/"
+    told_to(json_url(first, "?+X-Token=s3cret"))
+    waiting("one")
+
+    assert send_due(where, registry).missed == 1
+    assert (first.tries, other.tries) == (1, 0)
+
+
 def test_one_failing_address_repeats_nothing_at_the_others(
     where, registry, receiver, nowhere, told_to, waiting, hurried
 ):
