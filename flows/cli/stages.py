@@ -69,9 +69,9 @@ def step_rows(rollout: "Rollout", baked_s: float | None, seen: "Seen | None") ->
 
 
 def mark(rollout: "Rollout", index: int) -> str:
-    """Whether a step is over, under way, or to come."""
-    if index == rollout.step and rollout.active:
-        return "▶"
+    """Whether a step is over, under way, the one at which it ended, or to come."""
+    if index == rollout.step and rollout.status != "succeeded":
+        return "▶" if rollout.active else "✗"
     return "✓" if index < rollout.step or rollout.status == "succeeded" else "·"
 
 
