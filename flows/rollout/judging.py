@@ -15,10 +15,12 @@ class Evidence(NamedTuple):
     Attributes:
         seen: Requests dealt to it, or copies it scored as a shadow.
         labelled: Of these, those whose label is known.
+        finite: Whether all that was summed up over them is a number.
     """
 
     seen: int = 0
     labelled: int = 0
+    finite: bool = True
 
 
 NOTHING = Evidence()
@@ -83,6 +85,8 @@ def _wrong(decision: Decision | None, evidence: Evidence, step: Step) -> str:
     """Why no verdict could count, or nothing."""
     if evidence.seen < 1:
         return "the challenger has not been seen yet"
+    if not evidence.finite:
+        return "a number that the router counted is not finite"
     if evidence.labelled < 1 <= step.min_labelled:
         return f"none of {evidence.seen} requests has a label yet"
     if decision is not None and decision.outcome == "invalid":

@@ -102,7 +102,8 @@ def evidence_of(rollout: Rollout, metrics: ModelMetrics) -> Evidence:
     phases = [phase for phase in metrics.phases if phase.phase in names]
     counted = _shadow if rollout.steps[rollout.step].share == 0 else _arm
     several = [counted(rollout, phase) for phase in phases]
-    return Evidence(sum(one.seen for one in several), sum(one.labelled for one in several))
+    finite = all(one.finite for one in several)
+    return Evidence(sum(one.seen for one in several), sum(one.labelled for one in several), finite)
 
 
 def _identities(registry: Registry, rollout: Rollout, metrics: ModelMetrics) -> dict[str, str]:
@@ -112,14 +113,15 @@ def _identities(registry: Registry, rollout: Rollout, metrics: ModelMetrics) -> 
 
 def _shadow(rollout: Rollout, phase: PhaseMetrics) -> Evidence:
     seen = phase.shadows.get(rollout.challenger)
-    return Evidence(seen.scored, _countable(seen.pairs, seen.loss_difference)) if seen else Evidence()
+    return _evidence(seen.scored, seen.pairs, seen.loss_difference) if seen else Evidence()
 
 
 def _arm(rollout: Rollout, phase: PhaseMetrics) -> Evidence:  # noqa: ARG001 (counted like a shadow)
     seen = phase.variants.get("challenger")
-    return Evidence(seen.assigned, _countable(seen.loss.n, seen.loss)) if seen else Evidence()
+    return _evidence(seen.assigned, seen.loss.n, seen.loss) if seen else Evidence()
 
 
-def _countable(n: int, loss: Moments) -> int:
-    """Labels whose loss is no number are no evidence."""
-    return n if math.isfinite(loss.mean) and math.isfinite(loss.m2) else 0
+def _evidence(seen: int, labelled: int, loss: Moments) -> Evidence:
+    """Labels whose loss is no number are no evidence, and nothing else is that was counted with them."""
+    finite = math.isfinite(loss.mean) and math.isfinite(loss.m2)
+    return Evidence(seen, labelled if finite else 0, finite)

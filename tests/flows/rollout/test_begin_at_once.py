@@ -33,7 +33,11 @@ def at_once(registry, models):
         config = a_config(require_approval=True, model=model)
         together.wait()
         try:
-            found.append(begin_rollout(config, registry, model=model, challenger="v1.1.0", decision=None, **WHO))
+            found.append(
+                begin_rollout(
+                    config, registry, model=model, challenger="v1.1.0", strategy="canary", decision=None, **WHO
+                )
+            )
         except StageConflict as refusal:
             found.append(refusal)
 
