@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli import wishes
-from flows.cli.office import config_of, opened_registry, settings, version_of
+from flows.cli.office import config_of, look_soon, opened_registry, settings, version_of
 from flows.cli.options import Actor, AnyModel, AsOf, DryRun, Json, Limit, Model, Reason, example, moment
 from flows.cli.screen import print_json, say, table
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from flows.cli.standing import Known, Seen
-    from flows.rollout.steering import Steered
     from registry.records.live import ModelMetrics
     from registry.records.rollout import Rollout
+    from registry.steering import Steered
     from registry.store.registry import Registry
 
 app = typer.Typer(no_args_is_help=True)
@@ -87,6 +87,7 @@ def start(
             reason=reason,
             at=at,
         )
+    look_soon(model, as_of)
     print_json([begun]) if as_json else _list([begun])
 
 
@@ -221,7 +222,7 @@ def tick(model: Model, *, as_of: AsOf = None, as_json: Json = False) -> None:
 @app.command(epilog=example('understudy rollout pause churn --reason "black friday"'))
 def pause(model: Model, *, reason: Reason, actor: Actor, as_of: AsOf = None, as_json: Json = False) -> None:
     """Hold the rollout where it is: no time counts as its stay, and guards stay active."""
-    from flows.rollout.steering import pause as hold
+    from registry.steering import pause as hold
 
     with opened_registry(model) as registry:
         _show_steered(hold(registry, model, actor=actor, reason=reason, at=moment(as_of)), as_json=as_json)
@@ -230,10 +231,12 @@ def pause(model: Model, *, reason: Reason, actor: Actor, as_of: AsOf = None, as_
 @app.command(epilog=example('understudy rollout resume churn --reason "over"'))
 def resume(model: Model, *, reason: Reason, actor: Actor, as_of: AsOf = None, as_json: Json = False) -> None:
     """Let a paused rollout go on where it was."""
-    from flows.rollout.steering import resume as go_on
+    from registry.steering import resume as go_on
 
     with opened_registry(model) as registry:
-        _show_steered(go_on(registry, model, actor=actor, reason=reason, at=moment(as_of)), as_json=as_json)
+        done = go_on(registry, model, actor=actor, reason=reason, at=moment(as_of))
+    look_soon(model, as_of)
+    _show_steered(done, as_json=as_json)
 
 
 @app.command(epilog=example('understudy rollout advance churn --reason "seen enough"'))
@@ -242,13 +245,15 @@ def advance(
 ) -> None:
     """Take the next step without waiting for a verdict; people who must agree must have agreed all the same."""
     from flows.cli.rehearsal import Rehearsal
-    from flows.rollout.steering import skip
+    from registry.steering import skip
 
     at = moment(as_of)
     with opened_registry(model) as real:
         metrics = None if dry_run else _counted(real.active_rollout(model))
         with Rehearsal.open(settings().registry_url) as rehearsal:
             done = skip(rehearsal if dry_run else real, model, actor=actor, reason=reason, at=at, metrics=metrics)
+    if not dry_run:
+        look_soon(model, as_of)
     _show_steered(done, as_json=as_json, dry_run=dry_run)
 
 
@@ -270,7 +275,7 @@ def abort(
 ) -> None:
     """End the active rollout; the champion answers everybody, and the challenger goes back to staging."""
     from flows.cli.rehearsal import Rehearsal
-    from flows.rollout.steering import abort as end
+    from registry.steering import abort as end
 
     with opened_registry(model) as real, Rehearsal.open(settings().registry_url) as rehearsal:
         done = end(rehearsal if dry_run else real, model, actor=actor, reason=reason, at=moment(as_of))

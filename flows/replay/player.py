@@ -17,9 +17,9 @@ from flows.replay.live import Live
 from flows.replay.progress import Answer, Journal, Progress
 from flows.replay.retraining import pending, settle
 from flows.replay.scores import primary, quality
+from flows.replay.signing import stand_ins
 from flows.replay.source import Table, outcome
 from flows.replay.timetable import Stop, arrived
-from flows.rollout.approval import approve, stand_ins
 from registry.errors import Refusal
 from registry.records.live import Outcome
 from registry.records.rollout import Rollout, Step
@@ -212,7 +212,7 @@ class Player:
             return
         for role, actor in stand_ins(rollout.gate, "replay").items():
             reason = "a replay has no people to ask"
-            approve(self._live.registry, rollout.id, actor=actor, role=role, reason=reason, at=at, via="replay")
+            self._live.registry.sign(rollout.id, actor=actor, role=role, reason=reason, at=at, via="replay")
         self._audience.told(f"{rollout.id} asked for approval; the replay agreed")
 
     def _sabotage(self, stop: Stop) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+from waiting import until
 
 from flows.client import RouterClient
 from flows.detection.booking import DEPLOYMENT, book, tag
@@ -64,14 +65,6 @@ def send(client, rows):
             "churn", [{"prediction_id": f"p{n}", "value": float(y)} for n, y in part.select("n", "y").rows()]
         )
     client.sync("churn")
-
-
-def until(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.2)
-    return found
 
 
 def looked(prefect, **parameters):

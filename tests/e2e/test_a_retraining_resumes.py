@@ -1,7 +1,6 @@
 """Retrainings run by Prefect's worker: one is killed and goes on, one is cancelled, a second one is kept out."""
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,6 +8,7 @@ import polars as pl
 import psutil
 import pytest
 import yaml
+from waiting import until
 
 from flows.training.politeness import POLITENESS, THREADS
 from flows.training.scratch import Scratch
@@ -69,14 +69,6 @@ def asked(place, settings, source, tmp_path):
         return event.id
 
     return ask
-
-
-def until(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
-    return found
 
 
 def started(prefect, model, event_id):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from rollout_story import Callers, fitted, people, write_configuration
+from waiting import until
 
 from registry.assignment import TOTAL
 from registry.store.registry import Registry
@@ -306,11 +307,3 @@ def check_traffic(registry, callers):
         weight, n = plans[epoch].weight_of("challenger") / TOTAL, len(seen)
         slack = 5 * math.sqrt(weight * (1 - weight) * n) + 1
         assert abs(sum(seen) - weight * n) <= slack, f"{sum(seen)} of {n} at {weight:.0%} by plan {epoch}"
-
-
-def until(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
-    return found

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from e2e_commands import Place
+from waiting import until
 
 from flows.demo.leads import leads
 from flows.demo.show import CONFIG
@@ -37,13 +38,6 @@ def begun(place, table, tmp_path, until_said=f" of {ROWS - ROWS // 5} rows"):
     until(lambda: until_said in log.read_text() or replay.poll() is not None, 240)
     assert replay.poll() is None, log.read_text()
     return replay
-
-
-def until(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def exact(printed):

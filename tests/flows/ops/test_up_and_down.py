@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import psutil
 import pytest
+from waiting import until
 
 from flows.detection.rhythm import Crons
 from flows.detection.schedules import apply_pace
@@ -41,14 +41,6 @@ def marked(settings):
                 found.append(one)
         except psutil.Error:
             continue
-    return found
-
-
-def until(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
     return found
 
 

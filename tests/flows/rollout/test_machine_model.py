@@ -15,7 +15,6 @@ from rollout_worlds import START, World, a_config, a_version
 from sqlalchemy import event
 
 from flows.rollout.begin import begin_rollout
-from flows.rollout.steering import abort, pause, resume, skip
 from flows.rollout.tick import tick
 from registry.assignment import TOTAL
 from registry.errors import RegistryError
@@ -23,6 +22,7 @@ from registry.records.plan import CHAMPION, Guards
 from registry.records.policy import PromotionPolicy
 from registry.records.rollout import Step
 from registry.records.verdict import Decision
+from registry.steering import abort, pause, resume, skip
 from registry.store.registry import Registry
 
 STRATEGIES = ((0, 10, 50, 100), (10, 50, 100), (100,), (0,), (50,), (0, 100), (0, 0, 50))

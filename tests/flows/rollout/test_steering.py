@@ -6,12 +6,12 @@ import pytest
 from rollout_worlds import START, World, a_config, a_version
 
 from flows.rollout.begin import begin_rollout
-from flows.rollout.steering import abort, pause, resume, skip
 from flows.rollout.tick import tick
 from registry.assignment import TOTAL
 from registry.errors import PlanConflict, StageConflict
 from registry.records.plan import Guards
 from registry.records.rollout import Step
+from registry.steering import abort, pause, resume, skip
 from registry.store.registry import Registry
 
 WHO = {"actor": "ann", "reason": "black friday"}

@@ -6,11 +6,11 @@ import pytest
 
 from flows.comparison.live import decide_live
 from flows.errors import Unreachable
-from flows.rollout.approval import approval_digest, approve, is_approved, missing_roles
 from flows.rollout.begin import begin_rollout
 from flows.rollout.errors import ApprovalRefused, RolloutRefused
 from flows.rollout.observe import rows_of
 from flows.rollout.tick import tick
+from registry.approval import is_approved
 from registry.assignment import TOTAL
 from registry.errors import StageConflict
 from registry.records.live import Moments
@@ -35,6 +35,11 @@ def decided(outcome="promote", challenger="v1.1.0", champion="v1.0.0", name="d-1
         policy=PromotionPolicy(metric="accuracy", require_approval=False),
         created_at=START,
     )
+
+
+def approve(registry, rollout, *, actor, role, reason="read it"):
+    """Whether everybody has agreed by now."""
+    return registry.sign(rollout.id, actor=actor, role=role, reason=reason, at=START).complete
 
 
 def begun(registry, config, decision=None):
@@ -239,29 +244,26 @@ def test_a_doubtful_decision_waits_for_two_different_people(registry, live, conf
     assert rollout.status == "waiting_approval"
     assert tick(registry, live, "churn", config, START).kind == "hold"
 
-    assert not approve(registry, rollout.id, actor="ann", role="ml_lead", reason="read it", at=START)
+    assert not approve(registry, rollout, actor="ann", role="ml_lead")
     with pytest.raises(ApprovalRefused, match="Another person"):
-        approve(registry, rollout.id, actor="ann", role="business_owner", reason="me again", at=START)
+        approve(registry, rollout, actor="ann", role="business_owner", reason="me again")
     assert tick(registry, live, "churn", config, START).kind == "hold"
 
-    assert approve(registry, rollout.id, actor="bob", role="business_owner", reason="read it", at=START)
+    assert approve(registry, rollout, actor="bob", role="business_owner")
     assert tick(registry, live, "churn", config, START).kind == "start"
 
 
 def test_an_approval_of_another_decision_does_not_count(registry, live, config):
     rollout = begun(registry, config, decided("needs_approval"))
     for actor, role in (("ann", "ml_lead"), ("bob", "business_owner")):
-        approve(registry, rollout.id, actor=actor, role=role, reason="read it", at=START)
+        approve(registry, rollout, actor=actor, role=role)
     registry.save_decision(decided("needs_approval", name="d-2"))
     other = msgspec.structs.replace(rollout, revision=2, decision_id="d-2")
     registry.move_rollout(other, actor="rollout", reason="looked again", at=START)
 
     kinds = [tick(registry, live, "churn", config, START).kind for _ in range(2)]
     assert kinds == ["wait", "hold"], "people are asked again about what it is now"
-    assert missing_roles(registry.approvals(rollout.id), approval_digest(registry, other)) == (
-        "ml_lead",
-        "business_owner",
-    )
+    assert registry.gate(rollout.id).missing == ("ml_lead", "business_owner")
 
 
 def test_a_policy_with_approval_asks_after_the_shadow_and_goes_on_when_approved(registry, live, configured):
@@ -271,8 +273,8 @@ def test_a_policy_with_approval_asks_after_the_shadow_and_goes_on_when_approved(
     assert kinds == ["start", "wait", "hold"]
     assert registry.plan("churn").weight_of("challenger") == 0
 
-    approve(registry, rollout.id, actor="ann", role="ml_lead", reason="read it", at=START)
-    approve(registry, rollout.id, actor="bob", role="business_owner", reason="read it", at=START)
+    approve(registry, rollout, actor="ann", role="ml_lead")
+    approve(registry, rollout, actor="bob", role="business_owner")
     kinds = [tick(registry, live, "churn", config, START + 3 * DAY).kind for _ in range(2)]
 
     assert kinds == ["advance", "hold"]
@@ -283,7 +285,7 @@ def test_an_unknown_role_cannot_approve(registry, config):
     rollout = begun(registry, config, decided("needs_approval"))
 
     with pytest.raises(ApprovalRefused, match="ml_lead, business_owner"):
-        approve(registry, rollout.id, actor="ann", role="intern", reason="why not", at=START)
+        approve(registry, rollout, actor="ann", role="intern", reason="why not")
 
 
 def test_one_person_in_both_roles_is_not_two():
