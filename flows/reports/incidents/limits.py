@@ -33,6 +33,7 @@ class Figure:
         now, before: Means of the new champion, and of the one before.
         n: Requests, or labelled ones.
         said: One sentence with the numbers.
+        blind: What was counted is no number, so that nothing can be said, however much there is.
     """
 
     name: Name
@@ -45,6 +46,7 @@ class Figure:
     now: float | None = None
     before: float | None = None
     n: int = 0
+    blind: bool = False
 
 
 def judge(watch: Watch, metrics: ModelMetrics) -> tuple[Figure, ...]:
@@ -124,6 +126,8 @@ def _latency(watch: Watch, seen: _Seen) -> Figure:
     base, increase = watch.baseline, watch.limits.latency_increase
     if base.latency_ms is None or base.latency_m2 is None:
         return Figure(name="latency", broken=None, limit=SLACK_MS, said="the champion before left no latencies")
+    if not _finite(seen.latency):
+        return _blind("latency", SLACK_MS, seen.latency.n)
     factor = 1 + increase
     found = two_sample_sequence(
         (base.requests, factor * base.latency_ms, factor**2 * base.latency_m2),
@@ -145,6 +149,8 @@ def _kpi(watch: Watch, seen: _Seen) -> Figure:
         now = now.merge(outcomes.get(kpi, Moments()))
     if base.kpi_mean is None or base.kpi_m2 is None:
         return Figure(name="kpi", broken=None, limit=0.0, said=f"the champion before left no {kpi}", n=now.n)
+    if not _finite(now):
+        return _blind("kpi", 0.0, now.n)
     if now.n < limits.min_labelled:
         said = f"{now.n} of at least {limits.min_labelled} values of {kpi}"
         return Figure(name="kpi", broken=None, limit=0.0, said=said, n=now.n)
@@ -167,6 +173,8 @@ def _loss(watch: Watch, seen: _Seen, pairs: Sequence[ShadowMetrics]) -> Figure:
     difference = Moments()
     for one in pairs:
         difference = difference.merge(one.loss_difference)
+    if not (_finite(difference) and _finite(seen.loss)):
+        return _blind("loss", 0.0, n)
     found = _worse(pairs, difference, seen.loss, limits.accuracy_drop, limits.alpha / 2, limits.min_labelled)
     former = seen.loss.mean - difference.mean
     allowed = f"allowed {limits.accuracy_drop:.0%} more" if limits.accuracy_drop else "none is allowed"
@@ -180,7 +188,7 @@ def _worse(
     """How far the loss is beyond (1 + drop) times the former champion's; the spread is at most the sum of both."""
     tuned = max(least, _LEAST_TUNED_TO)
     keys = pairs[0].units.get("loss") if len(pairs) == 1 else None
-    if drop == 0 and keys is not None and keys.n:
+    if drop == 0 and keys is not None and keys.n and all(map(math.isfinite, _co(keys))):
         return unit_paired_sequence(_co(keys), alpha=alpha, tuned_to=tuned)
     spread = (1 + drop) * _sd(difference) + drop * _sd(ours)
     mean, n = (1 + drop) * difference.mean - drop * ours.mean, difference.n
@@ -189,6 +197,15 @@ def _worse(
 
 def _co(keys: UnitMoments) -> CoMoments:
     return CoMoments(keys.n, keys.mean_x, keys.mean_y, keys.m2_x, keys.m2_y, keys.co)
+
+
+def _finite(moments: Moments) -> bool:
+    return math.isfinite(moments.mean) and math.isfinite(moments.m2)
+
+
+def _blind(name: Name, limit: float, n: int) -> Figure:
+    said = f"nothing can be said of the {name}: what the router has counted of {n} requests is no number"
+    return Figure(name=name, broken=None, limit=limit, n=n, said=said, blind=True)
 
 
 def _sd(moments: Moments) -> float:

@@ -58,11 +58,11 @@ def look(desk: Desk, model: str, at: datetime) -> Looked:
     except Unreachable as error:
         return Looked(kind="hold", said=f"nothing could be seen: {error.what}", watch=watch)
     figures = judge(watch, metrics)
-    broken = [figure for figure in figures if figure.broken]
     try:
-        if broken:
+        if any(figure.broken for figure in figures):
             return _take_back(desk, watch, plan, figures, at)
-        return _pass(desk, watch, plan, figures, at) if at >= watch.until else _go_on(desk, watch, figures, at)
+        passes = at >= watch.until and not any(figure.blind for figure in figures)
+        return _pass(desk, watch, plan, figures, at) if passes else _go_on(desk, watch, figures, at)
     except (PlanConflict, StageConflict) as conflict:
         return Looked(kind="hold", said=f"nothing was changed: {conflict.why}", watch=watch, figures=figures)
 

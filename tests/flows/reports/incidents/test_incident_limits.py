@@ -191,3 +191,13 @@ def _drawn(n, failed, totals):
         shadows={"v1.0.0": former},
     )
     return ModelMetrics(model="m", epoch=3, phases=(one,))
+
+
+@pytest.mark.parametrize("nothing", [float("nan"), float("inf")])
+@pytest.mark.parametrize(("bad", "blind"), [("kpi", "kpi"), ("worse", "loss"), ("ms", "latency")])
+def test_a_number_that_is_none_hides_itself_and_nothing_else(nothing, bad, blind):
+    figures = {figure.name: figure for figure in judge(WATCH, seen(**{bad: nothing, "failed": 500}))}
+
+    assert figures[blind].broken is None
+    assert [name for name, figure in figures.items() if figure.blind] == [blind]
+    assert figures["errors"].broken

@@ -146,6 +146,18 @@ def test_a_watch_does_not_pass_while_nothing_can_be_seen(watching, router):
     assert (seen.kind, watching.registry.watch("churn").status) == ("hold", "active")
 
 
+def test_numbers_that_are_none_end_no_watch_and_hide_no_failures(watching, router):
+    router.worse = float("nan")
+
+    seen = look(watching, "churn", began(watching) + 50 * HOUR)
+    router.failed = 500
+    then = look(watching, "churn", began(watching) + 51 * HOUR)
+
+    assert (seen.kind, "is no number" in seen.said) == ("hold", True)
+    assert (then.kind, watching.registry.champion("churn").version) == ("roll_back", "v1.0.0")
+    assert watching.registry.incidents("churn")[0].facts["figures"][-1]["estimate"] is None
+
+
 def test_a_look_that_was_killed_between_plan_and_watch_is_finished_by_the_next(watching):
     registry, at = watching.registry, began(watching) + 48 * HOUR
     registry.publish_plan(over(registry.plan("churn"), actor="watch", reason="killed after this", at=at))
