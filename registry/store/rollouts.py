@@ -229,7 +229,7 @@ def _refuse_start(connection: Connection, rollout: Rollout) -> None:
     challenger = one_version(connection, rollout.model, rollout.challenger)
     if challenger.stage == "rejected":
         raise StageConflict(
-            what, f"{challenger.version} was rejected.", "It has failed for good. Train another: `understudy train`."
+            what, f"{challenger.version} was rejected.", "It was taken off for good. Train another: `understudy train`."
         )
     refuse_deleted(challenger, f"was not given {rollout.id}")
     if not rollout.active or rollout.revision != 1:
