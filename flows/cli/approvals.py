@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.office import opened_registry, settings
+from flows.cli.office import look_soon, opened_registry, settings
 from flows.cli.options import Actor, AsOf, Json, Model, example, moment
 from flows.cli.screen import facts, print_json, say, table
 from flows.errors import ConfigError
@@ -70,6 +70,8 @@ def approve(
             digest=digest,
             via="command line",
         )
+    if state.complete:
+        look_soon(model, as_of)
     if as_json:
         return print_json(
             {"rollout": state.rollout, "status": state.status, "approved": state.complete, "missing": state.missing}

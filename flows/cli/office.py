@@ -137,6 +137,14 @@ def run_flow(entrypoint: str, **parameters: Any) -> Any:
     return flow(**parameters)
 
 
+def look_soon(model: str, as_of: str | None) -> None:
+    """Let Prefect, if it is there, look at the rollout of *model* now, unless somebody plays another time."""
+    if as_of is None:
+        from flows.client.nudge import ask_for_a_look
+
+        ask_for_a_look(settings(), model)
+
+
 def debugging() -> bool:
     """Whether tracebacks are wanted."""
     return os.environ.get("UNDERSTUDY_DEBUG", "") not in ("", "0")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.office import opened_registry, settings, version_of
+from flows.cli.office import look_soon, opened_registry, settings, version_of
 from flows.cli.options import Actor, AsOf, DryRun, Json, Model, Reason, Version, example, moment
 from flows.cli.screen import facts, print_json, say
 from flows.errors import Unreachable
@@ -46,6 +46,7 @@ def promote(
 
     with opened(settings()) as desk:
         done = start(desk, model, version, actor=actor, reason=reason, at=moment(as_of))
+    look_soon(model, as_of)
     return _show(model, done, as_json=as_json)
 
 

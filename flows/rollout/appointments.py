@@ -23,6 +23,8 @@ SOON = timedelta(seconds=20)
 STAY = timedelta(seconds=240)
 """A run ends before the next scheduled one begins."""
 _BREATH = timedelta(seconds=5)
+_GLANCE = timedelta(seconds=2)
+"""A run that stays asks so often whether people have agreed meanwhile, or steered."""
 Look = Callable[[str], Move | Refusal]
 
 
@@ -53,7 +55,9 @@ def follow(
         at, model = due
         if at > min(until, clock() + SOON):
             return
-        sleep(max((at - clock()).total_seconds(), 0.0))
+        if at > clock():
+            sleep(min(at - clock(), _GLANCE).total_seconds())
+            continue
         found, seen[model] = look(model), clock()
         if isinstance(found, Refusal) or found.moves:
             done[model] = found
@@ -87,6 +91,8 @@ def next_look(desk: Desk, model: str, last: datetime, now: datetime) -> datetime
     due, speed = due_at(rollout, desk.registry.pulse_of(rollout.id), now), desk.config(model).rollout.speed
     if rollout.status == "running" and speed > 1:
         due = min(due, last + SCHEDULE / speed)
+    if rollout.status == "waiting_approval" and desk.registry.gate(rollout.id).complete:
+        due = now
     return max(due, last + _BREATH)
 
 
