@@ -1,5 +1,6 @@
 """What tests of a running system share."""
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -9,11 +10,38 @@ from e2e_commands import Place
 
 from registry.home import Settings
 
+SHARING = ("test_forms_of_deployments", "test_a_rollout_end_to_end", "test_the_gate")
+"""Modules that share one system, in this order, after all others: the first of them finds it empty."""
+
+
+def pytest_collection_modifyitems(items):
+    """Whoever shares a system comes last, so that it does not live beside those of others."""
+    names = [Path(item.fspath).stem for item in items]
+    order = [SHARING.index(name) if name in SHARING else -1 for name in names]
+    items[:] = [item for _, item in sorted(zip(order, items, strict=True), key=lambda pair: pair[0])]
+
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A system of the module's own; nothing of it is left afterwards."""
-    place = Place.under(tmp_path_factory.mktemp("place"))
+def place(request, tmp_path_factory):
+    """A system of the module's own, or the shared one; nothing of it is left afterwards."""
+    if request.module.__name__ in SHARING:
+        yield request.getfixturevalue("shared")
+    else:
+        with running(tmp_path_factory.mktemp("place")) as place:
+            yield place
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """One system for all modules that are named in SHARING."""
+    with running(tmp_path_factory.mktemp("shared")) as place:
+        yield place
+
+
+@contextlib.contextmanager
+def running(folder):
+    """Start a system, and stop it."""
+    place = Place.under(folder)
     try:
         done = place.run("up", seconds=300)
         assert done.returncode == 0, done.stderr
@@ -41,10 +69,10 @@ def prefect(settings):
 
 
 @pytest.fixture(scope="session")
-def shots(tmp_path_factory):
-    """Folder of all pictures: UNDERSTUDY_SCREENSHOTS, if somebody wants to look at them."""
+def shots():
+    """Folder of all pictures: UNDERSTUDY_SCREENSHOTS; none are taken unless somebody wants to look at them."""
     named = os.environ.get("UNDERSTUDY_SCREENSHOTS")
-    return Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    return Path(named) if named else None
 
 
 @pytest.fixture(scope="module")

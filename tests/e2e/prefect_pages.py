@@ -28,18 +28,19 @@ class Pages:
     One browser window on one Prefect server.
 
     Attributes:
+        shots: Folder of pictures; none are taken without it.
         outside: Addresses beyond this machine that a page asked for.
         busy: How often the server had no time, and a person clicked again.
     """
 
     page: Page
     origin: str
-    shots: Path
+    shots: Path | None
     outside: list[str] = field(default_factory=list)
     busy: int = 0
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(120_000)
         self.page.on("request", self._note)
 
     def _note(self, request: Request) -> None:
@@ -49,6 +50,8 @@ class Pages:
 
     def shot(self, name: str) -> None:
         """Keep what is seen now."""
+        if self.shots is None:
+            return
         self.shots.mkdir(parents=True, exist_ok=True)
         self.page.wait_for_timeout(500)  # pages fade in
         self.page.screenshot(path=self.shots / f"{name}.png", full_page=True)
@@ -68,9 +71,13 @@ class Pages:
         self.page.goto(f"{self.origin}{address}")  # the list is drawn anew while one clicks
         self._run_button().wait_for()
 
-    def form(self, deployment: str) -> None:
-        """Open "Run" -> "Custom run"."""
-        self.deployment(deployment)
+    def form(self, deployment: str, *, known: str | None = None) -> None:
+        """Open "Run" -> "Custom run"; a deployment whose id is known need not be searched for."""
+        if known is None:
+            self.deployment(deployment)
+        else:
+            self.page.goto(f"{self.origin}/deployments/deployment/{known}")
+            self._run_button().wait_for()
         self._run_button().click()
         self.page.get_by_text("Custom run").click()
         self.page.get_by_role("button", name="Submit").wait_for()
@@ -124,7 +131,7 @@ class Pages:
         """State in the head of a run's page."""
         return self.page.locator(".page-heading-flow-run .state-badge").first
 
-    def wait_for_state(self, *names: str, seconds: float = 90.0) -> str:
+    def wait_for_state(self, *names: str, seconds: float = 240.0) -> str:
         """Stay on a run's page until it shows one of the states."""
         deadline = time.monotonic() + seconds
         while (seen := self.state_badge().inner_text().strip()) not in names:
@@ -169,7 +176,7 @@ class Pages:
         drawn.wait_for()
         return drawn.inner_text()
 
-    def question(self, run: str, *, seconds: float = 60.0) -> str:
+    def question(self, run: str, *, seconds: float = 120.0) -> str:
         """Open the form of a suspended run; returns what stands above its fields."""
         self.run(run)
         button = self.page.get_by_role("button", name="Resume", exact=True)
@@ -199,7 +206,7 @@ class Pages:
     def _insist(self, button: Locator, path: str) -> Response | None:
         """Click, and once more while the server has no time."""
         got = self._click(button, path)
-        for _ in range(4):
+        for _ in range(10):
             if got is None or got.status != _BUSY:
                 break
             self.busy += 1
@@ -217,7 +224,7 @@ class Pages:
 
         self.page.on("response", keep)
         button.click()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not got and not self.mistakes() and time.monotonic() < deadline:
             self.page.wait_for_timeout(50)
         self.page.wait_for_timeout(200)
