@@ -52,7 +52,11 @@ class SignOffs:
             registry = self._keeper.registry()
             rollout = _active(registry, model)
             at = self._keeper.now(model)
-            return registry.sign(rollout.id, actor=words.actor, reason=words.reason, at=at, **wish)
+            state = registry.sign(rollout.id, actor=words.actor, reason=words.reason, at=at, **wish)
+            if state.complete:
+                agreed = f"{rollout.id}: everybody has agreed to {state.bound_to[:12]}"
+                self._keeper.note(model, "agreed", agreed, once=True)  # the flows hear of it, and look at once
+            return state
 
         return encoded(await self._lanes.changes.run(answer))
 

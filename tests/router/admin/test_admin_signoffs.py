@@ -44,7 +44,7 @@ def people(settings, keeper):
     return {name: admin.holding(token) for name, token in (TOKENS | PEOPLE).items()} | {"shared": admin}
 
 
-def test_two_people_sign_with_their_own_tokens(people, asked, registry):
+def test_two_people_sign_with_their_own_tokens(people, asked, registry, keeper):
     assert people["ann"].post(PATH, json=YES | {"role": "ml_lead"}).json()["missing"] == ["business_owner"]
     shown = people["viewer"].get(PATH).json()
     assert (shown["gate"]["question"], shown["decision"]) == ("begin", None)
@@ -55,6 +55,7 @@ def test_two_people_sign_with_their_own_tokens(people, asked, registry):
     assert (answer.status_code, answer.json()["complete"]) == (200, True)
     assert [one["actor"] for one in registry.approvals("r-0001")] == ["ann", "bob"]
     assert {entry.after["via"] for entry in registry.audit(action="rollout.approved")} == {"token"}
+    assert [note["kind"] for note in keeper.notes("m", 10)] == ["agreed"]
 
 
 def test_nobody_signs_with_the_name_of_another(people, asked, registry):
