@@ -68,10 +68,10 @@ def fitted(folder: Path) -> tuple[Path, Path, Path]:
     return files[0], files[1], folder / "holdout.parquet"
 
 
-def write_configuration(folder: Path, model: str, urls: list[str]) -> Path:
-    """The model's YAML file."""
+def write_configuration(folder: Path, model: str, urls: list[str], changes: dict[str, Any]) -> Path:
+    """The model's YAML file; *changes* are other sections."""
     file = folder / f"{model}.yaml"
-    file.write_text(yaml.safe_dump(configuration(model, urls)))
+    file.write_text(yaml.safe_dump(configuration(model, urls) | changes))
     return file
 
 
