@@ -94,10 +94,13 @@ def init(
     config = _found_from_anywhere(load_config(file))
     _refuse_bad_addresses(config, file)
     refuse_other_classes(config, settings())
+    again = (settings().configs_dir / f"{config.model}.yaml").exists()
     where = register_config(config, settings())
     if as_json:
         return print_json({"model": config.model, "registered": str(where)})
     say(f"{config.model} is registered in {where}")
+    if again:
+        return say("It is read from the next look on; a rollout that has begun keeps the steps and the gate it has.")
     return say(f"Next: `understudy train {config.model}` makes its first champion.")
 
 
