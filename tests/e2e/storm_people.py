@@ -31,6 +31,10 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._http = httpx.Client(base_url=settings.prefect_api_url, timeout=20, trust_env=False)
 
+    def close(self) -> None:
+        """Let go of its connections."""
+        self._http.close()
+
     def get(self, path: str) -> Any:
         """Raises httpx.HTTPError."""
         return self._http.get(path).raise_for_status().json()

@@ -52,6 +52,7 @@ def test_a_rollout_survives_any_kill_and_ends_by_itself(place, settings, tmp_pat
         stop.set()
         for one in (caller, manager, watcher):
             one.join(30)
+        manager.server.close()
         with capsys.disabled():
             report(storm, caller, manager, watcher, took, ended)
             print(f"settled after {settling:.0f} s: {left}")
