@@ -35,9 +35,9 @@ def notice_of(message: Message, *, model: str, key: str, at: datetime | None = N
     return new_notice(message.kind, title, body, model=model, key=key, level=message.level, at=at)
 
 
-def whom(settings: Settings, model: str) -> Notify:
+def whom(settings: Settings, model: str, kind: str = "") -> Notify:
     """
-    The section of *model*, or of all models together if it is empty.
+    The section of *model*; if it is empty, the addresses of all models whose people want to hear of *kind*.
 
     Raises:
         Refusal: If the configuration cannot be read; it says the model only.
@@ -47,7 +47,8 @@ def whom(settings: Settings, model: str) -> Notify:
     urls: list[str] = []
     for path in sorted(settings.configs_dir.glob("*.yaml")):
         with contextlib.suppress(Refusal):
-            urls += registered_config(path.stem, settings).notify.urls
+            section = registered_config(path.stem, settings).notify
+            urls += section.urls if wanted(kind, section.only) else ()
     return Notify(urls=tuple(dict.fromkeys(urls)))
 
 

@@ -92,7 +92,7 @@ def send_first(
     """
     try:
         registry.add_notice(notice)
-        section = whom(settings, notice.model)
+        section = whom(settings, notice.model, notice.kind)
         if nobody_hears(notice, section):
             write_to_log(registry, notice)
             return True
@@ -156,9 +156,9 @@ def _send(settings: Settings, registry: Registry, due: list[Notice], timeout: fl
 def _letters(settings: Settings, registry: Registry, due: list[Notice]) -> tuple[list[Letter], int]:
     """Address what is due; what nobody hears is written to the log."""
     letters, logged = [], 0
-    sections = {model: _section(settings, model) for model in {notice.model for notice in due}}
+    sections = {about: _section(settings, *about) for about in {(notice.model, notice.kind) for notice in due}}
     for notice in due:
-        section = sections[notice.model]
+        section = sections[notice.model, notice.kind]
         if section is None:
             _postpone(registry, notice)
         elif nobody_hears(notice, section):
@@ -169,10 +169,10 @@ def _letters(settings: Settings, registry: Registry, due: list[Notice]) -> tuple
     return letters, logged
 
 
-def _section(settings: Settings, model: str) -> Notify | None:
+def _section(settings: Settings, model: str, kind: str) -> Notify | None:
     """Nobody, if the model is not registered here; None if its file cannot be read now."""
     try:
-        return whom(settings, model)
+        return whom(settings, model, kind)
     except NotFound:
         return Notify()
     except Refusal as refusal:

@@ -29,7 +29,7 @@ def tell_notice(settings: Settings, registry: Registry, notice: Notice) -> None:
             registry.add_notice(notice)
             forward(settings, registry)
         except StoreUnavailable:
-            tell_directly(whom(settings, notice.model), notice)
+            tell_directly(whom(settings, notice.model, notice.kind), notice)
     except Exception as error:  # noqa: BLE001  a notification may fail in any way, the flow may not
         log.warning("%s (%s)", notice.title, type(error).__name__)
 
@@ -49,7 +49,7 @@ def forward(settings: Settings, registry: Registry) -> None:
 def _logged(settings: Settings, registry: Registry, notice: Notice) -> bool:
     """Write to the log what nobody hears; says whether that was so."""
     try:
-        unheard = nobody_hears(notice, whom(settings, notice.model))
+        unheard = nobody_hears(notice, whom(settings, notice.model, notice.kind))
     except NotFound:
         unheard = True
     except Refusal:

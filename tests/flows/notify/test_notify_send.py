@@ -199,6 +199,17 @@ def test_what_belongs_to_no_model_is_told_to_the_people_of_all(where, registry, 
     assert ours.titles == theirs.titles == ["a run crashed"]
 
 
+def test_what_belongs_to_no_model_is_told_to_those_who_want_to_hear_it(where, registry, receiving, told_to, waiting):
+    ours, theirs = receiving(), receiving()
+    told_to(json_url(ours), only=["rollout.*"])
+    told_to(json_url(theirs), model="price", only=["run.*"])
+    waiting("a run crashed", model="", kind="run.crashed")
+
+    send_due(where, registry)
+
+    assert (ours.titles, theirs.titles) == ([], ["a run crashed"])
+
+
 def test_without_addresses_the_log_is_told_at_once(where, registry, told_to, said):
     told_to()
 
