@@ -16,6 +16,8 @@ VersionName = Annotated[str, Field(pattern=r"^(v[0-9]+\.[0-9]+\.[0-9]+)?$", exam
 """Empty counts as absent."""
 Actor = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", examples=["ada"])]
 Reason = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
+Note = Annotated[str, Field(max_length=1000)]
+"""A reason that may be left out."""
 EventId = Annotated[str, Field(pattern=r"^(retrain_[0-9]{8}_[0-9]{3,})?$", examples=["retrain_20260301_001"])]
 """Empty counts as absent."""
 RunId = Annotated[str, Field(pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")]

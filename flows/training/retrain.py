@@ -16,7 +16,7 @@ from prefect.states import Cancelled, Failed
 from flows.client import RouterClient
 from flows.client.ending import ended
 from flows.client.patience import JITTER, may_pass
-from flows.config.forms import FROM_THE_FORM, Actor, EventId, ModelName, Moment
+from flows.config.forms import FROM_THE_FORM, Actor, EventId, ModelName, Moment, Note
 from flows.config.load import named_model, registered_config
 from flows.data.gather import extract
 from flows.errors import ConfigError, FlowsError
@@ -54,7 +54,7 @@ def retrain(
     model: ModelName | None = None,
     event_id: EventId | None = None,
     trigger: TriggerType = "manual",
-    reason: str = "",
+    reason: Note = "",
     actor: Actor = FROM_THE_FORM,
     as_of: Moment | None = None,
     force: bool = False,
