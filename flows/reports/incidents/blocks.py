@@ -67,8 +67,14 @@ def blocks(story: Story) -> list[Block]:
     return [block for block in found if block.said or block.rows]
 
 
+def _no_numbers(incident: Incident) -> str:
+    if incident.kind == "person":
+        return "No test sounded an alarm: a person decided."
+    return "Only the sentence above was kept of the test that sounded the alarm."
+
+
 def _tests(story: Story) -> Block:
-    said = () if story.tests else ("Only the sentence above was kept of the test that sounded the alarm.",)
+    said = () if story.tests else (_no_numbers(story.incident),)
     if story.watch is not None:
         limits = story.watch.limits
         said = (
@@ -129,9 +135,10 @@ def _meanwhile(story: Story) -> str:
             f"Whoever was not dealt to {incident.version}, and every request that it failed, was answered by "
             f"{incident.restored}. Since plan {incident.epoch} it answers everybody."
         )
+    since = "the person's call" if incident.kind == "person" else "the limit was broken"
     return (
-        f"Callers got what {incident.version} said, or an error where it failed. Once the limit was broken, every "
-        f"worker of the router let {incident.restored}, which was kept warm, answer; plan {incident.epoch} made it "
+        f"Callers got what {incident.version} said, or an error where it failed. Since {since}, every "
+        f"worker of the router has let {incident.restored} answer; plan {incident.epoch} made it "
         "lasting."
     )
 

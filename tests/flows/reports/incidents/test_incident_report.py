@@ -84,6 +84,7 @@ def test_a_person_who_takes_the_champion_back_is_written_up_with_all_that_it_ans
 
     assert (story.answered, story.incident.kind, story.watch) == (1390, "person", None)
     assert "taken off by a person (ann)" in incident_html(story)
+    assert "No test sounded an alarm: a person decided." in incident_markdown(story)
 
 
 def test_writing_twice_changes_nothing_and_shows_once(place):
