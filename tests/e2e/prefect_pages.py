@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -216,20 +217,40 @@ class Pages:
 
     def _click(self, button: Locator, path: str) -> Response | None:
         """Click, and wait for what the server says to *path*, or for the page to say what is wrong."""
+        asked: list[Request] = []
         got: list[Response] = []
+        before = self.mistakes()
+
+        def wrong() -> bool:
+            said = self.mistakes()
+            return not asked and said not in ("", before)
+
+        def ask(one: Request) -> None:
+            if one.method == "POST" and one.url.endswith(path):
+                asked.append(one)
 
         def keep(one: Response) -> None:
             if one.url.endswith(path):
                 got.append(one)
 
+        self.page.on("request", ask)
         self.page.on("response", keep)
-        button.click()
-        deadline = time.monotonic() + 60
-        while not got and not self.mistakes() and time.monotonic() < deadline:
-            self.page.wait_for_timeout(50)
+        for _ in range(5):
+            button.click()
+            if self._within(5, lambda: asked or wrong()):  # a page that is drawn anew loses a click
+                break
+        self._within(120 if asked else 0, lambda: got)
         self.page.wait_for_timeout(200)
+        self.page.remove_listener("request", ask)
         self.page.remove_listener("response", keep)
         return got[0] if got else None
+
+    def _within(self, seconds: float, condition: Callable[[], object]) -> bool:
+        """Whether it came true in time; the page goes on meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not (found := condition()) and time.monotonic() < deadline:
+            self.page.wait_for_timeout(50)
+        return bool(found)
 
 
 def _only(words: str) -> re.Pattern[str]:
