@@ -109,16 +109,16 @@ def run_crashed(model: str, flow: str, run: str, follows: str) -> Message:
     Args:
         model: Its name; empty if the run belongs to none.
         flow: Name of the flow.
-        run: Name of the run.
+        run: Where its page is.
         follows: What happens now, e.g. "It is taken up again."
     """
-    body = f"{run}. {follows} The run's log in Prefect has the details."
+    body = f"{follows} Its log has the details: {run}"
     return Message(kind="run.crashed", title=_about(model, f"a run of {flow} crashed"), body=body, level="failure")
 
 
 def run_late(model: str, flow: str, run: str, minutes: float) -> Message:
     """A run was scheduled, and nobody began it."""
-    body = f"{run} should have begun {minutes:.0f} minutes ago. `understudy status` says whether the worker is well."
+    body = f"It should have begun {minutes:.0f} minutes ago. `understudy status` says whether the worker is well. {run}"
     return Message(kind="run.late", title=_about(model, f"a run of {flow} is late"), body=body, level="warning")
 
 

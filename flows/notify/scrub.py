@@ -6,7 +6,8 @@ LEFT_OUT = "[left out]"
 _MOST = 600
 _HARMFUL = re.compile(
     r"""
-      \S*://[^\s/@]*@\S*                                              # an address with a password in it
+      (?P<page>/runs/flow-run/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b  # of Prefect: stays
+    | \S*://[^\s/@]*@\S*                                              # an address with a password in it
     | [^\s@<>"'(]+@[^\s@>"')]+                                        # of a person
     | (?<![\w:/.~])~?/(?:[\w.@+%-]+/)+[\w.@+%-]*                      # a file
     | (?<!\w)[A-Z]:\\\S+
@@ -34,4 +35,4 @@ def clean(text: str, most: int = _MOST) -> str:
 
 
 def _replaced(match: re.Match[str]) -> str:
-    return match.group() if _MOMENT.match(match.group()) else LEFT_OUT
+    return match.group() if match["page"] or _MOMENT.match(match.group()) else LEFT_OUT

@@ -68,13 +68,18 @@ def notice_of(run: Seen, now: datetime) -> Notice | None:
 def _said(run: Seen, now: datetime) -> tuple[str, Message] | None:
     daily = f"{run.deployment_name}:{run.model}:{now:%Y-%m-%d}"
     if run.kind == "CRASHED":
-        return f"run.crashed:{run.id}", run_crashed(run.model, run.flow, run.name, what_follows(run))
+        return f"run.crashed:{run.id}", run_crashed(run.model, run.flow, page(run), what_follows(run))
     if run.state == "Late" and run.due is not None:
         minutes = (now - run.due) / timedelta(minutes=1)
-        return f"run.late:{daily}", run_late(run.model, run.flow, run.name, minutes)
+        return f"run.late:{daily}", run_late(run.model, run.flow, page(run), minutes)
     if run.kind == "FAILED" and run.flow not in _TELLS_ITSELF and not (run.by_hand and run.was_refused):
         return f"run.failed:{daily}", _failed(run)
     return None
+
+
+def page(run: Seen) -> str:
+    """Where Prefect shows it; its name is not told, because whoever started it may have written anything there."""
+    return f"{Settings().prefect_api_url.removesuffix('/api')}/runs/flow-run/{run.id}"
 
 
 def what_follows(run: Seen) -> str:
@@ -90,5 +95,6 @@ def what_follows(run: Seen) -> str:
 
 def _failed(run: Seen) -> Message:
     title = f"{run.model}: a run of {run.flow} failed" if run.model else f"A run of {run.flow} failed"
-    body = f"{run.name} ({run.state}). The run's page in Prefect says why."
+    said = "It took too long (TimedOut)." if run.state == "TimedOut" else "It ended with an error."
+    body = f"{said} Its page says why: {page(run)}"
     return Message(kind="run.failed", title=title, body=body, level="failure")

@@ -114,6 +114,16 @@ def test_people_hear_what_happened_and_what_follows(changes, key, kind, words):
     assert words in notice.body
 
 
+@pytest.mark.parametrize(
+    "changes", [{}, {"kind": "SCHEDULED", "state": "Late"}, {"kind": "FAILED", "state": "asked by Erika Muster"}]
+)
+def test_people_are_shown_the_page_of_a_run_and_not_what_somebody_called_it(changes):
+    notice = notice_of(seen(name="for Erika Muster", **changes), NOW)
+
+    assert "Erika" not in notice.title + notice.body
+    assert notice.body.endswith(f"/runs/flow-run/{RUN}")
+
+
 def test_what_is_well_or_tells_of_itself_is_not_told():
     assert notice_of(seen(kind="COMPLETED", state="Completed"), NOW) is None
     assert notice_of(seen(kind="FAILED", state="Failed", flow="retrain"), NOW) is None
