@@ -137,7 +137,7 @@ def _not_worth_it(asked: Situation, last: datetime, limits: Schedule) -> tuple[K
     if value is None or cost is None or value >= cost or asked.now - last >= limits.slowest:
         return None
     return "not_worth_it", (
-        f"the expected gain of {asked.gain:.2g} % of the loss is worth {value:.4g} until the next one, "
+        f"the expected gain of {asked.gain:.4g} % of the loss is worth {value:.4g} until the next one, "
         f"and {asked.expected_s:.0f} processor seconds cost {cost:.4g}"
     )
 
