@@ -25,6 +25,7 @@ _CLASHES: tuple[tuple[tuple[str, ...], type[RegistryError], str], ...] = (
     (("one_plan_per_epoch", "traffic_plans is append-only"), PlanConflict, "the epoch is taken"),
 )
 
+_FULL = ("disk is full", "No space left")
 _DAMAGED = ("not a database", "malformed")
 
 
@@ -70,6 +71,8 @@ def unavailable(url: str, error: Exception) -> StoreUnavailable:
     why = said(error)
     if any(sign in why for sign in _DAMAGED):
         mend = "Bring back the file's last backup; moved away, an empty registry takes its place."
+    elif any(sign in why for sign in _FULL):
+        mend = "Make room on that disk, then do it again."
     else:
         mend = "Set UNDERSTUDY_HOME to a folder that you may write to, or correct UNDERSTUDY_DATABASE_URL; "
         mend += "`understudy doctor` checks both."
