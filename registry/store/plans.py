@@ -3,12 +3,13 @@
 from msgspec import UnsetType
 from sqlalchemy import Connection, func, insert, select, text
 
+from registry.assignment import TOTAL
 from registry.errors import PlanConflict, StageConflict
 from registry.records.plan import CHAMPION, TrafficPlan
 from registry.store.audit import append
 from registry.store.base import Cause, Store, kept
 from registry.store.stages import refuse_deleted
-from registry.store.tables import plans
+from registry.store.tables import plans, rollouts
 from registry.store.versions import lock_model, one_version, production
 
 
@@ -36,11 +37,13 @@ class Plans(Store):
             PlanConflict: If its epoch is not the next one: somebody published first; or if another
                 model's experiment has taken places of its layer.
             NotFound: If an arm or a shadow is not registered.
-            StageConflict: If its champion is not the version in production, or an artifact was deleted.
+            StageConflict: If its champion is not the version in production, an artifact was deleted, or it gives
+                the challenger of an active rollout more callers than it has: its steps and its gate decide that.
         """
         plan = kept(plan)
         with self._writes() as connection:
             lock_model(connection, plan.model)
+            _refuse_callers_past_the_gate(connection, plan)
             return publish(connection, plan)
 
 
@@ -115,6 +118,25 @@ def champions_before(connection: Connection, model: str) -> list[str]:
 def ever_champion(connection: Connection, model: str) -> set[str]:
     """Read every version that was the champion of a plan."""
     return set(connection.scalars(select(plans.c.champion).where(plans.c.model == model).distinct()))
+
+
+def _refuse_callers_past_the_gate(connection: Connection, plan: TrafficPlan) -> None:
+    chosen = (rollouts.c.model == plan.model) & rollouts.c.status.in_(("waiting_approval", "running", "paused"))
+    found = connection.execute(select(rollouts.c.id, rollouts.c.challenger).where(chosen)).first()
+    if found is None:
+        return
+    before = newest_plan(connection, plan.model)
+    has, gets = (_weight(one, found.challenger) if one is not None else 0 for one in (before, plan))
+    if gets > has:
+        raise StageConflict(
+            f"Epoch {plan.epoch} of {plan.model} was not published.",
+            f"It gives {found.challenger} {gets / TOTAL:.4g} of the callers; {found.id} has given {has / TOTAL:.4g}.",
+            f"Its steps and its gate decide: `understudy rollout advance {plan.model}`.",
+        )
+
+
+def _weight(plan: TrafficPlan, version: str) -> int:
+    return sum(plan.weight_of(arm.variant) for arm in plan.arms if arm.version == version)
 
 
 def _refuse_wrong_epoch(plan: TrafficPlan, newest: TrafficPlan | None) -> None:
