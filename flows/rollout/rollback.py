@@ -1,6 +1,5 @@
 """The flow `rollback`: give all callers back, now."""
 
-
 from prefect import flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
 
