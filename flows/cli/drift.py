@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from flows.cli.office import config_of
 from flows.cli.options import Json, example
@@ -172,6 +171,8 @@ def _profile_mistakes(model: str | None, asked: "Asked") -> list[str]:
 
 
 def _show(found: "Found") -> None:
+    from rich.text import Text
+
     report = found.report
     rows = f"{report.rows:,} rows beside {report.reference_rows:,} of {found.reference_name}"
     say(Text(f"{_label(found.title)}: {clean(report.said)}", style="bold"), Text(clean(rows), style="dim"))

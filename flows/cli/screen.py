@@ -2,22 +2,26 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console, RenderableType
-from rich.table import Table
+
+if TYPE_CHECKING:  # rich is loaded where something is drawn: a rollback goes before its report
+    from rich.console import Console, RenderableType
+    from rich.table import Table
 
 _WIDE = 160
 _LONG = 24
 
 
-def console() -> Console:
+def console() -> "Console":
     """Standard output; wide where no terminal sets the width, so that logs keep whole lines."""
+    from rich.console import Console
+
     return Console() if sys.stdout.isatty() else Console(width=_WIDE)
 
 
-def say(*what: RenderableType) -> None:
+def say(*what: "RenderableType") -> None:
     """Print for people, one below the other."""
     paper = console()
     for one in what:
@@ -26,6 +30,7 @@ def say(*what: RenderableType) -> None:
 
 def progress(said: str) -> None:
     """Say on standard error what is going on; standard output stays for the result."""
+    from rich.console import Console
     from rich.markup import escape
 
     Console(stderr=True).print(f"[dim]{escape(said)}[/dim]", soft_wrap=True)
@@ -45,8 +50,10 @@ def plain(value: object) -> Any:
     return msgspec.to_builtins(value, enc_hook=str, str_keys=True)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> "Table":
     """Lay out rows; numbers to the right. Where columns would be too narrow for their words, one value a line."""
+    from rich.table import Table
+
     cells = [[text(value) for value in row] for row in rows]
     if _needed(columns, cells) > console().width:
         return _stacked(title, columns, cells)
@@ -65,7 +72,9 @@ def _needed(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
     return sum(min(longest, _LONG) + 3 for longest in words) + 1
 
 
-def _stacked(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
+def _stacked(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> "Table":
+    from rich.table import Table
+
     made = Table(title=title, title_justify="left", show_header=False, expand=False)
     made.add_column(style="bold")
     made.add_column(overflow="fold")
@@ -76,8 +85,10 @@ def _stacked(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]])
     return made
 
 
-def facts(title: str, values: Mapping[str, object]) -> Table:
+def facts(title: str, values: Mapping[str, object]) -> "Table":
     """Lay out names and values, one below the other."""
+    from rich.table import Table
+
     made = Table(title=title, title_justify="left", show_header=False, expand=False)
     made.add_column(style="bold")
     made.add_column(overflow="fold")

@@ -64,6 +64,12 @@ class BanditConfig(Section):
     max: Duration = timedelta(days=14)
     min_labelled: Annotated[int, Field(ge=0)] = 100
 
+    @model_validator(mode="after")
+    def _above_the_floor(self) -> "BanditConfig":
+        if not self.floor <= self.first <= 1 - self.floor:
+            raise ValueError(f"first {self.first} is not between the floor {self.floor} and {1 - self.floor:g}")
+        return self
+
 
 CANARY = (
     StepConfig(share=0.1, min=timedelta(days=1)),

@@ -86,7 +86,7 @@ class Champions(Store):
 
         Args:
             model: Name of the model.
-            to: A former champion, or any archived version that passed its validation and has its artifact.
+            to: A former champion, or any archived version that has not failed its validation and has its artifact.
             actor, reason, at: Who, why, and when on the model's clock; written into the audit trail.
             kind: Who asks; by the name of *actor* if absent.
             facts: What was seen, for the incident: numbers and names only.
