@@ -14,11 +14,18 @@ SHARING = ("test_forms_of_deployments", "test_a_rollout_end_to_end", "test_the_g
 """Modules that share one system, in this order, after all others: the first of them finds it empty."""
 
 
-def pytest_collection_modifyitems(items):
-    """Whoever shares a system comes last, so that it does not live beside those of others."""
-    names = [Path(item.fspath).stem for item in items]
-    order = [SHARING.index(name) if name in SHARING else -1 for name in names]
-    items[:] = [item for _, item in sorted(zip(order, items, strict=True), key=lambda pair: pair[0])]
+def pytest_collection_modifyitems(config, items):
+    """Whoever shares a system comes last, so that it does not live beside others; long ones only where asked for."""
+    if "long" not in (config.option.markexpr or ""):
+        left_out = [item for item in items if _sharing(item) >= 0 and item.get_closest_marker("long")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+    items.sort(key=_sharing)
+
+
+def _sharing(item):
+    name = Path(item.fspath).stem
+    return SHARING.index(name) if name in SHARING else -1
 
 
 @pytest.fixture(scope="module")

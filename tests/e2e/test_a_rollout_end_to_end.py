@@ -291,6 +291,7 @@ def test_one_click_gives_the_callers_back_to_the_former_champion(clicked_back, r
     assert {one.version for one in clicked_back.callers.asked[-100:]} == {OLD}
 
 
+@pytest.mark.long
 def test_a_champion_that_turned_bad_after_its_promotion_was_taken_back_by_the_watch(soured, registry, told):
     stages = {one.version: one.stage for one in registry.versions(SOURED)}
 

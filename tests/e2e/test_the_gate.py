@@ -244,6 +244,7 @@ def test_a_no_in_the_form_ends_the_rollout(place, registry, server):
     assert "no active rollout" in empty.stderr
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_while_it_takes_an_answer_takes_it_up_again(place, registry, server, prefect):
     rollout = begin(place, registry, "v1.4.0")
     run = form_of(server, rollout)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from flows.reports.page import page, table
-from flows.reports.text import html, in_cell, in_markdown
+from flows.reports.text import DASH, html, in_cell, in_markdown
 
 
 class Block(NamedTuple):
@@ -51,7 +51,11 @@ def _markdown(block: Block) -> str:
 
 def _line(head: tuple[str, ...], row: tuple[str, ...]) -> str:
     """A row in words: its first cell in bold, the others behind their names; empty ones are left out."""
-    said = [f"{in_markdown(name)} {in_markdown(cell)}" for name, cell in zip(head[1:], row[1:], strict=True) if cell]
+    said = [
+        f"{in_markdown(name)} {in_markdown(cell)}"
+        for name, cell in zip(head[1:], row[1:], strict=True)
+        if cell not in ("", DASH)
+    ]
     return "; ".join([f"**{in_markdown(row[0])}**", *said])
 
 
