@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 
 import msgspec
 
@@ -127,17 +128,33 @@ def _held(registry: Registry, rollout: Rollout, baked: Baking, move: Move) -> Mo
 
 
 def _keep_decision(move: Move, case: LiveCase | None, registry: Registry, report: Report) -> Move:
-    """Save the decision; its name is that of the move, so that a tick killed after this repeats it."""
+    """
+    Save the decision that the move rests on.
+
+    Its name is that of the move, so that a tick that goes on after one that was killed finds it again. If that one had
+    seen something else and come to another verdict, this move's own decision is the next of that name.
+    """
     if move.decision is None or case is None or move.kind == "weigh":
         return move
-    try:
-        kept = registry.decision(move.decision.id)
-    except NotFound:
-        kept = report(case)
+    name = move.decision.id
+    for number in count(2):
         try:
-            registry.save_decision(kept)
-        except AlreadyExists:  # another tick was first; the one of us that commits has decided by it
-            kept = registry.decision(kept.id)
-        except InvalidRecord:  # a number that is not finite must not keep a rollback waiting
-            pass
-    return dataclasses.replace(move, decision=kept)
+            known = registry.decision(name)
+        except NotFound:
+            break
+        if known.outcome == move.decision.outcome:
+            return dataclasses.replace(move, decision=known)
+        name = f"{move.decision.id}-{number}"
+    made = _made(dataclasses.replace(case, decision_id=name), registry, report)
+    return dataclasses.replace(move, decision=made)
+
+
+def _made(case: LiveCase, registry: Registry, report: Report) -> Decision:
+    made = report(case)
+    try:
+        registry.save_decision(made)
+    except AlreadyExists:  # another tick was first; the one of us that commits has decided by it
+        return registry.decision(made.id)
+    except InvalidRecord:  # a number that is not finite must not keep a rollback waiting
+        pass
+    return made

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from e2e_commands import Place
 from rollout_storm import MODEL, PEOPLE, Caller
+from waiting import until
 
 from registry.errors import Refusal
 from registry.home import Settings
@@ -62,7 +63,7 @@ class Server:
                 continue
             path = f"/deployments/{found['id']}/schedules"
             wanted = [{"active": True, "schedule": {"interval": seconds}}]
-            self._http.post(path, json=wanted).raise_for_status()
+            until(lambda path=path, wanted=wanted: self._http.post(path, json=wanted).is_success, 120)
 
 
 class Manager(threading.Thread):

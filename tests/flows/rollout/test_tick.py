@@ -331,6 +331,26 @@ def test_a_shadow_in_favour_of_a_kpi_is_no_proof_of_it(registry, live, configure
     assert not registry.active_rollout("churn").proven
 
 
+def test_a_move_does_not_rest_on_another_verdict_that_a_killed_tick_has_left(registry, live, config):
+    begun(registry, config)
+    tick(registry, live, "churn", config, START)
+    cases = []
+
+    def killed(case):
+        cases.append(case)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tick(registry, live, "churn", config, START + DAY, report=killed)
+    registry.save_decision(msgspec.structs.replace(decide_live(cases[0]), outcome="reject"))
+
+    move = tick(registry, live, "churn", config, START + DAY)
+
+    assert (move.kind, move.decision.outcome) == ("advance", "promote")
+    assert move.decision.id == f"{cases[0].decision_id}-2"
+    assert registry.decision(move.decision.id) == move.decision
+
+
 def test_a_tick_that_comes_second_takes_the_decision_of_the_first(registry, live, config):
     begun(registry, config)
     tick(registry, live, "churn", config, START)
