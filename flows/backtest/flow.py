@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from flows.backtest.report import document
 from flows.backtest.results import Backtest
 from flows.backtest.table import read
 from flows.backtest.words import cells, heading
+from flows.client.naming import named
 from flows.config.forms import ModelName
 from flows.config.load import named_model, registered_config
 from flows.data.tables import raw_table
@@ -31,11 +32,7 @@ Price = Annotated[float, Field(ge=0)]
 _COLUMNS = ("policy", "value", "lost", "of the gain", "retrainings", "share", "delay", "missed", "fits", "seconds")
 
 
-def _run_name() -> str:
-    return f"backtest-{runtime.flow_run.parameters.get('model') or 'the only model'}"
-
-
-@flow(name="backtest", flow_run_name=_run_name)
+@flow(name="backtest", flow_run_name=named("backtest", "the only model"))
 def backtest(
     model: ModelName | None = None,
     table: str | None = None,

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from prefect import flow, runtime
+from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
 from flows.client import RouterClient
+from flows.client.naming import named
 from flows.comparison.identities import digest_of, identities
 from flows.comparison.keep import keep
 from flows.comparison.policy import configured_policy
@@ -28,11 +29,7 @@ from registry.records.version import ModelVersion
 from registry.store.registry import Registry
 
 
-def _run_name() -> str:
-    return f"compare-{runtime.flow_run.parameters.get('model') or 'the only model'}"
-
-
-@flow(name="compare", flow_run_name=_run_name)
+@flow(name="compare", flow_run_name=named("compare", "the only model"))
 def compare(
     model: ModelName | None = None,
     challenger: VersionName | None = None,

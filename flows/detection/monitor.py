@@ -12,6 +12,7 @@ from prefect.events import emit_event
 
 from flows.client import RouterClient
 from flows.client.clock import lives_in_another_time
+from flows.client.naming import named
 from flows.client.patience import JITTER, WAITS, may_pass
 from flows.config.forms import ModelName, Moment
 from flows.config.load import registered_config
@@ -65,11 +66,7 @@ class Wanted(NamedTuple):
         return self.until is None and self.table is None
 
 
-def _run_name() -> str:
-    return f"monitor-{runtime.flow_run.parameters.get('model') or 'all'}"
-
-
-@flow(name="monitor", flow_run_name=_run_name, timeout_seconds=3600)
+@flow(name="monitor", flow_run_name=named("monitor"), timeout_seconds=3600)
 def monitor(model: ModelName | None = None, as_of: Moment | None = None, table: str | None = None) -> dict[str, Any]:
     """
     Look for drift and degradation, and ask for a retraining where a rule says so.

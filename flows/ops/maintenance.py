@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from prefect import flow, get_run_logger, runtime, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from flows.client.naming import named
 from flows.client.patience import JITTER, WAITS, may_pass
 from flows.config.forms import Actor, Days, ModelName, Reason
 from flows.config.load import named_model
@@ -24,11 +25,7 @@ _lasting = task(
 )
 
 
-def _run_name() -> str:
-    return f"maintenance-{runtime.flow_run.parameters.get('model') or 'all'}"
-
-
-@flow(name="maintenance", flow_run_name=_run_name, timeout_seconds=3600)
+@flow(name="maintenance", flow_run_name=named("maintenance"), timeout_seconds=3600)
 def maintenance(
     model: ModelName | None = None,
     dry_run: bool = False,

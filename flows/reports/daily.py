@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from html import escape
 
-from prefect import flow, runtime, task
+from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.client import RouterClient
+from flows.client.naming import named
 from flows.client.patience import JITTER, WAITS, may_pass
 from flows.config.forms import ModelName, Moment
 from flows.config.load import named_model
@@ -19,11 +20,7 @@ from registry.records.retraining import RetrainingEvent
 from registry.store.registry import Registry
 
 
-def _run_name() -> str:
-    return f"daily-report-{runtime.flow_run.parameters.get('model') or 'all'}"
-
-
-@flow(name="daily-report", flow_run_name=_run_name, timeout_seconds=1800)
+@flow(name="daily-report", flow_run_name=named("daily-report"), timeout_seconds=1800)
 def daily_report(model: ModelName | None = None, as_of: Moment | None = None) -> list[str]:
     """
     Write one report per model and show it in the UI.

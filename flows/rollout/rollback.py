@@ -1,8 +1,9 @@
 """The flow `rollback`: give all callers back, now."""
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
+from flows.client.naming import named
 from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Moment, Reason, VersionName
 from flows.config.load import named_model
 from flows.reports.incidents.flow import write_pending
@@ -14,11 +15,7 @@ from registry.records.plan import CHAMPION
 from registry.store.registry import Registry
 
 
-def _run_name() -> str:
-    return str(runtime.flow_run.parameters.get("model") or "the only model")
-
-
-@flow(name="rollback", flow_run_name=_run_name)
+@flow(name="rollback", flow_run_name=named("rollback", "the only model"))
 def rollback(
     model: ModelName | None = None,
     actor: Actor = FROM_THE_FORM,

@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.client.clock import lives_in_another_time
 from flows.client.ending import ended
+from flows.client.naming import named
 from flows.comparison.evidence import live_evidence
 from flows.comparison.keep import keep
 from flows.comparison.live import LiveCase
@@ -32,7 +33,7 @@ _MOST_ROWS = 100_000
 _NOW = timedelta(minutes=1)
 
 
-@flow(name="rollout")
+@flow(name="rollout", flow_run_name=named("rollout"))
 def rollout(model: ModelName | None = None, as_of: Moment | None = None) -> Any:
     """
     Move every rollout by at most one step, and tell people what the router noted; call it as often as you like.

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
 from flows.client import RouterClient
+from flows.client.naming import named
 from flows.config.forms import ModelName
 from flows.config.load import named_model
 from flows.errors import FlowsError
@@ -24,11 +25,7 @@ class _Desk(NamedTuple):
     client: RouterClient
 
 
-def _run_name() -> str:
-    return f"incident-{runtime.flow_run.parameters.get('model') or 'all'}"
-
-
-@flow(name="incident", flow_run_name=_run_name)
+@flow(name="incident", flow_run_name=named("incident"))
 def incident(model: ModelName | None = None) -> list[str]:
     """
     Write a report of every rollback that has none yet, and show it in the UI.

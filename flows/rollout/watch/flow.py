@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
 from flows.client.clock import lives_in_another_time
+from flows.client.naming import named
 from flows.config.forms import ModelName, Moment
 from flows.config.load import named_model
 from flows.errors import FlowsError
@@ -17,11 +18,7 @@ from registry.errors import Refusal
 from registry.home import Settings
 
 
-def _run_name() -> str:
-    return f"watch-{runtime.flow_run.parameters.get('model') or 'all'}"
-
-
-@flow(name="watch", flow_run_name=_run_name)
+@flow(name="watch", flow_run_name=named("watch"))
 def watch(model: ModelName | None = None, as_of: Moment | None = None) -> dict[str, str]:
     """
     Compare every new champion with the one before, and give the callers back if it breaks its limits.
