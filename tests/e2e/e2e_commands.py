@@ -1,5 +1,6 @@
 """The `understudy` command in a state folder of its own, on free ports."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -49,7 +50,8 @@ class Place:
         """kill -9."""
         found = self.processes(*words)
         for one in found:
-            one.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
         return len(found)
 
 

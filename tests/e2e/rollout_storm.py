@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import numpy as np
 import polars as pl
+import psutil
 import yaml
 from e2e_commands import Place
 from sklearn.compose import ColumnTransformer
@@ -248,7 +249,8 @@ class Storm:
         guards = [one for one in self.place.processes() if "circus" in " ".join(_line(one))] if supervisor else []
         found = [one for one in found if "flows.cli.main" not in " ".join(_line(one))]
         for one in [*guards, *found]:
-            one.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
         return len(found) + len(guards)
 
     def rest(self, victim: str, mean_s: float) -> None:
