@@ -122,6 +122,7 @@ def run_flow(entrypoint: str, **parameters: Any) -> Any:
     Run a flow in this process; the Prefect server records it.
 
     Raises:
+        ConfigError: If the flow takes no such parameters.
         Unreachable: If that server does not answer.
     """
     from flows.ops.environment import use_prefect
@@ -134,7 +135,13 @@ def run_flow(entrypoint: str, **parameters: Any) -> Any:
 
     flow = load_flow(entrypoint)
     quieten(debugging=debugging())
-    return flow(**parameters)
+    from prefect.exceptions import ParameterTypeError
+
+    try:
+        return flow(**parameters)
+    except ParameterTypeError as error:
+        mistakes = str(error).partition(" - ")[2].replace("Value error, ", "").split("\n - ")
+        raise ConfigError("Nothing was run.", f"{'; '.join(mistakes)}.", "Correct what is named.") from error
 
 
 def look_soon(model: str, as_of: str | None) -> None:

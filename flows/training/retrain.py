@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from flows.client.patience import JITTER, may_pass
 from flows.config.forms import FROM_THE_FORM, Actor, EventId, ModelName, Moment, Note
 from flows.config.load import named_model, registered_config
 from flows.data.gather import extract
-from flows.errors import ConfigError, FlowsError
+from flows.errors import FlowsError
 from flows.rollout.desk import artifact_key
 from flows.tracking.launch import send_soon
 from flows.training.errors import CancelledByPeople, TimedOut
@@ -40,7 +40,6 @@ from registry.store.registry import Registry
 
 T = TypeVar("T")
 STRIDE = 2.0  # percent between two updates of the progress artifact
-AHEAD = timedelta(minutes=5)  # clocks differ
 
 
 def run_name() -> str:
@@ -80,7 +79,7 @@ def retrain(
     """
     if runtime.deployment.id is not None:  # a process of our own; one that somebody else runs is left alone
         be_polite()
-    settings, at = Settings().prepare(), _played(as_of)
+    settings, at = Settings().prepare(), utc(as_of) if as_of else None
     asked = Asked(event_id or None, trigger, reason, actor)
     with Registry.open(settings.registry_url) as registry, RouterClient(settings, actor="training") as client:
         try:
@@ -100,19 +99,6 @@ def retrain(
             return Cancelled(message=str(ending), data=ending)
         finally:
             send_soon(settings)
-
-
-def _played(as_of: datetime | None) -> datetime | None:
-    if as_of is None:
-        return None
-    at = utc(as_of)
-    if at > datetime.now(UTC) + AHEAD:
-        raise ConfigError(
-            "Nothing was trained.",
-            f"as_of is {at:%Y-%m-%d %H:%M} UTC, in the future.",
-            "Leave it out, or name the past.",
-        )
-    return at
 
 
 def _said(done: Mapping[str, Mapping[str, Any]]) -> str:

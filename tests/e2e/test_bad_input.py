@@ -139,6 +139,16 @@ def test_a_champion_stays_when_its_source_goes_wrong(place, folder, name):
     assert state(place) == before
 
 
+def test_a_moment_in_the_future_is_refused_by_name(place, folder):
+    before = state(place)
+
+    said = refused(place.run("train", "churn", "--as-of", "2099-01-01", seconds=120), codes=(2,))
+
+    assert "as_of: 2099-01-01" in said
+    assert "in the future" in said
+    assert state(place) == before
+
+
 def test_unsorted_and_repeated_rows_make_the_model_of_the_sorted_ones(place, folder, tmp_path):
     frame = table()
     frame = frame.with_row_index("id")
