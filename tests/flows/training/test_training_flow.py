@@ -20,18 +20,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def prefect():
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
-
-    with (
-        prefect_test_harness(server_startup_timeout=180),
-        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
-    ):
-        yield
-
-
 @pytest.fixture
 def rows(monkeypatch):
     """Answer for the router's log, which needs a running router."""

@@ -14,18 +14,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def prefect():
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
-
-    with (
-        prefect_test_harness(server_startup_timeout=180),
-        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
-    ):
-        yield
-
-
 @pytest.fixture
 def place(monkeypatch):
     monkeypatch.setenv("UNDERSTUDY_ADMIN_PORT", "9")  # where nobody listens

@@ -10,7 +10,6 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.ops.ports import free_port
-from flows.rollout.begin import begin_rollout
 from flows.rollout.gate.form import answered, form_of
 from flows.rollout.gate.forms import ensure_gate, over, tend_forms
 
@@ -19,20 +18,10 @@ YES = {"name": "ann", "role": "ml_lead", "decision": "yes", "reason": "read the 
 
 
 @pytest.fixture
-def state(registry, configured):
-    rollout = begin_rollout(
-        configured(require_approval=True),
-        registry,
-        model="churn",
-        challenger="v1.1.0",
-        decision=None,
-        actor="ann",
-        reason="test",
-        at=START,
-    )
-    asked = msgspec.structs.replace(rollout, revision=2, status="waiting_approval")
+def state(registry, begun):
+    asked = msgspec.structs.replace(begun, revision=2, status="waiting_approval")
     registry.move_rollout(asked, actor="rollout", reason="asks", at=START)
-    return registry.gate(rollout.id)
+    return registry.gate(begun.id)
 
 
 def test_the_form_has_plain_titles_bounds_and_nothing_filled_in(state):

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from flows.rollout.begin import begin_rollout
 from flows.rollout.gate.reminders import remind
 from registry.approval import approval_digest
 from registry.records.rollout import Waiting
@@ -16,20 +15,10 @@ WHO = {"reason": "read the report", "at": START}
 
 
 @pytest.fixture
-def asked(registry, configured):
+def asked(registry, begun):
     """A rollout that asked people at START, and reminds them once a day for a week."""
-    rollout = begin_rollout(
-        configured(require_approval=True),
-        registry,
-        model="churn",
-        challenger="v1.1.0",
-        decision=None,
-        actor="ann",
-        reason="test",
-        at=START,
-    )
-    waiting = Waiting(question="begin", bound_to=approval_digest(registry, rollout), since=START, said="asks")
-    moved = msgspec.structs.replace(rollout, revision=2, status="waiting_approval", waiting=waiting)
+    waiting = Waiting(question="begin", bound_to=approval_digest(registry, begun), since=START, said="asks")
+    moved = msgspec.structs.replace(begun, revision=2, status="waiting_approval", waiting=waiting)
     return registry.move_rollout(moved, actor="rollout", reason="asks", at=START)
 
 
