@@ -66,31 +66,56 @@ def begin_rollout(
     refuse_unvalidated(config, registry, registry.version(model, challenger), f"No rollout of {challenger} was begun.")
     if registry.version(model, challenger).stage == "archived":
         registry.set_stage(model, challenger, "staging", actor=actor, reason=reason, at=at)
-    chosen = tuple(steps) if steps is not None else configured_steps(config, strategy)
+    rollout = _laid_out(
+        config,
+        registry.next_rollout_id(model),
+        model=model,
+        versions=(champion.version, challenger),
+        decision=decision,
+        steps=tuple(steps) if steps is not None else configured_steps(config, strategy),
+        strategy="custom" if steps is not None else strategy or strategy_of(config.rollout),
+        reason=reason,
+        at=at,
+    )
+    return _started(registry, rollout, decision, Cause(actor, reason, at))
+
+
+def _laid_out(
+    config: ModelConfig,
+    name: str,
+    *,
+    model: str,
+    versions: tuple[str, str],
+    decision: Decision | None,
+    steps: tuple[Step, ...],
+    strategy: Strategy,
+    reason: str,
+    at: datetime,
+) -> Rollout:
+    """All that is fixed when it begins; *versions* are champion and challenger."""
     policy = decision.policy if decision else configured_policy(config)
-    name = registry.next_rollout_id(model)
-    rollout = Rollout(
+    champion, challenger = versions
+    return Rollout(
         id=name,
         model=model,
-        champion=champion.version,
+        champion=champion,
         challenger=challenger,
-        steps=chosen,
+        steps=steps,
         policy=policy,
         guards=configured_guards(config.guards),
         salt=f"{model}.{name}",
-        status=_first_status(decision, policy, chosen),
+        status=_first_status(decision, policy, steps),
         step_started_at=at,
         created_at=at,
         said=reason,
         decision_id=decision.id if decision else None,
         proven=decision is not None and shown(decision),
         experiment=configured_experiment(config.experiment),
-        strategy="custom" if steps is not None else strategy or strategy_of(config.rollout),
+        strategy=strategy,
         gate=configured_gate(config),
         watch=configured_watch(config),
         watch_s=config.watch.duration.total_seconds() / config.rollout.speed,
     )
-    return _started(registry, rollout, decision, Cause(actor, reason, at))
 
 
 def _started(registry: Registry, rollout: Rollout, decision: Decision | None, cause: Cause) -> Rollout:

@@ -1,7 +1,7 @@
 """Who agreed to a rollout, in which role, and to exactly what."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from registry.errors import ApprovalForbidden, ApprovalRefused
 from registry.people import likeness
 from registry.ramp import abort_plan
 from registry.records.gate import GateState
-from registry.records.notice import Level, Notice
+from registry.records.notice import Level
 from registry.records.plan import TrafficPlan
 from registry.records.rollout import Rollout, StepResult
 from registry.records.verdict import Decision
@@ -35,6 +35,7 @@ from registry.store.stages import change
 from registry.store.tables import approvals, decisions
 from registry.store.types import stamp
 from registry.store.versions import lock_model, one_version
+from registry.telling import new_notice
 
 
 class Approvals(Store):
@@ -216,12 +217,8 @@ def _note_attempt(
 
 
 def _tell(connection: Connection, rollout: Rollout, key: str, kind: str, title: str, body: str) -> None:
-    now = datetime.now(UTC)  # notices live on the machine's clock
     level: Level = "info" if kind == "approval.given" else "warning"
-    notice = Notice(
-        key=key, model=rollout.model, kind=kind, title=title, body=body, level=level, created_at=now, next_at=now
-    )
-    add_notices(connection, [notice])
+    add_notices(connection, [new_notice(kind, title, body, model=rollout.model, key=key, level=level)])
 
 
 def _refusal(rollout: Rollout, wish: Wish, against: Sequence[Objection]) -> ApprovalRefused:

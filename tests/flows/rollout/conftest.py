@@ -4,6 +4,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rollout_worlds import a_version
 
 from flows.config.load import parse_config, register_config
 from flows.notify import settle
@@ -11,35 +12,17 @@ from flows.rollout.desk import Desk
 from registry.home import Settings
 from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, VariantMetrics
 from registry.records.plan import Guards
-from registry.records.version import Feature, ModelVersion, TrainingData
 from registry.store.registry import Registry
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def version(name):
-    return ModelVersion(
-        model="churn",
-        version=name,
-        task="binary",
-        target="left",
-        features=(Feature(name="x", kind="numeric"),),
-        algorithm="xgboost",
-        data=TrainingData(rows=1, start=None, end=None, source="table", fingerprint="f"),
-        artifact_digest="0" * 64,
-        parity=0.0,
-        created_at=START,
-        actor="test",
-        reason="test",
-    )
-
-
 @pytest.fixture
 def registry(tmp_path):
     with Registry.open(f"sqlite:///{tmp_path / 'registry.sqlite'}") as registry:
         for name in ("v1.0.0", "v1.1.0"):
-            registry.register_version(version(name))
+            registry.register_version(a_version(name))
         registry.install_first(
             "churn", "v1.0.0", guards=Guards(), salt="churn.first", actor="test", reason="first", at=START
         )

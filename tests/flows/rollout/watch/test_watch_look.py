@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from rollout_worlds import a_version
 
 from flows.errors import Unreachable
 from flows.rollout.watch.describe import markdown
@@ -13,7 +14,6 @@ from registry.ramp import promotion_plan
 from registry.records.live import ModelMetrics, Moments, PhaseMetrics, ShadowMetrics, VariantMetrics
 from registry.records.policy import PromotionPolicy
 from registry.records.rollout import Rollout, Step
-from registry.records.version import Feature, ModelVersion, TrainingData
 from registry.records.watch import WatchLimits
 from registry.watching import over, watch_of
 
@@ -178,7 +178,7 @@ def test_a_plan_whose_watch_is_over_is_put_right(watching):
 
 def test_a_new_promotion_replaces_the_watch(watching, router):
     at = began(watching) + HOUR
-    watching.registry.register_version(version("v1.2.0"))
+    watching.registry.register_version(a_version("v1.2.0"))
     promote(watching.registry, router, at, "v1.2.0")
 
     assert [watch.status for watch in watching.registry.watches("churn")] == ["active", "replaced"]
@@ -202,20 +202,3 @@ def test_the_page_in_prefect_shows_every_limit(watching):
     assert "# churn: v1.1.0 is being watched" in text
     assert "| errors (share of requests) | 0 |" in text
     assert "kept" in text
-
-
-def version(name):
-    return ModelVersion(
-        model="churn",
-        version=name,
-        task="binary",
-        target="left",
-        features=(Feature(name="x", kind="numeric"),),
-        algorithm="xgboost",
-        data=TrainingData(rows=1, start=None, end=None, source="table", fingerprint="f"),
-        artifact_digest="0" * 64,
-        parity=0.0,
-        created_at=START,
-        actor="test",
-        reason="test",
-    )
