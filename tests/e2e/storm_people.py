@@ -75,7 +75,7 @@ class Manager(threading.Thread):
     Attributes:
         signed: What the registry acknowledged: rollout, role, person and what it was bound to.
         answered: What the server acknowledged: rollout, role and person.
-        begun: Challengers, in order; every third one is bad.
+        begun: Challengers, in order; the first one is bad, and every third one after it.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Manager(threading.Thread):
             return
         challenger = min(fresh, key=lambda text: tuple(map(int, text[1:].split("."))))
         number = len(self.begun) + (challenger not in self.begun)
-        self.caller.bad = challenger if number % 3 == 0 else None
+        self.caller.bad = challenger if number % 3 == 1 else None
         begin = self._by_deployment if number % 2 == 0 else self._by_command
         if begin(challenger) and challenger not in self.begun:
             self.begun.append(challenger)

@@ -2,9 +2,9 @@
 Many kill -9 at random moments of rollouts under live traffic: always a lawful state, and an end by itself.
 
 Worker, flow runs, Prefect server, router, control process, all of them, and the supervisor with all of them are
-killed while challengers take the stage one after the other: every third is bad and must be taken off. Two people sign
-whenever they are asked, in a form or without. UNDERSTUDY_KILLS is the number of kills, UNDERSTUDY_KILL_PAUSE the mean
-pause in seconds, UNDERSTUDY_KILL_LIMIT the seconds after which no more are made:
+killed while challengers take the stage one after the other: the first and every third after it is bad and must be
+taken off. Two people sign whenever they are asked, in a form or without. UNDERSTUDY_KILLS is the number of kills,
+UNDERSTUDY_KILL_PAUSE the mean pause in seconds, UNDERSTUDY_KILL_LIMIT the seconds after which no more are made:
 
     UNDERSTUDY_KILLS=200 pytest -m long -s tests/e2e/test_rollout_crash_campaign.py
 """
