@@ -219,10 +219,20 @@ def taken_back(model: str, said: str) -> Message:
     )
 
 
-def watch_passed(model: str, version: str, hours: float) -> Message:
-    """The time after a promotion is over, and nothing spoke against the new champion."""
-    body = f"{version} was watched for {hours:.0f} hours after its promotion, and nothing spoke against it."
+def watch_passed(model: str, version: str, hours: float, missing: Sequence[str] = ()) -> Message:
+    """The time after a promotion is over, and nothing spoke against the new champion; *missing* was not judged."""
+    body = f"{version} was watched for {hours:.3g} hours after its promotion, and nothing spoke against it."
+    body += f" Too little was seen to judge its {' and '.join(missing)}." if missing else ""
     return Message(kind="watch.passed", title=f"{model}: {version} stays the champion", body=body, level="success")
+
+
+def watch_extended(model: str, version: str, hours: float) -> Message:
+    """The time after a promotion is over, and too few callers came to say anything."""
+    body = (
+        f"{version} was watched for {hours:.3g} hours after its promotion, but too few requests came to judge it. "
+        f"The watch goes on until enough have come: `understudy rollout status {model}`."
+    )
+    return Message(kind="watch.extended", title=f"{model}: {version} could not be judged", body=body, level="warning")
 
 
 def champion_fails(model: str, said: str) -> Message:

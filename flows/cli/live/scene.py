@@ -126,8 +126,9 @@ def _head(look: Look) -> RenderableType:
         words.append(f"   plan {plan.epoch}", style="dim")
         words.append("   ramp held", style="yellow") if plan.paused else None
     if watch is not None:
-        left = span((watch.until - look.at).total_seconds())
-        words.append(f"\nnew champion {watch.version} is watched for {left} more; {watch.former} would come back")
+        left = (watch.until - look.at).total_seconds()
+        until = f"for {span(left)} more" if left > 0 else "past its time: too little was seen to judge it"
+        words.append(f"\nnew champion {watch.version} is watched {until}; {watch.former} would come back")
     if rollout is not None and rollout.said:
         words.append(f"\n{rollout.said}")
     ended = look.books.known.rollout if rollout is None and look.books.known else None

@@ -16,6 +16,8 @@ from registry.records.watch import Watch
 Name = Literal["errors", "latency", "kpi", "loss"]
 SLACK_MS = 10.0
 """Milliseconds that a mean may rise whatever the share: less is noise of the machine."""
+LEAST_REQUESTS = 30
+"""Fewer say nothing in favour of a champion."""
 _ERRORS_TUNED_TO = 200.0
 _LEAST_TUNED_TO = 200
 
@@ -101,16 +103,19 @@ def _merged(variants: Sequence[VariantMetrics]) -> _Seen:
 def _errors(watch: Watch, seen: _Seen) -> Figure:
     limit, alpha = watch.limits.error_rate, watch.limits.alpha / 2
     if seen.assigned == 0:
-        return Figure(name="errors", broken=None, limit=limit, said="no request was answered yet")
+        return Figure(name="errors", broken=None, limit=limit, said="no request has come yet")
     tally = Tally((0.0, 1.0), (seen.assigned - seen.failed, seen.failed))
     rate, prior = seen.failed / seen.assigned, _ERRORS_TUNED_TO
     broken = log_wealth(tally, limit, prior, side=1) >= -math.log(alpha)
     low, high = interval(tally, prior, alpha)
     before = watch.baseline.errors / watch.baseline.requests if watch.baseline.requests else None
     said = f"{seen.failed} of {seen.assigned} requests failed ({rate:.2%}, allowed {limit:.1%})"
+    few = seen.assigned < LEAST_REQUESTS
+    if few and not broken:
+        said = f"{said}, which are too few: at least {LEAST_REQUESTS} are needed"
     return Figure(
         name="errors",
-        broken=broken,
+        broken=broken or (None if few else False),
         said=said,
         estimate=rate,
         low=low,

@@ -9,7 +9,7 @@ import msgspec
 
 from flows.errors import Unreachable
 from flows.notify import notice_of
-from flows.notify.messages import watch_passed
+from flows.notify.messages import watch_extended, watch_passed
 from flows.reports.incidents.limits import Figure, judge
 from flows.rollout.desk import Desk
 from registry.errors import PlanConflict, Refusal, StageConflict
@@ -43,7 +43,8 @@ def look(desk: Desk, model: str, at: datetime) -> Looked:
     """
     Judge the champion that is being watched; call it as often as you like.
 
-    What cannot be seen ends nothing: a watch whose time is over while the router does not answer goes on.
+    What cannot be seen ends nothing: a watch whose time is over while the router does not answer, or before enough
+    callers came, goes on; of the latter people are told once.
 
     Args:
         desk: Registry, router and configuration.
@@ -61,7 +62,7 @@ def look(desk: Desk, model: str, at: datetime) -> Looked:
     try:
         if any(figure.broken for figure in figures):
             return _take_back(desk, watch, plan, figures, at)
-        passes = at >= watch.until and not any(figure.blind for figure in figures)
+        passes = at >= watch.until and _has_evidence(figures)
         return _pass(desk, watch, plan, figures, at) if passes else _go_on(desk, watch, figures, at)
     except (PlanConflict, StageConflict) as conflict:
         return Looked(kind="hold", said=f"nothing was changed: {conflict.why}", watch=watch, figures=figures)
@@ -102,30 +103,51 @@ def _take_back(desk: Desk, watch: Watch, plan: TrafficPlan, figures: tuple[Figur
     return Looked(kind="roll_back", said=reason, watch=watch, figures=figures)
 
 
+def _has_evidence(figures: tuple[Figure, ...]) -> bool:
+    """Whether enough callers came to speak for the champion, and all that was counted are numbers."""
+    return not any(figure.blind or (figure.name == "errors" and figure.broken is None) for figure in figures)
+
+
 def _pass(desk: Desk, watch: Watch, plan: TrafficPlan, figures: tuple[Figure, ...], at: datetime) -> Looked:
     """First the plan, then the watch: killed in between, the next look finds the rest to do."""
-    hours = (watch.until - watch.began_at).total_seconds() / 3600
+    hours, missing = _hours(watch, at), [figure.name for figure in figures if figure.broken is None]
     reason = f"{watch.version} kept the limits of watch {watch.id} for {hours:.3g} hours"
+    reason += f", but for {' and '.join(missing)}, of which too little was seen" if missing else ""
     if plan.watch and plan.watch.id == watch.id:
         desk.registry.publish_plan(over(plan, actor=ACTOR, reason=reason, at=at))
     said = "; ".join(figure.said for figure in figures)
     ended = msgspec.structs.replace(watch, status="passed", said=f"{reason}: {said}", looks=watch.looks + 1)
-    desk.registry.move_watch(ended, actor=ACTOR, reason=reason, at=at, notices=[_passed(watch, hours)])
+    desk.registry.move_watch(ended, actor=ACTOR, reason=reason, at=at, notices=[_passed(watch, hours, missing)])
     return Looked(kind="pass", said=reason, watch=watch, figures=figures)
 
 
 def _go_on(desk: Desk, watch: Watch, figures: tuple[Figure, ...], at: datetime) -> Looked:
-    said = "; ".join(figure.said for figure in figures)
+    left, seen = (watch.until - at).total_seconds() / 3600, "; ".join(figure.said for figure in figures)
+    said = seen if left > 0 else f"the time is over, but the watch goes on for lack of data: {seen}"
     desk.registry.move_watch(
-        msgspec.structs.replace(watch, said=said, looks=watch.looks + 1), actor=ACTOR, reason=said, at=at
+        msgspec.structs.replace(watch, said=said, looks=watch.looks + 1),
+        actor=ACTOR,
+        reason=said,
+        at=at,
+        notices=[] if left > 0 else [_extended(watch, at)],
     )
-    left = (watch.until - at).total_seconds() / 3600
-    return Looked(kind="hold", said=f"{left:.3g} hours left: {said}", watch=watch, figures=figures)
+    return Looked(
+        kind="hold", said=f"{left:.3g} hours left: {seen}" if left > 0 else said, watch=watch, figures=figures
+    )
 
 
-def _passed(watch: Watch, hours: float) -> Notice:
-    message = watch_passed(watch.model, watch.version, hours)
+def _hours(watch: Watch, at: datetime) -> float:
+    return (at - watch.began_at).total_seconds() / 3600
+
+
+def _passed(watch: Watch, hours: float, missing: list[str]) -> Notice:
+    message = watch_passed(watch.model, watch.version, hours, missing)
     return notice_of(message, model=watch.model, key=f"{watch.model}:{watch.id}:passed")
+
+
+def _extended(watch: Watch, at: datetime) -> Notice:
+    message = watch_extended(watch.model, watch.version, _hours(watch, at))
+    return notice_of(message, model=watch.model, key=f"{watch.model}:{watch.id}:extended")
 
 
 def plain(figures: tuple[Figure, ...]) -> list[dict[str, Any]]:

@@ -75,7 +75,7 @@ def test_every_kind_that_flows_tell_of_has_a_text():
     assert {message.kind for message in every_message("said")} >= {
         *("update.before", "retraining.done", "drift.found", "rollout.started", "rollout.moved", "rollout.promoted"),
         *("rollout.rolled_back", "approval.asked", "approval.reminded", "approval.expired"),
-        *("watch.passed", "run.failed", "run.crashed", "run.late"),
+        *("watch.passed", "watch.extended", "run.failed", "run.crashed", "run.late"),
         *("router.champion_failing", "router.srm", "router.shadow_diff", "router.degraded", "router.recovered"),
     }
 

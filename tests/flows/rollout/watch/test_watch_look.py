@@ -146,6 +146,47 @@ def test_a_watch_does_not_pass_while_nothing_can_be_seen(watching, router):
     assert (seen.kind, watching.registry.watch("churn").status) == ("hold", "active")
 
 
+def test_a_watch_without_callers_goes_on_past_its_time_and_people_hear_of_it_once(watching, router):
+    registry, over_at = watching.registry, began(watching) + 48 * HOUR
+    router.n = 0
+
+    looks = [look(watching, "churn", over_at + hour * HOUR) for hour in range(3)]
+
+    assert {seen.kind for seen in looks} == {"hold"}
+    assert registry.watch("churn").said.startswith(
+        "the time is over, but the watch goes on for lack of data: no request has come yet"
+    )
+    assert registry.plan("churn").shadows == ("v1.0.0",), "the former champion stays warm"
+    told = [notice for notice in registry.notices("churn") if notice.kind.startswith("watch.")]
+    assert [notice.kind for notice in told] == ["watch.extended"]
+
+
+@pytest.mark.parametrize(("callers", "kind"), [(1, "hold"), (29, "hold"), (30, "pass")])
+def test_thirty_callers_are_enough_to_end_a_watch_whose_time_is_over(watching, router, callers, kind):
+    router.n = callers
+
+    assert look(watching, "churn", began(watching) + 72 * HOUR).kind == kind
+
+
+def test_a_watch_that_saw_no_labels_says_so_when_it_passes(watching, router):
+    router.n = 50
+
+    seen = look(watching, "churn", began(watching) + 48 * HOUR)
+
+    told = [notice for notice in watching.registry.notices("churn") if notice.kind == "watch.passed"]
+    assert (seen.kind, seen.said.partition(", but for ")[2]) == (
+        "pass",
+        "loss, of which too little was seen",
+    )
+    assert "Too little was seen to judge its loss." in told[0].body
+
+
+def test_few_callers_who_all_fail_are_enough_to_take_it_back(watching, router):
+    router.n = router.failed = 20
+
+    assert look(watching, "churn", began(watching) + HOUR).kind == "roll_back"
+
+
 def test_numbers_that_are_none_end_no_watch_and_hide_no_failures(watching, router):
     router.worse = float("nan")
 
