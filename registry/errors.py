@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 
+from registry.addresses import without_passwords
+
 
 class Refusal(Exception):
-    """Base of every error that Understudy raises on purpose."""
+    """
+    Base of every error that Understudy raises on purpose.
+
+    It stands in logs, on pages and in the state of a run: addresses lose their passwords here, once for all.
+    """
 
     exit_code = 2
 
     def __init__(self, what: str, why: str, mend: str) -> None:
-        super().__init__(what, why, mend)  # all in args: survives pickling
-        self.what, self.why, self.mend = what, why, mend
+        said = tuple(map(without_passwords, (what, why, mend)))
+        super().__init__(*said)  # all in args: survives pickling
+        self.what, self.why, self.mend = said
 
     def __str__(self) -> str:
         return f"{self.what} Why: {self.why} Mend: {self.mend}"

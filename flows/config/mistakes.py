@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from flows.config.model import ModelConfig
 from flows.config.training import BUILT_IN
+from registry.addresses import without_passwords
 
 Place = tuple[str | int, ...]
 _NAME = "1 to 63 lower-case letters, digits, - and _, a letter or digit at both ends"
@@ -128,7 +129,7 @@ def _given(error: Any) -> str:
     secret = error["loc"][:1] == ("notify",)
     if secret or error["type"] in ("missing", "value_error", "extra_forbidden"):
         return ""
-    shown = repr(error["input"])
+    shown = without_passwords(repr(error["input"]))  # before it is cut, which would cut off the sign
     return f" (given: {shown if len(shown) <= 60 else shown[:57] + '...'})"
 
 

@@ -10,6 +10,7 @@ from flows.data.sources.delta import Delta, is_delta
 from flows.data.sources.files import Files
 from flows.data.sources.source import Source
 from flows.data.sources.sql import Sql
+from registry.addresses import without_passwords
 
 
 def source_of(config: ModelConfig, chosen: str | None = None) -> Source | None:
@@ -52,7 +53,7 @@ def grows(source: str | None) -> bool:
 
 def name_of(source: str | None) -> str:
     """
-    Name a source for people and records: a database without its password.
+    Name a source for people and records: without its password.
 
     Example:
         >>> name_of("postgresql://ann:secret@db/sales"), name_of(None)
@@ -60,7 +61,7 @@ def name_of(source: str | None) -> str:
     """
     if source is None:
         return "log of the router"
-    return Address.of(source).shown if is_database(source) else source
+    return Address.of(source).shown if is_database(source) else without_passwords(source)
 
 
 def from_anywhere(source: str) -> str:

@@ -10,6 +10,7 @@ import polars as pl
 from flows.data.files import collected, columns_of, open_table, read_all
 from flows.data.sources.bounds import projected
 from flows.errors import DataError
+from registry.addresses import without_passwords
 
 _BLOCK = 1 << 20
 
@@ -30,8 +31,8 @@ class Files:
         self._several = found(path)
 
     def describe(self) -> str:
-        """Return the path as it was given."""
-        return self._path
+        """Return the path as it was given, without a password."""
+        return without_passwords(self._path)
 
     def version(self) -> str:
         """Hash the bytes of the file; of several, with their names."""

@@ -69,6 +69,14 @@ def test_a_table_without_a_model_is_refused():
         room.monitor.fn(table="rows.csv")
 
 
+def test_a_password_in_the_address_of_a_table_is_not_repeated_in_the_state_of_the_run():
+    with pytest.raises(ConfigError) as refused:
+        room.monitor.fn(table="mysql://ann:s3cr@t/x@db/sales")
+
+    assert "mysql://ann:***@db/sales" in repr(refused.value)
+    assert "s3cr" not in repr(refused.value) + str(refused.value)
+
+
 def test_every_parameter_is_described_in_the_form_of_the_user_interface():
     shown = parameter_schema(room.monitor).properties
 
