@@ -1,7 +1,7 @@
 """Sections `watch`, `schedule` and `notify` of a model's YAML file: after a promotion, when to work, whom to tell."""
 
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -42,6 +42,14 @@ class Schedule(Section):
     value_per_point: Annotated[float, Field(ge=0)] | None = Field(
         default=None, description="What one percent less loss is worth in a week, in the same currency"
     )
+
+    @property
+    def quiet_hours(self) -> tuple[time, time] | None:
+        """Begin and end of `off_peak` on the clocks of `timezone`; they may go past midnight."""
+        if self.off_peak is None:
+            return None
+        begin, end = self.off_peak.split("-")
+        return time.fromisoformat(begin), time.fromisoformat(end)
 
     @field_validator("off_peak")
     @classmethod

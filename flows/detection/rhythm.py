@@ -1,7 +1,7 @@
 """At which pace a model is looked at and retrained; knows no framework."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import NamedTuple
 
 from flows.config.detection.cadence import Cadence
@@ -11,6 +11,7 @@ from flows.detection.fusion.cadence import Rhythm
 STEADY = 4
 """Looks in a row that must ask for a slower pace before it is taken."""
 _HOURS = (1, 2, 3, 4, 6, 8, 12, 24)
+_NIGHT, _EVENING = time(3), time(20)
 
 
 class Crons(NamedTuple):
@@ -67,14 +68,15 @@ def crons(look_every: timedelta, retrain_every: timedelta, cadence: Cadence, lim
         cadence: Its `check` is what every model has.
         limits: No retraining is nearer or further apart; off-peak hours say when in a day.
     """
-    hour, minute = (int(part) for part in (limits.off_peak or "03:00-").split("-")[0].split(":"))
+    quiet = limits.quiet_hours
+    begin = quiet[0] if quiet else _NIGHT
     every = min(max(retrain_every, limits.fastest), limits.slowest)
     if every <= timedelta(days=2):
-        return Crons(_look(look_every, cadence), f"{minute} {hour} * * *", rebuild=False)
+        return Crons(_look(look_every, cadence), f"{begin.minute} {begin.hour} * * *", rebuild=False)
     if every <= timedelta(days=14):
-        return Crons(_look(look_every, cadence), f"{minute} {hour} * * 1", rebuild=False)
-    evening = f"{minute} {hour}" if limits.off_peak else "0 20"
-    return Crons(_look(look_every, cadence), f"{evening} * * 0#1", rebuild=True)
+        return Crons(_look(look_every, cadence), f"{begin.minute} {begin.hour} * * 1", rebuild=False)
+    begin = quiet[0] if quiet else _EVENING
+    return Crons(_look(look_every, cadence), f"{begin.minute} {begin.hour} * * 0#1", rebuild=True)
 
 
 def _look(every: timedelta, cadence: Cadence) -> str | None:

@@ -13,7 +13,7 @@ from flows.config.forms import RunId
 from flows.notify.messages import Message, run_crashed, run_late
 from flows.notify.outbox import notice_of as noted
 from flows.notify.tell import tell_notice
-from flows.ops.runs import MOST, SAFE, TOLD, Seen, find_run, runs_in
+from flows.ops.runs import LATE, MOST, SAFE, TOLD, Seen, find_run, runs_in
 from registry.home import Settings
 from registry.records.notice import Notice
 from registry.store.registry import Registry
@@ -21,7 +21,8 @@ from registry.store.registry import Registry
 _BACK = timedelta(days=1)
 _NEXT_COMES = frozenset({"rollout", "watch"})
 _TELLS_ITSELF = frozenset({"retrain"})
-_BAD = ("Crashed", "Failed", "TimedOut", "Late")
+BAD = ("Crashed", "Failed", "TimedOut", LATE)
+"""Names of the states of which people hear."""
 
 
 @flow(name="alert", timeout_seconds=300)
@@ -37,7 +38,7 @@ def alert(run: RunId | None = None) -> State[list[str]]:
     """
     now = datetime.now(UTC)
     with get_client(sync_client=True) as client:
-        found = [find_run(client, UUID(run))] if run else runs_in(client, _BAD, now - _BACK)
+        found = [find_run(client, UUID(run))] if run else runs_in(client, BAD, now - _BACK)
     settings = Settings().prepare()
     with Registry.open(settings.registry_url) as registry:
         told = tell_of(settings, registry, found, now)
@@ -59,7 +60,8 @@ def notice_of(run: Seen, now: datetime) -> Notice | None:
     Say what is wrong with *run*; None if nothing is.
 
     A crash is told once per run; failures and lateness once a day for each deployment and model, because they repeat
-    themselves with every schedule. Who mistypes a form reads the refusal on its page, and nobody else is told.
+    themselves with every schedule. A run that has begun meanwhile was late all the same: whoever tells of it may have
+    waited for the same worker. Who mistypes a form reads the refusal on its page, and nobody else is told.
     """
     said = _said(run, now)
     return None if said is None else noted(said[1], model=run.model, key=said[0], at=now)
@@ -69,11 +71,11 @@ def _said(run: Seen, now: datetime) -> tuple[str, Message] | None:
     daily = f"{run.deployment_name}:{run.model}:{now:%Y-%m-%d}"
     if run.kind == "CRASHED":
         return f"run.crashed:{run.id}", run_crashed(run.model, run.flow, page(run), what_follows(run))
-    if run.state == "Late" and run.due is not None:
-        minutes = (now - run.due) / timedelta(minutes=1)
-        return f"run.late:{daily}", run_late(run.model, run.flow, page(run), minutes)
     if run.kind == "FAILED" and run.flow not in _TELLS_ITSELF and not (run.by_hand and run.was_refused):
         return f"run.failed:{daily}", _failed(run)
+    if run.late and run.due is not None:
+        minutes = (now - run.due) / timedelta(minutes=1)
+        return f"run.late:{daily}", run_late(run.model, run.flow, page(run), minutes)
     return None
 
 

@@ -5,7 +5,7 @@ Rules that wake one deployment by an event of ours stand beside it in prefect.ya
 name, so that applying it twice changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 from flows.ops.rule_names import AGAIN, HEAR_OF_CRASHES, HEAR_OF_DELAYS, HEAR_OF_FAILURES, NAMES, STALLED, ZOMBIES
-from flows.ops.runs import OURS, SAFE, TOLD
+from flows.ops.runs import LATE, OURS, SAFE, TOLD
 
 __all__ = ["NAMES", "ensure_rules", "rules"]
 
@@ -23,6 +23,7 @@ _HEARTBEAT_S = 30
 _STALLED = timedelta(seconds=150)  # a process may need a minute to begin where the machine is busy
 _MOMENT = timedelta(seconds=30)  # a crash is reported more than once
 _QUIET = timedelta(hours=1)  # failures and delays come with every schedule; more than one alert an hour helps nobody
+_RUN, _DEPLOYMENT, _SAID = "prefect.resource.id", "related:deployment:prefect.resource.id", "prefect.state-message"
 
 
 def rules(deployed: Mapping[str, UUID]) -> list[AutomationCore]:
@@ -37,8 +38,15 @@ def rules(deployed: Mapping[str, UUID]) -> list[AutomationCore]:
         _stalled(),
         _wakes(AGAIN, {"Crashed"}, SAFE, deployed["recover/recover-every-10-minutes"]),
         _wakes(HEAR_OF_CRASHES, {"Crashed"}, TOLD, deployed["alert/alert-on-demand"]),
-        _wakes(HEAR_OF_FAILURES, {"Failed", "TimedOut"}, TOLD, deployed["alert/alert-on-demand"], quiet=_QUIET),
-        _wakes(HEAR_OF_DELAYS, {"Late"}, TOLD, deployed["alert/alert-on-demand"], quiet=_QUIET),
+        _wakes(
+            HEAR_OF_FAILURES,
+            {"Failed", "TimedOut"},
+            TOLD,
+            deployed["alert/alert-on-demand"],
+            each={_DEPLOYMENT, _SAID},  # a form that was refused must not silence a fault
+            quiet=_QUIET,
+        ),
+        _wakes(HEAR_OF_DELAYS, {LATE}, TOLD, deployed["alert/alert-on-demand"], each={_DEPLOYMENT}, quiet=_QUIET),
     ]
 
 
@@ -92,20 +100,25 @@ def _crashes(
 
 
 def _wakes(
-    name: str, states: set[str], tag: str, deployment: UUID, *, quiet: timedelta | None = None
+    name: str,
+    states: set[str],
+    tag: str,
+    deployment: UUID,
+    *,
+    each: Set[str] = frozenset({_RUN}),
+    quiet: timedelta = _MOMENT,
 ) -> AutomationCore:
-    """Hand a run with this tag to a deployment: each run once, or one in *quiet* of each deployment."""
-    each = "related:deployment:prefect.resource.id" if quiet else "prefect.resource.id"
+    """Hand a run with this tag to a deployment; of those that are alike in *each*, one in *quiet*."""
     return AutomationCore(
         name=name,
         trigger=EventTrigger(
             expect={f"prefect.flow-run.{state}" for state in states},
             match={"prefect.resource.id": "prefect.flow-run.*"},
             match_related={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{tag}"},
-            for_each={each},
+            for_each=set(each),
             posture=Posture.Reactive,
             threshold=1,
-            within=quiet or _MOMENT,
+            within=quiet,
         ),
         actions=[
             RunDeployment(

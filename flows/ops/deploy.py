@@ -28,17 +28,20 @@ from flows.ops.automations import ensure_rules
 from flows.ops.deployments import load_flow, prefect_yaml, read_deployments
 from flows.ops.form import form_of
 from flows.ops.health import get
+from flows.ops.progress import REMOVED, Progress, silent
+from flows.ops.retire import retire
 from flows.ops.watchers import POOL
 from registry.home import Settings
 
 
-def deploy_all(settings: Settings, *, patience: float = 180.0) -> dict[str, UUID]:
+def deploy_all(settings: Settings, *, patience: float = 180.0, progress: Progress = silent) -> dict[str, UUID]:
     """
-    Create or update every deployment and automation.
+    Create or update every deployment and automation; those of ours that an earlier version left are removed.
 
     Args:
         settings: Names the server.
         patience: Seconds to wait for it.
+        progress: Told what was removed.
 
     Returns:
         Id by full name, e.g. "rollout/rollout-every-5-minutes".
@@ -49,6 +52,8 @@ def deploy_all(settings: Settings, *, patience: float = 180.0) -> dict[str, UUID
         _ensure_pool(client)
         deployed = {f"{flow.name}/{one['name']}": _apply(client, flow, one) for flow, one in wanted}
         ensure_rules(client, deployed)
+        for name in retire(client, deployed.values()):
+            progress(f"{REMOVED}{name}")
     return deployed
 
 
@@ -123,11 +128,16 @@ def _apply_triggers(client: SyncPrefectClient, deployment_id: UUID, triggers: An
         client.create_automation(trigger.as_automation())
 
 
+def _print(said: str) -> None:
+    """Into the log of this process."""
+    print(said)  # noqa: T201
+
+
 def main(mark: Path) -> int:
     """Deploy, and leave word in *mark*."""
     try:
-        for name in deploy_all(Settings()):
-            print(name)  # noqa: T201  the log of this process
+        for name in deploy_all(Settings(), progress=_print):
+            _print(name)
     except Exception:  # noqa: BLE001  whatever it is, `up` shows it
         traceback.print_exc()
         mark.write_text("failed")

@@ -10,12 +10,13 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed
 
 from flows.config.forms import RunId
-from flows.ops.alert import tell_of
+from flows.ops.alert import BAD, tell_of
 from flows.ops.runs import FROM, MOST, SAFE, TAKEN_UP, Seen, find_run, runs_in, shows_life
 from registry.home import Settings
 from registry.store.registry import Registry
 
 BACK = timedelta(days=1)
+_NEWS = timedelta(hours=1)
 STUCK = timedelta(minutes=5)
 """A run that a worker has taken, and that shows no sign of life for so long, lost that worker."""
 
@@ -30,7 +31,7 @@ def recover(run: RunId | None = None) -> State[list[str]]:
 
     Args:
         run: Id of the crashed flow run; every one of the last day if empty, and runs that lost their worker
-            and their process, which nobody noticed.
+            and their process, which nobody noticed. Then people also hear of what failed, or is late, since an hour.
 
     Returns:
         What was done, by run.
@@ -41,9 +42,10 @@ def recover(run: RunId | None = None) -> State[list[str]]:
             [find_run(client, UUID(run))] if run else [*_stuck(client, now), *runs_in(client, ["Crashed"], now - BACK)]
         )
         done = [take_up(client, one) for one in found]
+        unheard = [] if run else runs_in(client, BAD, now - _NEWS)  # an event may be lost
     settings = Settings().prepare()
     with Registry.open(settings.registry_url) as registry:
-        tell_of(settings, registry, found, now)
+        tell_of(settings, registry, [*found, *unheard], now)
     said = "; ".join(done) or "There is nothing to take up."
     get_run_logger().info("%s", said)
     return Completed(message=said, data=done)

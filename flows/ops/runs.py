@@ -1,8 +1,9 @@
 """Runs of our deployments, as Prefect's server knows them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateName,
 )
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import Flow, FlowRun, State
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
 from registry.errors import NotFound
@@ -26,6 +28,8 @@ TOLD = "alerting"
 """Tag of deployments of whose crashed, failed and late runs people hear."""
 TAKEN_UP = "taken-up:"
 FROM = "taken-up-from:"
+LATE = "Late"
+"""Name that Prefect gives the state of a run which nobody began when it was due."""
 MOST = 3
 """How often in a row the work of a crashed run is taken up again."""
 _OURS = re.compile(rf"(?:{TAKEN_UP}|{FROM}|auto-scheduled)")
@@ -45,6 +49,7 @@ class Seen(NamedTuple):
         due: When it should have begun.
         said: Message of its state.
         by_hand: Whether a person started it, by a form or a command: no schedule, rule or booking did.
+        late: Whether nobody began it when it was due, even if it has begun since.
     """
 
     id: UUID
@@ -61,6 +66,7 @@ class Seen(NamedTuple):
     due: datetime | None
     said: str = ""
     by_hand: bool = False
+    late: bool = False
 
     @property
     def generation(self) -> int:
@@ -80,16 +86,17 @@ class Seen(NamedTuple):
 
 def find_run(client: SyncPrefectClient, run: UUID) -> Seen:
     """
-    Look one run up.
+    Look one run up, with its past.
 
     Raises:
         NotFound: If the server does not know it.
     """
     try:
-        return _seen(client, client.read_flow_run(run))
+        found = Lookup(client).seen(client.read_flow_run(run))
     except ObjectNotFound as error:
         why, mend = "Prefect's server does not know it.", "Copy the id of a flow run from its page."
         raise NotFound(f"There is no run {run}.", why, mend) from error
+    return found._replace(late=found.late or any(state.name == LATE for state in client.read_flow_run_states(run)))
 
 
 def runs_in(client: SyncPrefectClient, states: Iterable[str], since: datetime) -> list[Seen]:
@@ -101,7 +108,8 @@ def runs_in(client: SyncPrefectClient, states: Iterable[str], since: datetime) -
         ),
         limit=200,
     )
-    return [_seen(client, run) for run in found if run.deployment_id is not None]
+    lookup = Lookup(client)
+    return [lookup.seen(run) for run in found if run.deployment_id is not None]
 
 
 def shows_life(client: SyncPrefectClient, run: UUID, since: datetime) -> bool:
@@ -114,26 +122,41 @@ def shows_life(client: SyncPrefectClient, run: UUID, since: datetime) -> bool:
     return bool(answer.json()["events"])
 
 
-def _seen(client: SyncPrefectClient, run: FlowRun) -> Seen:
-    state = run.state or State.model_validate({"type": "PENDING"})
-    deployment = client.read_deployment(run.deployment_id) if run.deployment_id else None
-    model = run.parameters.get("model")
-    return Seen(
-        id=run.id,
-        name=run.name,
-        flow=client.read_flow(run.flow_id).name,
-        deployment=run.deployment_id,
-        deployment_name=deployment.name if deployment else "",
-        model=model if isinstance(model, str) else "",
-        parameters=dict(run.parameters),
-        tags=tuple(run.tags),
-        state=state.name or str(state.type.value),
-        kind=str(state.type.value),
-        since=state.timestamp,
-        due=run.expected_start_time,
-        said=state.message or "",
-        by_hand=_by_hand(run, deployment.tags if deployment else ()),
-    )
+class Lookup:
+    """What runs belong to; each deployment and each flow is asked for once."""
+
+    def __init__(self, client: SyncPrefectClient) -> None:
+        self._deployment: Callable[[UUID], DeploymentResponse] = cache(client.read_deployment)
+        self._flow: Callable[[UUID], Flow] = cache(client.read_flow)
+
+    def seen(self, run: FlowRun) -> Seen:
+        """Describe *run*; one whose deployment was removed since belongs to none."""
+        state = run.state or State.model_validate({"type": "PENDING"})
+        deployment = self._owner(run)
+        model = run.parameters.get("model")
+        return Seen(
+            id=run.id,
+            name=run.name,
+            flow=self._flow(run.flow_id).name,
+            deployment=run.deployment_id if deployment else None,
+            deployment_name=deployment.name if deployment else "",
+            model=model if isinstance(model, str) else "",
+            parameters=dict(run.parameters),
+            tags=tuple(run.tags),
+            state=state.name or str(state.type.value),
+            kind=str(state.type.value),
+            since=state.timestamp,
+            due=run.expected_start_time,
+            said=state.message or "",
+            by_hand=_by_hand(run, deployment.tags if deployment else ()),
+            late=state.name == LATE,
+        )
+
+    def _owner(self, run: FlowRun) -> DeploymentResponse | None:
+        try:
+            return self._deployment(run.deployment_id) if run.deployment_id else None
+        except ObjectNotFound:
+            return None
 
 
 def _by_hand(run: FlowRun, tags: Iterable[str]) -> bool:

@@ -11,7 +11,7 @@ from flows.ops.errors import DeployFailed, StartFailed
 from flows.ops.health import ProcessStatus, SystemStatus, look, status
 from flows.ops.keep import starts_of
 from flows.ops.ports import refuse_busy_ports
-from flows.ops.progress import Progress, silent
+from flows.ops.progress import REMOVED, Progress, silent
 from flows.ops.supervisor import belongings, exclusively, last_lines, spawn, start, stop, supervisor_pid, sweep
 from flows.ops.watchers import Watcher, book, log, watchers
 from registry.home import Settings
@@ -124,7 +124,16 @@ def _wait(settings: Settings, progress: Progress, deadline: float) -> None:
         if supervisor_pid(settings) is None:
             raise _failed(settings, "circusd")
         time.sleep(0.2)
+    for said in _removed(settings):
+        progress(said)
     progress("all flows are deployed")
+
+
+def _removed(settings: Settings) -> list[str]:
+    """What the deploying process says of deployments that an earlier version left."""
+    file = log(settings, "deploy")
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [line for line in lines if line.startswith(REMOVED)]
 
 
 def _at(seen: ProcessStatus) -> str:

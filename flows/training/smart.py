@@ -1,5 +1,6 @@
 """When to retrain, from what registry and configuration know; what was decided is kept."""
 
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 from statistics import fmean
@@ -94,14 +95,23 @@ class _Report(msgspec.Struct, frozen=True):
 
 
 def expected_gain(registry: Registry, model: str) -> float | None:
-    """Percent of the loss that a refit would win back, as the last look estimated; None if nothing is known."""
+    """
+    Percent of the present loss that a refit would win back, as the last look estimated; None if nothing is known.
+
+    Harm h is the rise of the loss in shares of the baseline's. A refit that comes back to the baseline takes h of
+    1 + h away: never more than all of it.
+    """
     for report in registry.drift_reports(model, limit=1):
         try:
             harm = msgspec.convert(report, _Report).decision.harm
         except msgspec.ValidationError:
             return None
-        return None if harm is None else 100 * max(harm, 0.0)
+        return None if harm is None or math.isnan(harm) else _fall(max(harm, 0.0))
     return None
+
+
+def _fall(harm: float) -> float:
+    return 100.0 if math.isinf(harm) else 100 * (harm / (1 + harm))
 
 
 def _spent(event: RetrainingEvent) -> float | None:

@@ -175,9 +175,9 @@ def _off_peak(asked: Situation, limits: Schedule) -> tuple[datetime, str] | None
 
 def _opening(now: datetime, limits: Schedule) -> datetime | None:
     """Begin of the next off-peak hours; None if they are now, not at all, or too far away."""
-    if limits.off_peak is None:
+    if limits.quiet_hours is None:
         return None
-    begin, end = (time.fromisoformat(part) for part in limits.off_peak.split("-"))
+    begin, end = limits.quiet_hours
     here = now.astimezone(ZoneInfo(limits.timezone))
     if _between(here.time(), begin, end):
         return None

@@ -7,14 +7,17 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events.schemas.automations import Posture
+from prefect.exceptions import ObjectNotFound
 
 from flows.ops.alert import notice_of, tell_of
 from flows.ops.automations import NAMES, rules
 from flows.ops.recover import STUCK, _stuck, take_up, why_not
-from flows.ops.runs import FROM, MOST, SAFE, TAKEN_UP, TOLD, Seen
+from flows.ops.rule_names import HEAR_OF_DELAYS, HEAR_OF_FAILURES
+from flows.ops.runs import FROM, MOST, SAFE, TAKEN_UP, TOLD, Seen, find_run
 from registry.home import Settings
 from registry.store.registry import Registry
 
+BY_DEPLOYMENT = "related:deployment:prefect.resource.id"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 RUN = UUID("00000000-0000-4000-8000-000000000001")
 
@@ -94,7 +97,7 @@ def test_nothing_else_is_taken_up(changes, why):
         ({"tags": (TOLD,), "flow": "rollback"}, f"run.crashed:{RUN}", "run.crashed", "Nobody repeats it"),
         ({"flow": "rollout"}, f"run.crashed:{RUN}", "run.crashed", "goes on where it was"),
         (
-            {"kind": "SCHEDULED", "state": "Late"},
+            {"kind": "SCHEDULED", "state": "Late", "late": True},
             "run.late:monitor-on-demand:churn:2026-03-02",
             "run.late",
             "7 minutes ago",
@@ -115,13 +118,23 @@ def test_people_hear_what_happened_and_what_follows(changes, key, kind, words):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"kind": "SCHEDULED", "state": "Late"}, {"kind": "FAILED", "state": "asked by Erika Muster"}]
+    "changes",
+    [{}, {"kind": "SCHEDULED", "state": "Late", "late": True}, {"kind": "FAILED", "state": "asked by Erika Muster"}],
 )
 def test_people_are_shown_the_page_of_a_run_and_not_what_somebody_called_it(changes):
     notice = notice_of(seen(name="for Erika Muster", **changes), NOW)
 
     assert "Erika" not in notice.title + notice.body
     assert notice.body.endswith(f"/runs/flow-run/{RUN}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("PENDING", "Pending"), ("RUNNING", "Running"), ("COMPLETED", "Completed")]
+)
+def test_a_run_that_has_begun_before_anybody_could_tell_was_late_all_the_same(kind, state):
+    notice = notice_of(seen(kind=kind, state=state, late=True), NOW)
+
+    assert (notice.kind, "7 minutes ago" in notice.body) == ("run.late", True)
 
 
 def test_what_is_well_or_tells_of_itself_is_not_told():
@@ -155,9 +168,11 @@ def test_each_is_told_once_however_often_it_is_seen():
 class Silent(Client):
     """Knows one run in each state, and heard of one of them a moment ago."""
 
+    past = ()
+
     def __init__(self, living):
         super().__init__()
-        self.living, self.states = living, {}
+        self.living, self.states, self.removed = living, {}, None
         self.runs = {name: uuid4() for name in ("Pending", "Submitting", "Running")}
 
     def read_flow_runs(self, *, flow_run_filter, limit):
@@ -168,9 +183,14 @@ class Silent(Client):
         name = next(name for name, one in self.runs.items() if one == run)
         kind = self.states.get(run, "RUNNING" if name == "Running" else "PENDING")
         state = State(type=kind, name=name, timestamp=NOW - STUCK - timedelta(seconds=1))
-        return FlowRun(id=run, flow_id=uuid4(), name=name, deployment_id=uuid4(), state=state)
+        return FlowRun(id=run, flow_id=UUID(int=1), name=name, deployment_id=UUID(int=2), state=state)
 
-    def read_deployment(self, _):
+    def read_flow_run_states(self, run):
+        return [self.read_flow_run(run).state, *self.past]
+
+    def read_deployment(self, deployment):
+        if deployment == self.removed:
+            raise ObjectNotFound(None)
         return SimpleNamespace(name="rollout-on-demand", tags=[])
 
     def read_flow(self, _):
@@ -195,6 +215,23 @@ def test_whoever_lost_worker_and_process_has_crashed_though_no_rule_noticed():
     assert _stuck(client, NOW - timedelta(minutes=1)) == []
 
 
+def test_a_run_that_was_late_is_known_by_its_past():
+    client = Silent(living="Running")
+    on_time = find_run(client, client.runs["Running"])
+    client.past = [State(type="SCHEDULED", name="Late")]
+
+    assert (on_time.late, find_run(client, client.runs["Running"]).late) == (False, True)
+
+
+def test_a_crashed_run_whose_deployment_was_removed_is_not_taken_up():
+    client = Silent(living="Running")
+    client.removed = UUID(int=2)
+    run = find_run(client, client.runs["Pending"])
+
+    assert (run.deployment, run.deployment_name) == (None, "")
+    assert why_not(run._replace(kind="CRASHED")) == "it belongs to no deployment"
+
+
 def test_the_rules_have_the_names_they_are_found_by_and_hand_the_run_on():
     deployed = {"recover/recover-every-10-minutes": uuid4(), "alert/alert-on-demand": uuid4()}
     found = {rule.name: rule for rule in rules(deployed)}
@@ -205,6 +242,8 @@ def test_the_rules_have_the_names_they_are_found_by_and_hand_the_run_on():
     ):
         assert rule.trigger.posture == Posture.Proactive
         assert rule.trigger.after == {f"prefect.flow-run.{sign}" for sign in signs}
+    assert found[HEAR_OF_FAILURES].trigger.for_each == {BY_DEPLOYMENT, "prefect.state-message"}
+    assert found[HEAR_OF_DELAYS].trigger.for_each == {BY_DEPLOYMENT}
     for rule in list(found.values())[2:]:
         (action,) = rule.actions
         assert rule.trigger.posture == Posture.Reactive

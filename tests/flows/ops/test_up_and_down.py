@@ -9,6 +9,11 @@ from uuid import uuid4
 
 import psutil
 import pytest
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.events.actions import DoNothing
+from prefect.events.schemas.automations import AutomationCore, EventTrigger
+from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 from waiting import until
 
 from flows.detection.rhythm import Crons
@@ -21,8 +26,10 @@ from flows.ops.environment import MARK, prefect_environment, settings_environmen
 from flows.ops.errors import PortBusy, StartFailed
 from flows.ops.health import status
 from flows.ops.ports import free_port
+from flows.ops.progress import REMOVED
 from flows.ops.supervisor import belongings, supervisor_pid
 from flows.ops.up import up
+from flows.ops.watchers import POOL
 from registry.home import Settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -137,6 +144,44 @@ def test_the_pace_of_a_model_shows_in_its_schedules_and_deploying_again_leaves_t
     assert set(shown("monitor/monitor-every-6-hours")) == {"every-6-hours"}
     assert apply_pace(prefect, "churn", None, "UTC")
     assert shown("retrain/retrain-adaptive") == {}
+
+
+def deployed_by_hand(prefect, name, **changes):
+    """A deployment as an earlier version made it, unless something differs; it has a schedule and a trigger."""
+    said = {"tags": ["understudy", "maintenance"], "entrypoint": "flows.ops.recover.recover", "work_pool_name": POOL}
+    hourly = DeploymentScheduleCreate(schedule=CronSchedule(cron="0 * * * *"))
+    flow = prefect.create_flow_from_name("recover")
+    made = prefect.create_deployment(flow, name, schedules=[hourly], **(said | changes))
+    trigger = DeploymentEventTrigger(name=f"wakes {name}", expect={"somebody.called"})
+    trigger.set_deployment_id(made)
+    prefect.create_automation(trigger.as_automation())
+    return made
+
+
+def test_what_an_earlier_version_deployed_is_removed_and_said_and_nothing_of_other_people_is(system, prefect):
+    deployed_by_hand(prefect, "recover-hourly")
+    foreign = {
+        deployed_by_hand(prefect, "untagged", tags=["recover"]),
+        deployed_by_hand(prefect, "their-flow", entrypoint="recover.py:recover"),
+        deployed_by_hand(prefect, "elsewhere", work_pool_name=None),
+    }
+    rule = AutomationCore(
+        name="understudy: of old", trigger=EventTrigger(expect={"nothing"}), actions=[DoNothing(type="do-nothing")]
+    )
+    prefect.create_automation(rule)
+    said = []
+
+    deployed = deploy_all(system, progress=said.append)
+
+    rules = {one.name for one in prefect.read_automations()}
+    left = {one.id for one in prefect.read_deployments()}
+    for one in foreign:
+        prefect.delete_resource_owned_automations(f"prefect.deployment.{one}")
+        prefect.delete_deployment(one)
+    assert said == [f"{REMOVED}recover/recover-hourly", f"{REMOVED}understudy: of old"]
+    assert left == foreign | set(deployed.values())
+    assert "wakes recover-hourly" not in rules
+    assert {"wakes untagged", "wakes their-flow", "wakes elsewhere"} <= rules
 
 
 def test_bad_parameters_are_refused_at_once_with_field_and_reason(prefect):

@@ -1,9 +1,12 @@
 """What is put off, left out or begun: registry and configuration are real, Prefect's run is told."""
 
+import math
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from training_making import NOW, make_config
 
 from flows.detection.pacing import PaceInForce
@@ -76,11 +79,27 @@ def test_a_gain_below_its_price_is_left_out_and_run_event_and_audit_trail_say_th
     event = registry.retraining_event(told["event_id"])
     (entry,) = registry.audit("churn", action="retraining.left_out")
     assert told["outcome"] == "not_worth_it"
-    assert "the expected gain of 2 % of the loss is worth 2 " in told["said"]
+    assert "the expected gain of 1.961 % of the loss is worth 1.961 " in told["said"]
     assert "100 processor seconds cost 100" in told["said"]
     assert (event.execution_attempted, event.notes, event.completed_at) == (False, told["said"], NOW)
     assert event.execution_metrics["schedule"]["price"] == 100.0
-    assert (entry.after["worth"], entry.after["price"]) == (2.0, 100.0)
+    assert (entry.after["worth"], entry.after["price"]) == (pytest.approx(100 * 0.02 / 1.02), 100.0)
+
+
+@pytest.mark.parametrize(("harm", "gain"), [(-0.5, 0.0), (0.0, 0.0), (0.25, 20.0), (1.0, 50.0), (9.0, 90.0)])
+def test_the_gain_is_a_share_of_the_loss_that_there_is(registry, harm, gain):
+    registry.save_drift_report("churn", NOW, {"decision": {"harm": harm}})
+
+    assert room.expected_gain(registry, "churn") == pytest.approx(gain)
+
+
+@given(st.floats(allow_nan=True))
+def test_no_refit_wins_back_more_than_all_of_the_loss(harm):
+    reports = SimpleNamespace(drift_reports=lambda *_, **__: [{"decision": {"harm": harm}}])
+    gain = room.expected_gain(reports, "churn")
+
+    assert (gain is None) == math.isnan(harm)
+    assert gain is None or 0 <= gain <= 100
 
 
 def test_an_unknown_gain_keeps_nothing_from_being_retrained(make_shop, registry):
