@@ -311,10 +311,10 @@ def _list(found: "list[Rollout]", *, ended: int = 0) -> None:
 
 def step_text(found: "Rollout") -> str:
     """Where it stands, as people say it."""
-    from flows.rollout.machine import share_text
+    from flows.rollout.machine import share_now
 
     steps = len(found.steps)
-    return f"{found.step + 1} of {steps}: {share_text(found.steps[found.step])}" if found.step >= 0 else f"0 of {steps}"
+    return f"{found.step + 1} of {steps}: {share_now(found)}" if found.step >= 0 else f"0 of {steps}"
 
 
 def _show_steered(done: "Steered", *, as_json: bool, dry_run: bool = False) -> None:

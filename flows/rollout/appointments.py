@@ -12,6 +12,7 @@ from flows.rollout.desk import Desk
 from flows.rollout.due import due_at
 from flows.rollout.machine import Move
 from registry.errors import Refusal
+from registry.records.rollout import Rollout
 
 DEPLOYMENT = "rollout/rollout-on-demand"
 SCHEDULE = timedelta(minutes=5)
@@ -89,11 +90,17 @@ def next_look(desk: Desk, model: str, last: datetime, now: datetime) -> datetime
     if rollout is None or rollout.status == "paused" or lives_in_another_time(desk.settings, model):
         return None
     due, speed = due_at(rollout, desk.registry.pulse_of(rollout.id), now), desk.config(model).rollout.speed
-    if rollout.status == "running" and speed > 1:
+    if speed > 1 and _may_move_by_a_verdict(rollout):
         due = min(due, last + SCHEDULE / speed)
     if rollout.status == "waiting_approval" and desk.registry.gate(rollout.id).complete:
         due = now
     return max(due, last + _BREATH)
+
+
+def _may_move_by_a_verdict(rollout: Rollout) -> bool:
+    """A step that ended without one is left by a verdict that comes later, while people are asked about it."""
+    asked = rollout.waiting.question if rollout.waiting is not None else None
+    return rollout.status == "running" or (rollout.status == "waiting_approval" and asked == "inconclusive")
 
 
 def _soonest(

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from flows.config.durations import text
-from flows.rollout.machine import Move, share_text
+from flows.rollout.machine import Move, share_now, share_text
 from registry.records.rollout import Rollout
 from registry.records.verdict import Decision, Finding
 
@@ -20,7 +20,8 @@ def markdown(model: str, rollout: Rollout, move: Move) -> str:
 
 def _steps(rollout: Rollout) -> str:
     rows = [
-        f"| {'**now**' if rollout.active and index == rollout.step else ''} | {share_text(step)} "
+        f"| {'**now**' if rollout.active and index == rollout.step else ''} "
+        f"| {share_now(rollout) if index == rollout.step else share_text(step)} "
         f"| {_time(step.min_s)} to {_time(step.max_s)} | {step.min_labelled} | {_outcome(rollout, index)} |"
         for index, step in enumerate(rollout.steps)
     ]

@@ -10,7 +10,7 @@ from registry.assignment import TOTAL
 from registry.records.rollout import Outcome, Question, Rollout, Step
 from registry.records.verdict import Decision
 
-__all__ = ["Evidence", "Look", "Move", "expires_at", "next_move", "share_text"]
+__all__ = ["Evidence", "Look", "Move", "expires_at", "next_move", "share_now", "share_text"]
 
 Kind = Literal["none", "hold", "start", "wait", "advance", "weigh", "promote", "roll_back", "abort"]
 
@@ -121,7 +121,16 @@ def share_text(step: Step) -> str:
         >>> share_text(Step(share=100_000, min_s=0, max_s=0))
         '10 % of callers'
     """
-    return "shadow" if step.share == 0 else f"{step.share / TOTAL * 100:g} % of callers"
+    return _callers(step.share)
+
+
+def share_now(rollout: Rollout) -> str:
+    """Say what the step under way gives; where its weight moves, what it has moved to."""
+    return _callers(rollout.steps[rollout.step].share if rollout.weight is None else rollout.weight)
+
+
+def _callers(share: int) -> str:
+    return "shadow" if share == 0 else f"{share / TOTAL * 100:.4g} % of callers"
 
 
 def expires_at(rollout: Rollout) -> datetime | None:
@@ -173,7 +182,7 @@ def _in_a_step(rollout: Rollout, look: Look, seen: Judged) -> Move:
 def _succeeded(rollout: Rollout, seen: Judged) -> Move:
     """Go forward, unless people must agree, or the verdict is theirs."""
     last = rollout.step + 1 == len(rollout.steps)
-    why = f"{share_text(rollout.steps[rollout.step])} succeeded: {seen.said}"
+    why = f"{share_now(rollout)} succeeded: {seen.said}"
     if seen.doubtful or asks_people(rollout):
         return _wait(rollout, seen, "promote" if last else "advance", f"{why}; people must agree before it goes on")
     return _go(rollout, seen, why)

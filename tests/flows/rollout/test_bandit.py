@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from rollout_worlds import START, World, a_config, a_version
 from scipy.special import ndtr
 
+from flows.cli.rollout import step_text
 from flows.comparison.live import compare_live
 from flows.rollout.bandit import due_turn, next_weight
 from flows.rollout.begin import begin_rollout
+from flows.rollout.describe import markdown
+from flows.rollout.machine import Evidence, Look, next_move
 from flows.rollout.tick import tick
 from flows.stats.adaptive.thompson import thompson_weights
 from flows.stats.bayes.beliefs import Normal
@@ -229,3 +232,14 @@ def test_ten_thousand_lives_of_every_kind(capsys):
 def _cell(n, right):
     mean = right / n if n else 0.0
     return Cell(n, mean, n * mean * (1 - mean))
+
+
+def test_people_read_the_weight_that_callers_meet_and_not_the_first_one():
+    here = rollout(weight=950_000, turn=46)
+    better, _ = judged([(0.1, (1440, 1800), (200, 200))], 0)
+    move = next_move(here, Look(now=START, baked_s=7 * HOUR, decision=better, evidence=Evidence(200, 200)))
+
+    assert move.kind == "promote", move.said
+    assert move.said.startswith("95 % of callers succeeded")
+    assert step_text(here) == "1 of 1: 95 % of callers"
+    assert "95 % of callers |" in markdown("churn", here, move)

@@ -12,6 +12,7 @@ from flows.rollout import appointments as room
 from flows.rollout.machine import Move
 from flows.rollout.promote import start
 from flows.rollout.rollout import heartbeat
+from registry.records.rollout import Waiting
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -81,6 +82,22 @@ def test_a_compressed_rollout_is_followed_for_minutes_with_a_breath_between_two_
     assert len(looked) > 10
     assert min(gaps) >= 5 * SECOND
     assert looked[-1] <= START + room.STAY
+
+
+@pytest.mark.parametrize(("question", "soon"), [("inconclusive", True), ("advance", False)])
+def test_a_verdict_that_may_still_come_is_looked_for_while_people_are_asked(desk, begun, monkeypatch, question, soon):
+    begun()
+    compressed(desk, monkeypatch, 100_000)
+    asked = desk.registry.active_rollout("churn")
+    waiting = Waiting(question=question, bound_to="", since=START, said="no verdict")
+    desk.registry.move_rollout(
+        msgspec.structs.replace(asked, status="waiting_approval", waiting=waiting, revision=asked.revision + 1),
+        actor="rollout",
+        reason="no verdict",
+        at=START,
+    )
+
+    assert (room.next_look(desk, "churn", START, START) < START + room.SOON) == soon
 
 
 def test_a_paused_rollout_is_not_looked_at(desk, begun, monkeypatch):
