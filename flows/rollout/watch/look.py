@@ -1,6 +1,7 @@
 """One look at a new champion: take it back, go on watching, or end the watch."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -140,7 +141,7 @@ def _hours(watch: Watch, at: datetime) -> float:
     return (at - watch.began_at).total_seconds() / 3600
 
 
-def _passed(watch: Watch, hours: float, missing: list[str]) -> Notice:
+def _passed(watch: Watch, hours: float, missing: Sequence[str]) -> Notice:
     message = watch_passed(watch.model, watch.version, hours, missing)
     return notice_of(message, model=watch.model, key=f"{watch.model}:{watch.id}:passed")
 
