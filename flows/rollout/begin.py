@@ -64,8 +64,6 @@ def begin_rollout(
     """
     champion = _opponent(registry, model, challenger, decision)
     refuse_unvalidated(config, registry, registry.version(model, challenger), f"No rollout of {challenger} was begun.")
-    if registry.version(model, challenger).stage == "archived":
-        registry.set_stage(model, challenger, "staging", actor=actor, reason=reason, at=at)
     rollout = _laid_out(
         config,
         registry.next_rollout_id(model),
@@ -122,7 +120,7 @@ def _started(registry: Registry, rollout: Rollout, decision: Decision | None, ca
     """Store it under the next free name; who begins that of another model at the same moment may take one first."""
     while True:
         try:
-            asking = _asking(registry, rollout, decision)
+            asking = _held(registry, _asking(registry, rollout, decision))
             return registry.start_rollout(asking, actor=cause.actor, reason=cause.reason, at=cause.at)
         except AlreadyExists:
             name = registry.next_rollout_id(rollout.model)
@@ -137,6 +135,15 @@ def _asking(registry: Registry, rollout: Rollout, decision: Decision | None) -> 
     bound = approval_digest(registry, rollout)
     waiting = Waiting(question="begin", bound_to=bound, since=rollout.created_at, said=said)
     return msgspec.structs.replace(rollout, waiting=waiting)
+
+
+def _held(registry: Registry, rollout: Rollout) -> Rollout:
+    """Who paused the traffic of a model paused also what begins meanwhile; it is resumed like any other."""
+    plan = registry.plan(rollout.model)
+    if plan is None or not plan.paused:
+        return rollout
+    said = f"{plan.actor} holds it since plan {plan.epoch}: {plan.reason}"
+    return msgspec.structs.replace(rollout, status="paused", said=said)
 
 
 def _opponent(registry: Registry, model: str, challenger: str, decision: Decision | None) -> ModelVersion:

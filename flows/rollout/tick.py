@@ -85,7 +85,7 @@ def tick(
 
 def _as_held(stored: Rollout, plan: TrafficPlan) -> Rollout:
     """A plan that was published as paused holds the rollout, too."""
-    held = plan.paused and stored.status == "running"
+    held = plan.paused and stored.active
     return msgspec.structs.replace(stored, status="paused") if held else stored
 
 

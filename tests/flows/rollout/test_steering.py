@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from rollout_worlds import START, World, a_config, a_version
 
@@ -27,6 +28,9 @@ class Stand:
             self.registry.register_version(a_version(name))
         self.registry.install_first("churn", "v1.0.0", guards=Guards(), salt="c", actor="t", reason="t", at=START)
         self.config, self.router = a_config(require_approval=require_approval), World(self.registry)
+        self.begin(steps)
+
+    def begin(self, steps):
         self.id = begin_rollout(
             self.config, self.registry, model="churn", challenger="v1.1.0", decision=None, actor="ann", reason="test",
             at=START, steps=steps,
@@ -222,3 +226,36 @@ def test_every_strategy_asks_people_once(shares, kinds):
     assert (seen, stand.rollout.status) == (kinds, "succeeded")
     assert [one.outcome for one in stand.rollout.results] == ["successful"] * len(shares)
     stand.registry.close()
+
+
+@pytest.mark.parametrize("require_approval", [False, True])
+def test_what_begins_while_traffic_is_paused_says_so_and_waits_for_a_resume(require_approval):
+    steps = STEPS[1:] if require_approval else STEPS
+    stand = Stand(require_approval=require_approval, steps=steps)
+    stand.do(abort)
+    plan = stand.plan
+    stand.registry.publish_plan(
+        msgspec.structs.replace(plan, epoch=plan.epoch + 1, paused=True, actor="eve", reason="black friday")
+    )
+    stand.begin(steps)
+
+    assert (stand.rollout.status, stand.tick(1)) == ("paused", "hold")
+    assert stand.rollout.said == f"eve holds it since plan {plan.epoch + 1}: black friday"
+    if require_approval:
+        stand.do(resume, 2)
+        assert (stand.rollout.status, stand.tick(2)) == ("waiting_approval", "hold")
+        stand.sign()
+    else:
+        stand.do(resume, 2)
+    assert stand.tick(3) == "start"
+
+
+def test_nobodys_consent_moves_a_rollout_whose_traffic_is_paused_by_a_plan():
+    stand = Stand(require_approval=True, steps=STEPS[1:])
+    plan = stand.plan
+    stand.registry.publish_plan(msgspec.structs.replace(plan, epoch=plan.epoch + 1, paused=True))
+    stand.sign()
+
+    assert stand.tick(1) == "hold"
+    stand.do(resume, 2)
+    assert stand.tick(3) == "start"
