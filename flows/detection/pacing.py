@@ -35,6 +35,13 @@ class PaceInForce(NamedTuple):
 class _Kept(msgspec.Struct, frozen=True):
     look_s: float
     retrain_s: float
+    look_cron: str | None = None
+    retrain_cron: str = ""
+    full_rebuild: bool = False
+
+    @property
+    def written(self) -> Crons:
+        return Crons(self.look_cron, self.retrain_cron, self.full_rebuild)
 
 
 class _Wish(msgspec.Struct, frozen=True):
@@ -50,18 +57,23 @@ class _Report(msgspec.Struct, frozen=True):
 def pace_in_force(registry: Registry, config: ModelConfig, now: datetime) -> PaceInForce:
     """Read it: what was set last, or weekly in a model's first months and monthly after that."""
     limits = config.detection.cadence
-    if config.schedule.adaptive:
-        for entry in registry.audit(config.model, limit=1, action=ACTION):
-            kept = msgspec.convert(entry.after, _Kept, strict=False)
-            return PaceInForce(timedelta(seconds=kept.look_s), timedelta(seconds=kept.retrain_s), own=True)
+    kept = _kept(registry, config)
+    if kept is not None:
+        return PaceInForce(timedelta(seconds=kept.look_s), timedelta(seconds=kept.retrain_s), own=True)
     versions = registry.versions(config.model)
     young = not versions or now - min(one.created_at for one in versions) < limits.young
     return PaceInForce(limits.check, limits.early if young else limits.later, own=False)
 
 
+def _kept(registry: Registry, config: ModelConfig) -> _Kept | None:
+    """What was set last for this model alone."""
+    entries = registry.audit(config.model, limit=1, action=ACTION) if config.schedule.adaptive else []
+    return msgspec.convert(entries[0].after, _Kept, strict=False) if entries else None
+
+
 def adapt(registry: Registry, config: ModelConfig, now: datetime) -> Crons | None:
     """
-    Follow what the newest looks recommend; a change is written into the audit trail.
+    Follow what the newest looks recommend, within the limits; a change of either is written into the audit trail.
 
     Returns:
         The schedules that this model should have; None if those of every model suffice.
@@ -74,9 +86,12 @@ def adapt(registry: Registry, config: ModelConfig, now: datetime) -> Crons | Non
     rhythms = [length(one.cadence, limits) for one in wishes if one.cadence]
     retrain = settled(before.retrain_every, rhythms) or before.retrain_every
     wanted = crons(look, retrain, limits, config.schedule)
-    if (look, retrain) == before[:2]:
+    kept, after = _kept(registry, config), PaceInForce(look, retrain, own=True)
+    was = kept.written if kept else crons(before.look_every, before.retrain_every, limits, config.schedule)
+    if after[:2] == before[:2] and was == wanted:
         return wanted if before.own else None
-    _note(registry, config, before, PaceInForce(look, retrain, own=True), wanted, now)
+    reason = "the limits of the configuration changed" if after == before else _why(registry, config, before, after)
+    _note(registry, config, _shown(before, was), _shown(after, wanted), reason, now)
     return wanted
 
 
@@ -94,18 +109,23 @@ def _wishes(registry: Registry, model: str) -> list[_Wish]:
 
 
 def _note(
-    registry: Registry, config: ModelConfig, before: PaceInForce, after: PaceInForce, wanted: Crons, now: datetime
+    registry: Registry,
+    config: ModelConfig,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    reason: str,
+    now: datetime,
 ) -> None:
-    was = crons(before.look_every, before.retrain_every, config.detection.cadence, config.schedule)
+    limits = {"fastest": text(config.schedule.fastest), "slowest": text(config.schedule.slowest)}
     registry.record(
         actor=ACTOR,
         action=ACTION,
         model=config.model,
         subject=config.model,
-        reason=_why(registry, config, before, after),
+        reason=reason,
         at=now,
-        before=_shown(before, was),
-        after=_shown(after, wanted),
+        before=before,
+        after=after | limits,
     )
 
 

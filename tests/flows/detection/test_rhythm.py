@@ -100,6 +100,18 @@ def test_trouble_makes_it_faster_at_once_and_calm_slower_after_four_looks_each_w
     assert pacing.pace_in_force(registry, CONFIG, NOW) == (6 * HOUR, 7 * DAY, True)
 
 
+def test_narrower_limits_change_the_schedules_of_the_same_pace_with_an_audit_entry(registry):
+    looked(registry, HOUR, "daily", 6)
+    narrow = CONFIG.model_copy(update={"schedule": Schedule(fastest=7 * DAY)})
+    crons_of = [pacing.adapt(registry, one, NOW).retrain for one in (CONFIG, CONFIG, narrow, narrow)]
+
+    second, first = registry.audit("churn", action=pacing.ACTION)
+    assert crons_of == ["0 3 * * *", "0 3 * * *", "0 3 * * 1", "0 3 * * 1"]
+    assert (first.after["fastest"], second.after["fastest"]) == ("1d", "1w")
+    assert (second.before["retrain_cron"], second.after["retrain_cron"]) == ("0 3 * * *", "0 3 * * 1")
+    assert second.reason == "the limits of the configuration changed"
+
+
 def test_a_configuration_that_is_not_adaptive_is_left_alone(registry):
     fixed = CONFIG.model_copy(update={"schedule": Schedule(adaptive=False)})
     looked(registry, HOUR, "daily", 1)
