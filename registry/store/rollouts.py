@@ -10,7 +10,7 @@ from registry.records.incident import Incident
 from registry.records.notice import Notice
 from registry.records.plan import TrafficPlan
 from registry.records.rollout import Rollout
-from registry.records.version import Stage
+from registry.records.version import ModelVersion, Stage
 from registry.records.watch import Watch
 from registry.store.audit import append, last_of
 from registry.store.base import Cause, Store, kept
@@ -41,7 +41,7 @@ class Rollouts(Store):
 
     def start_rollout(self, rollout: Rollout, *, actor: str, reason: str, at: datetime) -> Rollout:
         """
-        Keep a new rollout.
+        Keep a new rollout; a challenger that was archived is in staging from then on, in the same transaction.
 
         Raises:
             StageConflict: If another one of the model is active, its champion is not in
@@ -51,9 +51,11 @@ class Rollouts(Store):
         rollout = kept(rollout)
         with self._writes() as connection:
             lock_model(connection, rollout.model)
-            _refuse_start(connection, rollout)
+            challenger, cause = _startable(connection, rollout), Cause(actor, reason, at)
+            if challenger.stage == "archived":
+                change(connection, challenger, "staging", cause)
             connection.execute(insert(rollouts).values(_row(rollout)))
-            _note(connection, "rollout.started", rollout, None, Cause(actor, reason, at))
+            _note(connection, "rollout.started", rollout, None, cause)
         return rollout
 
     def move_rollout(
@@ -211,7 +213,8 @@ def _summary(rollout: Rollout | None) -> dict[str, object]:
     }
 
 
-def _refuse_start(connection: Connection, rollout: Rollout) -> None:
+def _startable(connection: Connection, rollout: Rollout) -> ModelVersion:
+    """The challenger, once nothing speaks against its rollout."""
     what = f"Rollout {rollout.id} of {rollout.model} was not started."
     if connection.execute(select(rollouts.c.id).where(rollouts.c.id == rollout.id)).first():
         raise AlreadyExists(what, "Its id is taken.", "Ask for the next id and start again.")
@@ -236,6 +239,7 @@ def _refuse_start(connection: Connection, rollout: Rollout) -> None:
         raise InvalidRecord.of(
             "The rollout", [f"it starts {rollout.status} at revision {rollout.revision}"], "Start at revision 1."
         )
+    return challenger
 
 
 def _belonging(

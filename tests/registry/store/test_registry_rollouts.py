@@ -5,6 +5,7 @@ import pytest
 from registry_making import WHO, a_plan, a_rollout, a_version, install, succeed
 
 from registry.errors import AlreadyExists, InvalidRecord, NotFound, PlanConflict, StageConflict
+from registry.store import rollouts
 
 
 def moved(rollout, **changes):
@@ -47,6 +48,24 @@ def test_a_waiting_or_paused_rollout_is_active_too(registry, started, status):
 
     with pytest.raises(StageConflict, match=status):
         registry.start_rollout(a_rollout("r-0002", challenger="v1.2.0"), **WHO)
+
+
+def test_an_archived_challenger_is_in_staging_with_its_rollout_or_not_at_all(registry, monkeypatch):
+    install(registry, "v1.1.0")
+    registry.set_stage("churn", "v1.1.0", "archived", **WHO)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dies, pytest.raises(KeyboardInterrupt):
+        dies.setattr(rollouts, "_note", killed)  # the last thing that a start writes
+        registry.start_rollout(a_rollout(), **WHO)
+    before = registry.version("churn", "v1.1.0").stage, registry.rollouts()
+    registry.start_rollout(a_rollout(), **WHO)
+
+    assert before == ("archived", [])
+    assert registry.version("churn", "v1.1.0").stage == "staging"
+    assert [one.action for one in registry.audit("churn", limit=2)] == ["rollout.started", "version.moved"]
 
 
 def test_an_id_that_is_taken_is_refused(registry, started):
