@@ -13,9 +13,23 @@ def markdown(model: str, rollout: Rollout, move: Move) -> str:
     head = [
         f"# {model}: {rollout.challenger} against {rollout.champion}",
         f"**{move.kind.replace('_', ' ')}**: {move.said}",
-        f"Rollout `{rollout.id}` is *{rollout.status.replace('_', ' ')}*.",
     ]
-    return "\n\n".join([*head, _steps(rollout), *([_findings(move.decision)] if move.decision else [])])
+    return "\n\n".join([*head, *_where(rollout), *([_findings(move.decision)] if move.decision else [])])
+
+
+def standing(rollout: Rollout) -> str:
+    """Show where a rollout stands that somebody else has moved."""
+    head = [f"# {rollout.model}: {rollout.challenger} against {rollout.champion}", rollout.said]
+    return "\n\n".join([*head, *_where(rollout)])
+
+
+def is_told(text: str, rollout: Rollout) -> bool:
+    """Whether a page says where *rollout* stands."""
+    return all(part in text for part in _where(rollout))
+
+
+def _where(rollout: Rollout) -> tuple[str, str]:
+    return f"Rollout `{rollout.id}` is *{rollout.status.replace('_', ' ')}*.", _steps(rollout)
 
 
 def _steps(rollout: Rollout) -> str:

@@ -8,7 +8,9 @@ from flows.config.forms import FROM_THE_FORM, Actor, ModelName, Moment, Reason, 
 from flows.config.load import named_model
 from flows.reports.incidents.flow import write_pending
 from flows.rollout.desk import artifact_key, moment, opened
+from flows.rollout.gate.forms import tend_forms
 from flows.rollout.giveback import PATIENCE_S, give_back
+from flows.rollout.pages import tend_pages
 from registry.errors import NotFound, Refusal, StageConflict, StoreUnavailable
 from registry.home import Settings
 from registry.records.plan import CHAMPION
@@ -77,9 +79,11 @@ def _has_way_back(registry: Registry, model: str) -> bool:
 
 
 def _write_up(settings: Settings, model: str) -> None:
-    """The report may wait for the next look; callers and registry are as they should be already."""
+    """Pages and report may wait for the next look; callers and registry are as they should be already."""
     try:
         with opened(settings) as desk:
+            tend_forms(desk, model)
+            tend_pages(desk, model)
             write_pending(desk, [model])
     except Refusal as refusal:
         get_run_logger().warning("%s: the incident is written up later: %s", model, refusal)

@@ -24,6 +24,7 @@ from flows.rollout.gate.forms import tend_forms
 from flows.rollout.gate.reminders import remind
 from flows.rollout.machine import Move
 from flows.rollout.notes import tell_notes
+from flows.rollout.pages import tend_pages
 from flows.rollout.tick import tick
 from registry.errors import Refusal
 from registry.home import Settings
@@ -128,9 +129,10 @@ def _one(desk: Desk, model: str, at: datetime, *, scheduled: bool) -> Move | Ref
         get_run_logger().error("%s: %s", model, refusal)
         return refusal
     get_run_logger().info("%s: %s: %s", model, move.kind, move.said)
-    if scheduled:
-        tend_forms(desk, model)
     if move.moves:
         text = markdown(model, desk.registry.rollouts(model)[0], move)
         create_markdown_artifact(text, key=artifact_key("rollout", model), description=move.said)
+    if scheduled:
+        tend_forms(desk, model)
+        tend_pages(desk, model)
     return move

@@ -19,6 +19,7 @@ from flows.rollout.gate.collect import points, shown_decision
 from flows.rollout.gate.form import answered, form_of
 from flows.rollout.gate.forms import marks, over
 from flows.rollout.gate.page import form_text, page
+from flows.rollout.pages import tend_pages
 from flows.rollout.rollout import heartbeat
 from registry.errors import Refusal
 from registry.home import Settings
@@ -54,6 +55,7 @@ def approval(rollout: RolloutName | None = None) -> State[Any]:
             ended = _ended(desk, name, bound_to)
             if ended:
                 get_run_logger().info("%s", ended)
+                tend_pages(desk, desk.registry.rollout(name).model)
                 return Completed(message=ended)
             form = _form(desk, name, trouble)
         trouble = _ask(form, name, bound_to, turn)
@@ -126,7 +128,7 @@ def _form(desk: Desk, name: str, trouble: str) -> type[RunInput]:
     rollout, state = desk.registry.rollout(name), desk.registry.gate(name)
     decision, reports = shown_decision(desk.registry, rollout), desk.settings.reports_dir
     text = page(rollout, state, decision, points(desk.settings, desk.registry, rollout), reports)
-    said = f"{rollout.challenger} waits for {', '.join(state.missing)}"
+    said = f"{name}: {rollout.challenger} waits for {', '.join(state.missing)}"
     create_markdown_artifact(text, key=artifact_key("approval", rollout.model), description=said)
     return form_of(state, form_text(rollout, state, decision, reports, trouble))
 

@@ -1,7 +1,8 @@
 """What people read before they sign, as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from flows.rollout.gate.checklist import Point, interval
 from flows.rollout.machine import share_text
@@ -9,6 +10,8 @@ from registry.approval import LEAST_DIGEST
 from registry.records.gate import GateState, SignOff
 from registry.records.rollout import Rollout
 from registry.records.verdict import Decision
+
+_CHECKLIST = "## Checklist"
 
 
 def page(
@@ -33,6 +36,36 @@ def page(
         _checklist(points),
         f"Sign-offs are bound to `{state.bound_to}`: the steps, the gate, both models and the report above. "
         "If any of these changes, people are asked again.",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def closed(
+    rollout: Rollout,
+    ended: str,
+    given: Sequence[Mapping[str, Any]],
+    decision: Decision | None,
+    reports_dir: Path,
+    before: str,
+) -> str:
+    """
+    Write what became of a question that nobody is asked any more.
+
+    Args:
+        rollout: Whose challenger was judged.
+        ended: How it ended.
+        given: Who has signed, as the registry lists them.
+        decision: What spoke for it.
+        reports_dir: Where the HTML report is.
+        before: The page while people were asked; its checklist stays as it was.
+    """
+    signed = [f"- **{one['role']}**: {_cell(one['actor'])}, {one['at'][:16]}: {_cell(one['reason'])}" for one in given]
+    parts = [
+        f"# {rollout.model}: may {rollout.challenger} go on?",
+        f"**Nobody is asked any more.** {_sentence(_cell(ended))}",
+        "\n".join(["Signed:", "", *signed]) if signed else "Nobody has signed.",
+        _verdict(decision, reports_dir),
+        "".join(before.partition(_CHECKLIST)[1:]).partition("\n\nSign-offs are bound")[0],
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -131,7 +164,7 @@ def _stale(stale: Sequence[SignOff]) -> str:
 
 def _checklist(points: Sequence[Point]) -> str:
     rows = [f"{n}. **{p.name}**: {p.answer}. {_cell(p.evidence)}" for n, p in enumerate(points, 1)]
-    return "\n".join(["## Checklist", "", *rows])
+    return "\n".join([_CHECKLIST, "", *rows])
 
 
 def _cell(text: str) -> str:
