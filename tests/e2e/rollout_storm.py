@@ -184,14 +184,16 @@ def committed(rollout: Rollout | None) -> int:
     return rollout.steps[rollout.step].share if rollout.weight is None else rollout.weight
 
 
+FLOWS = (("prefect.flow_engine",), ("flow-run", "execute"), ("prefect.engine",))
 VICTIMS = {
     "worker": (("prefect", "worker"),),
-    "flow": (("prefect.flow_engine",), ("flow-run", "execute"), ("prefect.engine",)),
-    "worker and flow": (("prefect", "worker"), ("prefect.flow_engine",), ("flow-run", "execute")),
+    "flow": FLOWS,
+    "worker and flow": (("prefect", "worker"), *FLOWS),
     "server": (("prefect", "server"),),
     "router": (("router.serve",),),
     "control": (("router.control",),),
 }
+FLOW_TAKES_S = 8
 SLOW = ("server", "everything", "system")
 
 
@@ -222,12 +224,23 @@ class Storm:
     def kill(self, victim: str, patience_s: float = 10) -> None:
         """Kill it as soon as it is there; the whole system is brought up again by hand, as its documentation says."""
         until, killed = time.monotonic() + patience_s, 0
+        if "flow" in victim:
+            self._await_a_flow(patience_s)
         while not killed and time.monotonic() < until:
             killed = self._kill(victim)
             time.sleep(0.0 if killed else 0.2)
         self.counts[victim] += killed > 0
         if victim == "system":
             self._bring_up()
+
+    def _await_a_flow(self, patience_s: float) -> None:
+        """Then let it come as far as chance has it."""
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            if any(self.place.processes(*words) for words in FLOWS):
+                time.sleep(self.dice.uniform(0, FLOW_TAKES_S))
+                return
+            time.sleep(0.2)
 
     def _kill(self, victim: str) -> int:
         if victim in VICTIMS:

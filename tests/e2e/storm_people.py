@@ -123,12 +123,14 @@ class Manager(threading.Thread):
         """A run that is killed before it began the rollout is asked for again, as a person would."""
         deployment = self.server.get("/deployments/name/promote/promote-on-demand")["id"]
         given = {"model": MODEL, "version": challenger, "actor": "eve", "reason": "storm"}
-        self.server.post(f"/deployments/{deployment}/create_flow_run", {"parameters": given})
+        run = self.server.post(f"/deployments/{deployment}/create_flow_run", {"parameters": given})
         until = time.monotonic() + BEGIN_PATIENCE_S
         while time.monotonic() < until and not self.stop.wait(0.5):
             newest = self.registry.rollouts(MODEL)[:1]
             if newest and newest[0].challenger == challenger:
                 return True
+            if self.server.get(f"/flow_runs/{run['id']}")["state_type"] in ("CRASHED", "FAILED", "CANCELLED"):
+                return False
         return False
 
     def _sign(self, active: Rollout) -> None:
