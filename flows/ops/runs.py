@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -145,8 +145,8 @@ class Lookup:
             tags=tuple(run.tags),
             state=state.name or str(state.type.value),
             kind=str(state.type.value),
-            since=state.timestamp,
-            due=run.expected_start_time,
+            since=_plain(state.timestamp),
+            due=_plain(run.expected_start_time) if run.expected_start_time else None,
             said=state.message or "",
             by_hand=_by_hand(run, deployment.tags if deployment else ()),
             late=state.name == LATE,
@@ -157,6 +157,11 @@ class Lookup:
             return self._deployment(run.deployment_id) if run.deployment_id else None
         except ObjectNotFound:
             return None
+
+
+def _plain(moment: datetime) -> datetime:
+    """Prefect's are of pendulum, whose differences cannot be divided by ours."""
+    return datetime.fromtimestamp(moment.timestamp(), UTC)
 
 
 def _by_hand(run: FlowRun, tags: Iterable[str]) -> bool:

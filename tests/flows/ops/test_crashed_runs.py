@@ -183,7 +183,9 @@ class Silent(Client):
         name = next(name for name, one in self.runs.items() if one == run)
         kind = self.states.get(run, "RUNNING" if name == "Running" else "PENDING")
         state = State(type=kind, name=name, timestamp=NOW - STUCK - timedelta(seconds=1))
-        return FlowRun(id=run, flow_id=UUID(int=1), name=name, deployment_id=UUID(int=2), state=state)
+        return FlowRun(
+            id=run, flow_id=UUID(int=1), name=name, deployment_id=UUID(int=2), state=state, expected_start_time=NOW
+        )
 
     def read_flow_run_states(self, run):
         return [self.read_flow_run(run).state, *self.past]
@@ -220,7 +222,9 @@ def test_a_run_that_was_late_is_known_by_its_past():
     on_time = find_run(client, client.runs["Running"])
     client.past = [State(type="SCHEDULED", name="Late")]
 
-    assert (on_time.late, find_run(client, client.runs["Running"]).late) == (False, True)
+    late = find_run(client, client.runs["Running"])
+    assert (on_time.late, late.late) == (False, True)
+    assert "9 minutes ago" in notice_of(late, NOW + timedelta(minutes=9)).body
 
 
 def test_a_crashed_run_whose_deployment_was_removed_is_not_taken_up():
