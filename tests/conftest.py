@@ -1,6 +1,10 @@
 """Every test gets a state folder and a home of its own; nothing phones anywhere."""
 
+import gc
 import os
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -18,8 +22,34 @@ for name, value in {
     "MPLBACKEND": "agg",
 }.items():
     os.environ.setdefault(name, value)
-collect_ignore_glob = ["*conftest.py"]  # of several, only one could be imported in search of examples
 os.environ.pop("PYTHONUNBUFFERED", None)  # users have buffers
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nor does every process of theirs compile all its source anew
+sys.dont_write_bytecode = False
+gc.disable()  # until all is collected: some hundred thousand objects that stay
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # no collection in a test looks through them again
+    gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Tests hold no examples: whoever searches them for some reads each a second time."""
+    found = yield
+    return [one for one in found if type(one) is pytest.Module]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tables_at_once(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Only the tests of the registry itself see every migration at work."""
+    from ready_tables import ready_tables
+
+    if Path("registry") in request.path.relative_to(Path(__file__).parent).parents:
+        yield
+    else:
+        with ready_tables():
+            yield
 
 
 @pytest.fixture(autouse=True)

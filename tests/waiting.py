@@ -12,5 +12,5 @@ def until(condition: Callable[[], Found], seconds: float) -> Found:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
+        time.sleep(0.03)
     return found

@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from postgres_making import BOTH, fresh_database
+from ready_tables import ready_tables
 from registry_making import a_version, install
 from sqlalchemy import create_engine
 
@@ -44,6 +45,15 @@ def test_the_head_in_the_code_is_the_newest_migration():
 def test_opening_makes_the_folder_and_the_tables(tmp_path):
     with Registry.open(f"sqlite:///{tmp_path}/deep/down/registry.sqlite") as registry:
         assert registry.models() == []
+
+
+def test_tables_that_other_tests_get_at_once_are_those_of_the_migrations(tmp_path):
+    Registry.open(f"sqlite:///{tmp_path}/made.sqlite").close()
+    with ready_tables():
+        Registry.open(f"sqlite:///{tmp_path}/copied.sqlite").close()
+    made, copied = (sqlite3.connect(tmp_path / f"{name}.sqlite") for name in ("made", "copied"))
+    with closing(made), closing(copied):
+        assert list(copied.iterdump()) == list(made.iterdump())
 
 
 def test_opening_again_keeps_everything(url):
