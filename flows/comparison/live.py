@@ -24,6 +24,7 @@ from registry.records.verdict import Decision, Finding
 from registry.records.version import Task
 
 CHALLENGER = "challenger"
+TOO_LARGE = "a number that the router counted is too large to compute with"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +124,9 @@ def decide_live(case: LiveCase) -> Decision:
         else:
             question = split_question(rollout, phase, case.task, case.arms, _weights(case)[:-1])
         ruling = _in_shadow(case, question) if shadow else _in_split(case, question)
-    except ValueError as refused:  # numbers that no statistic can be made of
-        ruling = Ruling("invalid", str(refused), (plain("numbers", False, str(refused), role="integrity"),))
+    except (ValueError, ArithmeticError) as refused:  # numbers that no statistic can be made of
+        said = str(refused) if isinstance(refused, ValueError) else TOO_LARGE
+        ruling = Ruling("invalid", said, (plain("numbers", False, said, role="integrity"),))
     where = "in shadow" if shadow else "live"
     return Decision(
         id=case.decision_id,

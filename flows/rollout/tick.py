@@ -117,7 +117,7 @@ def _weight(rollout: Rollout, config: ModelConfig, seen: Seen, baked: Baking) ->
     phases = [phase for phase in seen.metrics.phases if phase.phase in named]
     try:
         return next_weight(rollout, phases, config.task, baked.total)
-    except ValueError:  # numbers that no statistic can be made of; the verdict says so
+    except (ValueError, ArithmeticError):  # numbers that no statistic can be made of; the verdict says so
         return None
 
 

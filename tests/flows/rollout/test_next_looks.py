@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+from prefect.logging import disable_run_logger
 
 from flows.config.rollout import RolloutConfig
 from flows.rollout import appointments as room
 from flows.rollout.machine import Move
 from flows.rollout.promote import start
-from flows.rollout.rollout import heartbeat
+from flows.rollout.rollout import _one, heartbeat
+from registry.errors import Refusal
 from registry.records.rollout import Waiting
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -142,3 +144,17 @@ def test_a_server_that_is_away_costs_punctuality_only(desk, begun, monkeypatch):
     room.book_looks(desk, ["churn"], START)
 
     assert warned[0][1:] == ("churn", "ConnectionError")
+
+
+def test_a_fault_with_one_model_keeps_nobody_from_looking_at_the_others(desk, begun, monkeypatch):
+    begun()
+
+    def broken(*_arguments, **_more):
+        raise OverflowError
+
+    monkeypatch.setattr(desk.client, "metrics", broken)
+    with disable_run_logger():
+        found = _one(desk, "churn", START, scheduled=False)
+
+    assert "OverflowError" in str(found)
+    assert isinstance(found, Refusal)
