@@ -95,8 +95,7 @@ def start(desk: Desk, model: str, version: str, *, actor: str, reason: str, at: 
         )
         ask(desk, rollout)
     move = heartbeat(desk, model, at)
-    waits = f"; it waits for {' and '.join(rollout.gate.roles)}" if rollout.status == "waiting_approval" else ""
-    return {"model": model, "rollout": rollout.id, "said": f"{rollout.id}: {move.said}{waits}"}
+    return {"model": model, "rollout": rollout.id, "said": f"{rollout.id}: {move.said}"}
 
 
 def _first(desk: Desk, model: str, version: str, *, actor: str, reason: str, at: datetime) -> dict[str, str]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from flows.config.load import register_config
 from flows.rollout.announce import announce_foreign_end
 from flows.rollout.describe import markdown
 from flows.rollout.desk import artifact_key, moment
@@ -30,6 +31,14 @@ def test_promote_begins_a_rollout_and_makes_its_first_move(desk, told):
     assert [line.partition(" See:")[0] for line in told()] == [
         "churn: v1.1.0 begins its rollout: r-0001: starts with shadow."
     ]
+
+
+def test_a_promotion_that_waits_for_people_says_so_once(desk, configured):
+    config = configured(require_approval=True)
+    asking = config.rollout.model_copy(update={"steps": config.rollout.steps[1:]})  # callers are answered at once
+    register_config(config.model_copy(update={"rollout": asking}), desk.settings)
+
+    assert promoted(desk)["said"] == "r-0001: it waits for ml_lead and business_owner"
 
 
 def test_promoting_twice_goes_on_with_the_same_rollout(desk):
