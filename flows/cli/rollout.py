@@ -225,7 +225,9 @@ def pause(model: Model, *, reason: Reason, actor: Actor, as_of: AsOf = None, as_
     from registry.steering import pause as hold
 
     with opened_registry(model) as registry:
-        _show_steered(hold(registry, model, actor=actor, reason=reason, at=moment(as_of)), as_json=as_json)
+        done = hold(registry, model, actor=actor, reason=reason, at=moment(as_of))
+    look_soon(model, as_of)
+    _show_steered(done, as_json=as_json)
 
 
 @app.command(epilog=example('understudy rollout resume churn --reason "over"'))
@@ -279,6 +281,8 @@ def abort(
 
     with opened_registry(model) as real, Rehearsal.open(settings().registry_url) as rehearsal:
         done = end(rehearsal if dry_run else real, model, actor=actor, reason=reason, at=moment(as_of))
+    if not dry_run:
+        look_soon(model, as_of)
     _show_steered(done, as_json=as_json, dry_run=dry_run)
 
 

@@ -14,6 +14,7 @@ from registry.assignment import TOTAL
 from registry.errors import PlanConflict, StoreUnavailable
 from registry.ramp import is_rollback, is_this_rollback
 from registry.records.plan import TrafficPlan
+from registry.records.rollout import Rollout
 from registry.steering import is_last, pause, resume
 from router.admin.lanes import Lane, Lanes
 from router.admin.once import Once
@@ -96,7 +97,8 @@ class Changes:
             plan, registry = self._expected(_model(request), words), self._keeper.registry()
             if registry.active_rollout(plan.model) is not None:
                 steer, now = pause if paused else resume, self._keeper.now(plan.model)
-                return steer(registry, plan.model, actor=words.actor, reason=words.reason, at=now).plan
+                done = steer(registry, plan.model, actor=words.actor, reason=words.reason, at=now)
+                return self._told(done.rollout, done.plan)
             if plan.paused == paused:
                 return plan
             changed = msgspec.structs.replace(
@@ -188,7 +190,12 @@ class Changes:
         if rollout is None:
             return next_share(registry, plan, wish)
         metrics = self._keeper.metrics(model) if is_last(rollout) else None
-        return next_step(registry, rollout, wish, metrics)
+        return self._told(rollout, next_step(registry, rollout, wish, metrics))
+
+    def _told(self, rollout: Rollout, plan: TrafficPlan) -> TrafficPlan:
+        """Let the flows hear that somebody steered a rollout: they look at once."""
+        self._keeper.note(plan.model, "steered", f"{rollout.id}: by plan {plan.epoch}", once=True)
+        return plan
 
     def _expected(self, model: str, words: Said) -> TrafficPlan:
         plan, epoch = self._keeper.plan(model), words.more.get("epoch")

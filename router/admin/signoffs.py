@@ -56,6 +56,8 @@ class SignOffs:
             if state.complete:
                 agreed = f"{rollout.id}: everybody has agreed to {state.bound_to[:12]}"
                 self._keeper.note(model, "agreed", agreed, once=True)  # the flows hear of it, and look at once
+            elif wish["answer"] == "reject":
+                self._keeper.note(model, "steered", f"{rollout.id}: somebody said no", once=True)
             return state
 
         return encoded(await self._lanes.changes.run(answer))

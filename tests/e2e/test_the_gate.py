@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from flows.config.load import parse_config, register_config
+from flows.rollout.describe import is_told
 from flows.rollout.gate.forms import _lost_its_form
 from registry.records.plan import Guards
 from registry.records.version import Feature, ModelVersion, TrainingData
@@ -35,7 +36,7 @@ def registry(place, settings):
     """A champion and three challengers, without files: nobody calls them here."""
     register_config(parse_config(CONFIG, "test"), settings)
     with Registry.open(settings.registry_url) as registry:
-        for name in ("v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v1.4.0"):
+        for name in ("v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0", "v1.4.0", "v1.5.0"):
             registry.register_version(a_version(name))
         registry.install_first(MODEL, "v1.0.0", guards=Guards(), salt=f"{MODEL}.first", **who())
         yield registry
@@ -242,6 +243,52 @@ def test_a_no_in_the_form_ends_the_rollout(place, registry, server):
     assert registry.champion(MODEL).version == "v1.0.0"
     empty = place.run("approve", MODEL, "--show", seconds=60)
     assert "no active rollout" in empty.stderr
+    gate = page_of(server, "approval")
+    assert "bob said no as business_owner: not before the holidays" in gate["description"]
+    assert "has not signed" not in gate["data"]
+
+
+def page_of(server, kind):
+    """The newest page of this model."""
+    wanted = {"artifacts": {"key": {"any_": [f"{kind}-{MODEL}"]}}}
+    return server.post("/artifacts/latest/filter", wanted)[0]
+
+
+def seconds_until(reached):
+    began = time.monotonic()
+    while not reached():
+        assert time.monotonic() - began < 240
+        time.sleep(0.2)
+    return time.monotonic() - began
+
+
+def test_a_look_follows_at_once_what_people_do_by_http_and_by_command(place, registry, server, settings):
+    rollout = begin(place, registry, "v1.5.0")
+    took = {"start, by command": seconds_until(lambda: server.gates(rollout.id))}
+    server.asleep(server.gates(rollout.id)[0]["id"], 0)
+    headers = {"authorization": f"Bearer {settings.token()}"}
+    admin = f"http://127.0.0.1:{settings.admin_port}/v1/models/{MODEL}"
+
+    def say(path, **words):
+        body = {"reason": "read the report", "actor": "ann"} | words
+        httpx.post(f"{admin}/{path}", json=body, headers=headers, timeout=30, trust_env=False).raise_for_status()
+
+    def told():
+        return is_told(page_of(server, "rollout")["data"], registry.rollout(rollout.id))
+
+    say("approvals", role="ml_lead", decision="approve")
+    say("approvals", role="business_owner", decision="approve", actor="bob")
+    took["both agreed, by HTTP"] = seconds_until(lambda: registry.rollout(rollout.id).step == 0)
+    seconds_until(told)
+    for verb in ("advance", "pause", "resume"):
+        say(verb)
+        took[f"{verb}, by HTTP"] = seconds_until(told)
+    assert place.run("rollout", "abort", MODEL, "--reason", "enough seen", seconds=60).returncode == 0
+    took["abort, by command"] = seconds_until(told)
+    seconds_until(lambda: "is aborted" in page_of(server, "approval")["description"])
+
+    print("seconds until a look has followed:", {what: round(seconds, 1) for what, seconds in took.items()})
+    assert max(took.values()) < 120, "the schedule alone would take up to 300 s"
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""A look that a command asks for; the server is a real one on loopback that knows one deployment."""
+"""A look that a command asks for; the server is a real one on loopback."""
 
 import json
 import threading
@@ -15,22 +15,14 @@ from registry.home import Settings
 class Server(BaseHTTPRequestHandler):
     asked, silent = [], False
 
-    def do_GET(self):
-        self._say({"id": "d-1"} if self.path.endswith("/deployments/name/rollout/rollout-on-demand") else {})
-
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.asked.append((self.path, body["parameters"]))
-        self._say({"id": "run"})
-
-    def _say(self, said):
+        (told,) = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.silent:
             time.sleep(PATIENCE_S + 1)
-        body = json.dumps(said).encode()
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
+        self.asked.append((self.path, told["event"], told["resource"]["prefect.resource.id"], told["payload"]))
+        self.send_response(204)
+        self.send_header("content-length", "0")
         self.end_headers()
-        self.wfile.write(body)
 
     def log_message(self, *words):
         pass
@@ -57,7 +49,8 @@ def settings(tmp_path):
 
 def test_a_look_is_asked_for_once(server, settings):
     assert ask_for_a_look(settings, "churn")
-    assert server.asked == [("/api/deployments/d-1/create_flow_run", {"model": "churn"})]
+    wanted = "/api/events", "understudy.rollout.steered", "understudy.model.churn", {"model": "churn"}
+    assert server.asked == [wanted]
 
 
 def test_a_model_that_a_replay_moves_is_left_alone(server, settings):

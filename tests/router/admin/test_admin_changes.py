@@ -248,6 +248,16 @@ def test_a_rollout_is_stepped_to_its_end_and_the_end_takes_an_approver(holders, 
     assert registry.verify_audit() == []
 
 
+def test_the_flows_hear_of_everything_that_people_do_to_a_rollout(admin, registry, keeper):
+    begin(registry)
+    for verb in ("advance", "pause", "pause", "resume"):
+        assert admin.post(f"/v1/models/m/{verb}", json=SAID).status_code == 200
+
+    heard = [note["said"] for note in reversed(keeper.notes("m", 10)) if note["kind"] == "steered"]
+
+    assert heard == [f"r-0001: by plan {epoch}" for epoch in (2, 3, 4)]
+
+
 def test_a_step_with_callers_waits_for_the_people_who_must_agree(admin, registry):
     begin(registry, approval=True)
     assert admin.post("/v1/models/m/advance", json=SAID).status_code == 200  # shadow: no caller is answered

@@ -72,6 +72,14 @@ def test_every_note_is_pushed_once_and_in_order(prefect, push, keeper):
     )
 
 
+@pytest.mark.parametrize("kind", ["agreed", "steered"])
+def test_what_people_do_is_the_event_that_the_commands_send(kind):
+    event = event_of(Note(1, "m", 0.0, kind, "r-0001: by plan 3"))
+
+    assert event["event"] == "understudy.rollout.steered"
+    assert event["payload"]["model"] == "m"
+
+
 def test_what_a_server_that_was_away_missed_is_sent_when_it_is_back(prefect, push, keeper, settings):
     keeper.note("m", "stopped", "one")
     prefect.status = 503

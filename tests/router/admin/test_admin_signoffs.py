@@ -58,6 +58,13 @@ def test_two_people_sign_with_their_own_tokens(people, asked, registry, keeper):
     assert [note["kind"] for note in keeper.notes("m", 10)] == ["agreed"]
 
 
+def test_the_flows_hear_of_a_no_too(people, asked, registry, keeper):
+    said = YES | {"role": "ml_lead", "decision": "reject"}
+
+    assert people["ann"].post(PATH, json=said).status_code == 200
+    assert [note["kind"] for note in keeper.notes("m", 10)] == ["steered"]
+
+
 def test_nobody_signs_with_the_name_of_another(people, asked, registry):
     refused = people["ann"].post(PATH, json=YES | {"role": "business_owner", "actor": "bob"})
 
