@@ -64,7 +64,7 @@ def step_rows(rollout: "Rollout", baked_s: float | None, seen: "Seen | None") ->
             stays = f"{span(baked_s)} of {stays}"
         if now and seen is not None and not seen.trouble:
             labelled = f"{seen.labelled} of {seen.needed}"
-        outcome, said = _outcome(rollout, index)
+        outcome, said = _outcome(rollout, index, seen)
         yield (mark(rollout, index), index + 1, share_of(rollout, index), stays, labelled, outcome, said)
 
 
@@ -94,12 +94,17 @@ def percent(share: int) -> str:
     return "shadow" if share == 0 else f"{share / 10_000:.4g} %"
 
 
-def _outcome(rollout: "Rollout", index: int) -> tuple[str | None, str | None]:
+def _outcome(rollout: "Rollout", index: int, seen: "Seen | None") -> tuple[str | None, str | None]:
+    """How the step ended; of the one under way what it comes to so far, and not why it was begun."""
     ended = [one for one in rollout.results if one.step == index]
     if ended and not (index == rollout.step and rollout.active):
         by = "" if ended[-1].by == "rollout" else f" (by {ended[-1].by})"
         return ended[-1].outcome + by, ended[-1].said
-    return (rollout.outcome, rollout.said) if index == rollout.step else (None, None)
+    if index != rollout.step:
+        return None, None
+    if seen is not None and seen.outcome is not None:
+        return seen.outcome, seen.said
+    return rollout.outcome, rollout.said
 
 
 def _verdict(seen: "Seen") -> "Iterator[RenderableType]":

@@ -8,7 +8,7 @@ from registry.assignment import TOTAL
 from registry.records.gate import GateState
 from registry.records.live import ModelMetrics
 from registry.records.plan import TrafficPlan
-from registry.records.rollout import Rollout, Step
+from registry.records.rollout import Outcome, Rollout, Step
 from registry.records.verdict import Decision
 from registry.records.watch import Watch
 
@@ -46,6 +46,8 @@ class Seen:
         needed: As many are needed.
         decision: What they come to; None where there is nothing to judge.
         trouble: Why nothing could be seen; empty if it could.
+        outcome: What the step comes to so far; None where only a look of the rollout itself can tell.
+        said: Why.
     """
 
     requests: int = 0
@@ -53,6 +55,8 @@ class Seen:
     needed: int = 0
     decision: Decision | None = None
     trouble: str = ""
+    outcome: Outcome | None = None
+    said: str = ""
 
 
 def known(registry: "Registry", rollout: Rollout, now: datetime) -> Known:
@@ -86,21 +90,32 @@ def seen(rollout: Rollout, metrics: ModelMetrics, config: "ModelConfig", now: da
     """Judge what the router counted, as the next look at the rollout will; changes nothing."""
     from flows.comparison.live import decide_live, live_case
     from flows.errors import NotEnoughData
-    from flows.rollout.observe import evidence_of
+    from flows.rollout.judging import judged
+    from flows.rollout.observe import evidence_of, has_planned_looks
 
     step = step_of(rollout)
     if step is None:
         return Seen()
     evidence = evidence_of(rollout, metrics)
     needed = step.min_labelled if step.share == TOTAL else max(step.min_labelled, rollout.policy.min_labelled)
-    found = Seen(requests=evidence.seen, labelled=evidence.labelled, needed=needed)
+    decision, trouble = None, ""
     try:
         case = live_case(
             model=rollout.model, rollout=rollout, metrics=metrics, task=config.task, decision_id="look", at=now
         )
-    except NotEnoughData:
-        return found
-    return Seen(requests=found.requests, labelled=found.labelled, needed=needed, decision=decide_live(case))
+        decision = decide_live(case)
+    except NotEnoughData as missing:
+        trouble = missing.why
+    come = judged(rollout, decision, evidence, trouble)
+    known = not has_planned_looks(rollout)
+    return Seen(
+        requests=evidence.seen,
+        labelled=evidence.labelled,
+        needed=needed,
+        decision=decision,
+        outcome=come.outcome if known else None,
+        said=come.said if known else "",
+    )
 
 
 def _baked(registry: "Registry", rollout: Rollout, now: datetime) -> float | None:

@@ -76,13 +76,19 @@ def rows_of(rollout: Rollout, client: RouterClient, config: ModelConfig, clock: 
 
     A weight that moves has no planned looks: there the always-valid test over its phases decides.
     """
-    policy, step = rollout.policy, rollout.steps[rollout.step]
-    planned = policy.method != "always_valid" and step.weighting == "fixed"
-    if not planned or rollout.proven or not 0 < step.share < TOTAL:
+    policy = rollout.policy
+    if not has_planned_looks(rollout):
         return None
     ripe = clock - policy.min_label_age_s if policy.min_label_age_s else None
     frame = live_frame(client, config, phase=phase_of(rollout), until=ripe)
     return live_arms(frame, policy.metric, config.task)
+
+
+def has_planned_looks(rollout: Rollout) -> bool:
+    """Whether the step under way is judged on rows, at looks that were planned before it began."""
+    step = rollout.steps[rollout.step]
+    planned = rollout.policy.method != "always_valid" and step.weighting == "fixed"
+    return planned and not rollout.proven and 0 < step.share < TOTAL
 
 
 def phase_of(rollout: Rollout) -> str:

@@ -168,3 +168,16 @@ def test_status_tells_what_the_router_has_seen(control, furnished):
     assert told["standing"]["seen"]["labelled"] == 200
     assert told["standing"]["seen"]["decision"]["outcome"] in ("promote", "continue", "needs_approval")
     assert told["standing"]["epoch"] == 2
+    assert told["standing"]["seen"]["outcome"] in ("successful", "inconclusive")
+
+
+def test_status_says_what_the_step_under_way_comes_to_and_not_why_it_was_begun(control, furnished):
+    furnished("rollout", "start", "churn", "--steps", "50%:1d,100%:0s", *WHY, *AT)
+    sign()
+    furnished("rollout", "advance", "churn", "--reason", "seen enough", *AT)
+    shown = furnished("rollout", "status", "churn")
+    told = furnished("rollout", "status", "churn", "--json").json[0]["standing"]["seen"]
+
+    assert (told["outcome"], told["said"]) == ("error", "Step 0 of r-0001 has no traffic yet.")
+    assert "error" in shown.out
+    assert "has no traffic yet" in shown.out
