@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,15 @@ from registry.errors import Refusal, StoreUnavailable
 from registry.home import Settings
 from registry.records.live import ModelMetrics, PhaseMetrics
 from registry.records.plan import CHAMPION, TrafficPlan
-from registry.records.version import ModelVersion, Task
 from registry.store.registry import Registry
 from router.brake import Brake, take_off
+from router.clocks import Clocks
 from router.guards import falls_behind, trips
 from router.index.ingest import Ingest
 from router.index.metrics import MetricsReader
 from router.index.schema import open_index, open_readonly
-from router.lastgood import Override, recall
+from router.known import Known
+from router.lastgood import Override
 from router.notes import Notes
 from router.report import Seen
 
@@ -32,21 +33,6 @@ QUICK_S = 0.25
 FOLLOW_S = 0.1
 REST = 4.0  # times what a slower look at the guards took
 STUMBLED_S = 1.0
-LIVE_S = 60.0
-"""A request that is no older when it is read shows that a model lives by the wall clock."""
-
-# From phase to phase by the index: a plain maximum over the model would read all of its requests.
-_NEWEST = """
-WITH RECURSIVE phases (phase) AS (
-    SELECT min(phase) FROM predictions WHERE model = ?1
-    UNION ALL
-    SELECT (SELECT min(phase) FROM predictions WHERE model = ?1 AND phase > phases.phase)
-    FROM phases WHERE phases.phase IS NOT NULL
-)
-SELECT time FROM predictions WHERE seq = (
-    SELECT max((SELECT max(seq) FROM predictions WHERE model = ?1 AND phase = phases.phase)) FROM phases
-)
-"""
 
 
 class Keeper:
@@ -58,9 +44,9 @@ class Keeper:
     """
 
     def __init__(self, settings: Settings, open_registry: Callable[[], Registry]) -> None:
-        self._open_registry = open_registry
         self._index_file = settings.home / "index.sqlite"
-        self._plans_dir = settings.run_dir / "plans"
+        self._known = Known(open_registry, settings.run_dir / "plans")
+        self._clocks = Clocks(self._known.last_plan)
         self._events_dir = settings.events_dir
         self._index_away: str | None = None
         self._open_index_at = 0.0
@@ -71,14 +57,9 @@ class Keeper:
             self._use(open_index(Path(":memory:")))
             log.error("the index %s cannot be opened yet: %s", self._index_file, error)
         self._notes = Notes(lambda model: self.now(model).timestamp())
-        self._registry: Registry | None = None
-        self._plans: dict[str, TrafficPlan] = {}
-        self._weights: dict[tuple[str, str], dict[str, int]] = {}
-        self._tasks: dict[str, Task] = {}
-        self._clocks: dict[str, tuple[float, bool]] = {}
         self._owed: set[str] = set()
         self._rests_until: dict[str, float] = {}
-        self._lock, self._door = threading.RLock(), threading.Lock()
+        self._lock = threading.RLock()
         self._brake = Brake(settings.run_dir, self.registry, self.now, self.note)
 
     def run(self, stop: threading.Event) -> None:
@@ -107,7 +88,7 @@ class Keeper:
             self._ingest.dirty.clear()
             models = {model for model, *_ in dirty}
             for model in models:
-                self._set_clock(model)
+                self._clocks.set(model, self._db)
             for model in self._due(models):
                 began = time.thread_time()
                 try:
@@ -170,26 +151,11 @@ class Keeper:
 
     def registry(self) -> Registry:
         """The registry, opened when first needed."""
-        with self._door:
-            if self._registry is None:
-                self._registry = self._open_registry()
-            return self._registry
+        return self._known.registry()
 
     def plan(self, model: str) -> TrafficPlan:
         """The newest plan; the last one seen while the registry is away."""
-        try:
-            found = self.registry().plan(model)
-        except Refusal:
-            if model not in self._plans:
-                self._plans.update({kept.plan.model: kept.plan for kept in recall(self._plans_dir)})
-            found = self._plans.get(model)
-        if found is None:
-            from router.errors import UnknownModel
-
-            raise UnknownModel(f"There is no model {model!r}.", "It has no traffic plan.", "See `understudy models`.")
-        self._plans[model] = found
-        self._weights[model, found.phase] = {arm.variant: found.weight_of(arm.variant) for arm in found.arms}
-        return found
+        return self._known.plan(model)
 
     def roll_back(self, model: str, *, actor: str, reason: str, to: str | None = None) -> TrafficPlan:
         """
@@ -222,30 +188,8 @@ class Keeper:
         self._brake.hold(plan.model, override)
 
     def now(self, model: str) -> datetime:
-        """
-        The model's clock: the wall clock, unless its requests have a time of their own, as in a replay.
-
-        Then it is the time of the newest request, and not before the plan in force was made.
-        """
-        newest, live = self._clocks.get(model, (None, False))
-        if live:
-            return datetime.now(UTC)
-        newest = self._newest(model) if newest is None else newest
-        known = self._plans.get(model)
-        try:
-            clock = datetime.fromtimestamp(time.time() if newest is None else newest, UTC)
-        except (ValueError, OverflowError, OSError):  # a time of no calendar must not hold up a rollback
-            return datetime.now(UTC)
-        return clock if known is None else max(clock, min(known.created_at, datetime.now(UTC)))
-
-    def _newest(self, model: str) -> float | None:
-        row = self._db.execute(_NEWEST, (model,)).fetchone()
-        return None if row is None else float(row[0])
-
-    def _set_clock(self, model: str) -> None:
-        newest = self._newest(model)
-        if newest is not None and self._clocks.get(model, (None,))[0] != newest:
-            self._clocks[model] = newest, abs(time.time() - newest) < LIVE_S
+        """The model's clock: the wall clock, unless its requests have a time of their own, as in a replay."""
+        return self._clocks.now(model, self._db)
 
     def seen(self) -> list[Seen]:
         """Every process of this machine that is on the board, with what it tells."""
@@ -274,7 +218,7 @@ class Keeper:
     def _use(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._ingest = Ingest(db, self._events_dir)
-        self._metrics = MetricsReader(db, self._task_of, self._weights_of)
+        self._metrics = MetricsReader(db, self._known.task_of, self._known.weights_of)
 
     def _opened(self) -> bool:
         """Whether the index can be used again; tried once a second."""
@@ -343,30 +287,6 @@ class Keeper:
                 (model, phase),
             ).fetchone()
         return row is not None
-
-    def _task_of(self, model: str) -> Task:
-        if model not in self._tasks:
-            self._tasks[model] = self._champion(model).task
-        return self._tasks[model]
-
-    def _champion(self, model: str) -> ModelVersion:
-        name = self.plan(model).version_of(CHAMPION)
-        try:
-            return self.registry().version(model, name)
-        except Refusal:
-            for kept in recall(self._plans_dir):
-                if kept.plan.model == model and name in kept.versions:
-                    return kept.versions[name]
-            raise
-
-    def _weights_of(self, model: str, phase: str) -> dict[str, int]:
-        if (model, phase) not in self._weights:
-            try:
-                for plan in reversed(self.registry().plans(model, limit=10_000)):
-                    self._weights[model, plan.phase] = {a.variant: plan.weight_of(a.variant) for a in plan.arms}
-            except Refusal:
-                return {}
-        return self._weights.get((model, phase), {})
 
 
 def _restored_by(plan: TrafficPlan) -> str | UnsetType:
