@@ -38,9 +38,8 @@ def tend_pages(desk: Desk, model: str) -> None:
     try:
         with get_client(sync_client=True) as client:
             shown = _shown(client, page, gate)
-            if page in shown and not is_told(str(shown[page].data), rollouts[0]):
-                said = rollouts[0].said
-                create_markdown_artifact(standing(rollouts[0]), key=page, description=said)
+            if not _is_true(shown.get(page), rollouts[0]):
+                create_markdown_artifact(standing(rollouts[0]), key=page, description=rollouts[0].said)
             if gate in shown:
                 _close(desk, client, shown[gate], {one.id: one for one in rollouts})
     except Exception as error:  # noqa: BLE001  whatever it is, the rollout goes on
@@ -51,6 +50,11 @@ def _shown(client: SyncPrefectClient, *keys: str) -> dict[str, ArtifactCollectio
     """The newest page of each key that there is."""
     wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=list(keys)))
     return {one.key: one for one in client.read_latest_artifacts(artifact_filter=wanted)}
+
+
+def _is_true(shown: ArtifactCollection | None, newest: Rollout) -> bool:
+    """Whether nothing is to be said: a rollout without its first move needs no page."""
+    return newest.step < 0 if shown is None else is_told(str(shown.data), newest)
 
 
 def _close(desk: Desk, client: SyncPrefectClient, shown: ArtifactCollection, rollouts: dict[str, Rollout]) -> None:
