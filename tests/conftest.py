@@ -1,5 +1,6 @@
 """Every test gets a state folder and a home of its own; nothing phones anywhere."""
 
+import functools
 import gc
 import os
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import settings
 
 settings.register_profile("thorough", deadline=None)  # a busy machine is no mistake of ours
@@ -61,3 +63,11 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("UNDERSTUDY_TRACKING_SEND", "later")  # no sender outlives a test
     monkeypatch.setenv("UNDERSTUDY_NOTIFY_SEND", "later")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _commands_built_once() -> Iterator[None]:
+    """Typer makes the tree of commands of the same functions whenever it is called."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
+        yield

@@ -1,17 +1,7 @@
-import functools
 import socket
 
 import pytest
-import typer
 from cli_making import Terminal, furnish
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _built_once():
-    """The tree of commands, which Typer makes of the same functions whenever it is called."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
 
 ACCURACY = ("plan", "--metric", "accuracy", "--baseline", "0.85")
 WHOLE = (*ACCURACY, "--lift", "0.02", "--discordance", "0.06", "--per-day", "2000", "--labelled", "0.6")
+QUICK = (*ACCURACY, "--lift", "0.1", "--discordance", "0.15", "--per-day", "2000", "--labelled", "0.6")  # few labels
 
 
 def test_every_design_is_sized_and_pairing_pays(understudy):
@@ -44,12 +45,12 @@ def test_people_read_sizes_days_chances_and_advice(understudy):
 
 
 def test_the_same_question_gets_the_same_bytes(understudy):
-    assert understudy(*WHOLE, "--json").out == understudy(*WHOLE, "--json").out
+    assert understudy(*QUICK, "--json").out == understudy(*QUICK, "--json").out
 
 
 def test_what_was_guessed_is_said(understudy):
-    assert "half of what independent errors give" in understudy(*ACCURACY, "--lift", "0.02").out
-    assert understudy(*WHOLE, "--json").json["assumed"] == {}
+    assert "half of what independent errors give" in understudy(*ACCURACY, "--lift", "0.1").out
+    assert understudy(*QUICK, "--json").json["assumed"] == {}
     assert "--correlation" in understudy("plan", "--metric", "auc", "--baseline", "0.8", "--lift", "0.02").out
 
 
@@ -64,16 +65,23 @@ def test_a_kpi_of_callers_needs_a_split(understudy):
     ]
     # R: power.t.test(delta = 1, sd = 60, power = 0.8)
     assert found["designs"][0]["champion"] == 56513
-    adjusted = understudy(*words, "--covariate", "0.6").json
-    assert adjusted["designs"][0]["champion"] == pytest.approx(0.64 * 56513, rel=1e-3)
-    keys = understudy(*words, "--per-key", "10", "--icc", "0.05").json
-    assert keys["designs"][0]["champion"] == pytest.approx(1.45 * 56513, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("known", "factor"), [(("--covariate", "0.6"), 0.64), (("--per-key", "10", "--icc", "0.05"), 1.45)]
+)
+def test_what_is_known_of_callers_changes_how_many_are_needed(understudy, known, factor):
+    words = ("plan", "--metric", "revenue", "--baseline", "20", "--lift", "0.2", "--sd", "60", "--json")
+    found = understudy(*words, *known).json
+
+    # R: power.t.test(delta = 4, sd = 60, power = 0.8)
+    assert found["designs"][0]["champion"] == pytest.approx(factor * 3532.95, rel=1e-3)
 
 
 def test_where_less_is_better_an_improvement_lowers_the_number(understudy):
-    answer = understudy("plan", "--metric", "error_rate", "--baseline", "0.02", "--lift", "0.1")
+    answer = understudy("plan", "--metric", "error_rate", "--baseline", "0.2", "--lift", "0.5")
 
-    assert "0.02 -> 0.018" in answer.out
+    assert "0.2 -> 0.1" in answer.out
 
 
 def test_a_margin_asks_whether_it_is_not_worse(understudy):
@@ -148,7 +156,7 @@ def test_a_mean_without_spread_is_refused(understudy):
 
 def test_it_leaves_nothing_behind(understudy, tmp_path):
     before = tree(tmp_path)
-    understudy(*WHOLE)
+    understudy(*QUICK)
 
     assert tree(tmp_path) == before
 
@@ -161,7 +169,7 @@ def test_lines_fit_the_terminal(columns):
         "import sys; sys.stdout.isatty = lambda: True; from flows.cli.main import main; main()",
     ]
     done = subprocess.run(
-        [*words, *WHOLE], capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": str(columns)}
+        [*words, *QUICK], capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": str(columns)}
     )
 
     plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
@@ -172,7 +180,7 @@ def test_lines_fit_the_terminal(columns):
 def test_it_starts_neither_prefect_nor_router_nor_registry():
     code = (
         "import sys; from flows.cli.main import main; "
-        f"main({list(WHOLE)!r}); "
+        f"main({list(QUICK)!r}); "
         "print([m for m in ('prefect', 'bentoml', 'sqlalchemy', 'polars', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -186,6 +194,6 @@ def test_the_smallest_and_the_largest_budget_are_answered(understudy, labels):
 
 
 def test_the_title_stays_on_one_line(understudy):
-    words = ("plan", "--metric", "conversion", "--baseline", "0.03", "--lift", "0.05")
+    words = ("plan", "--metric", "conversion", "--baseline", "0.3", "--lift", "0.5")
 
     assert understudy(*words).out.splitlines()[0] == "Is the challenger's conversion better?"
