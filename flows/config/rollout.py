@@ -71,6 +71,7 @@ class BanditConfig(Section):
         return self
 
 
+_SHORTEST_GAP = timedelta(minutes=10)
 CANARY = (
     StepConfig(share=0.1, min=timedelta(days=1)),
     StepConfig(share=0.5, min=timedelta(days=2)),
@@ -93,8 +94,17 @@ class RolloutConfig(Section):
     )
     longest_gap: Period = Field(
         default=timedelta(minutes=20),
-        description="Time between two looks beyond which a step is not said to have baked",
+        description="Time between two looks beyond which a step is not said to have baked; at least 10m",
     )
+
+    @field_validator("longest_gap")
+    @classmethod
+    def _longer_than_between_looks(cls, value: timedelta) -> timedelta:
+        if value < _SHORTEST_GAP:
+            raise ValueError(
+                f"{text(value)} is shorter than {text(_SHORTEST_GAP)}: with looks every 5 minutes no step ends"
+            )
+        return value
 
     @model_validator(mode="after")
     def _grows(self) -> "RolloutConfig":

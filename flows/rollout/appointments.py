@@ -45,14 +45,17 @@ def follow(
     """
     Stay while a rollout is due within seconds; *done* holds the last thing that happened to each.
 
+    Whoever stays looks at every model: there is one such run at a time, and others wait for it to end.
+
     Args:
         desk: Everything that is needed.
         done: What came of the first look, by model; changed in place where something moved.
         look: Looks at one model.
         clock, sleep: The wall clock's.
     """
-    until, seen = clock() + STAY, dict.fromkeys(done, clock())
-    while due := _soonest(desk, done, seen, clock()):
+    began, seen = clock(), dict.fromkeys(done, clock())
+    until = began + STAY
+    while due := _soonest(desk, _to_look_at(desk, done), seen, began, clock()):
         at, model = due
         if at > min(until, clock() + SOON):
             return
@@ -103,10 +106,13 @@ def _may_move_by_a_verdict(rollout: Rollout) -> bool:
     return rollout.status == "running" or (rollout.status == "waiting_approval" and asked == "inconclusive")
 
 
-def _soonest(
-    desk: Desk, done: dict[str, Move | Refusal], seen: dict[str, datetime], now: datetime
-) -> tuple[datetime, str] | None:
+def _to_look_at(desk: Desk, done: dict[str, Move | Refusal]) -> list[str]:
     """Models that could not be looked at wait for the schedule."""
-    names = [name for name, found in done.items() if isinstance(found, Move)]
-    dues = [(at, name) for name in names if (at := next_look(desk, name, seen[name], now)) is not None]
+    return [name for name in desk.registry.models() if not isinstance(done.get(name), Refusal)]
+
+
+def _soonest(
+    desk: Desk, names: Iterable[str], seen: dict[str, datetime], began: datetime, now: datetime
+) -> tuple[datetime, str] | None:
+    dues = [(at, name) for name in names if (at := next_look(desk, name, seen.get(name, began), now)) is not None]
     return min(dues, default=None)

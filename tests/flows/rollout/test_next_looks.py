@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 from prefect.logging import disable_run_logger
+from pydantic import ValidationError
 
 from flows.config.rollout import RolloutConfig
 from flows.rollout import appointments as room
@@ -100,6 +101,22 @@ def test_a_verdict_that_may_still_come_is_looked_for_while_people_are_asked(desk
     )
 
     assert (room.next_look(desk, "churn", START, START) < START + room.SOON) == soon
+
+
+def test_whoever_stays_for_one_model_begins_the_rollouts_of_others(desk, begun, monkeypatch):
+    begun()
+    compressed(desk, monkeypatch, 100_000)
+    clock, done = Clock(), {"another": Move(kind="hold", step=0, said="")}
+    looked, look = looks_of(desk, clock)
+    room.follow(desk, done, look, clock=clock, sleep=clock.sleep)
+
+    assert looked[0] <= START + room.SOON
+    assert len(looked) > 10
+
+
+def test_a_gap_that_no_two_looks_keep_is_refused():
+    with pytest.raises(ValidationError, match="8s is shorter than 10m"):
+        RolloutConfig(longest_gap="8s")
 
 
 def test_a_paused_rollout_is_not_looked_at(desk, begun, monkeypatch):
