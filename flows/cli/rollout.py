@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flows.cli.standing import Known, Seen
     from registry.records.live import ModelMetrics
     from registry.records.rollout import Rollout
+    from registry.records.watch import Watch
     from registry.steering import Steered
     from registry.store.registry import Registry
 
@@ -184,9 +185,9 @@ def _standing(registry: "Registry", one: "Rollout", at: "datetime") -> "tuple[Kn
 
 @app.command(epilog=example("understudy rollout history churn --limit 5"))
 def history(model: AnyModel = None, *, limit: Limit = 20, as_json: Json = False) -> None:
-    """List rollouts, newest first, with how every step of theirs ended."""
+    """List rollouts, newest first, with how every step of theirs, and the watch after them, ended."""
     with opened_registry(model) as registry:
-        found = registry.rollouts(model)[:limit]
+        found, watches = registry.rollouts(model)[:limit], registry.watches(model)
     if as_json:
         return print_json(found)
     if not found:
@@ -198,7 +199,15 @@ def history(model: AnyModel = None, *, limit: Limit = 20, as_json: Json = False)
         for end in one.results
     ]
     columns = ("rollout", "step", "share", "outcome", "by", "began", "ended", "said")
-    return say(table("Steps", columns, rows)) if rows else None
+    if rows:
+        say(table("Steps", columns, rows))
+    return _list_watches([one for one in watches if one.rollout_id in {rollout.id for rollout in found}])
+
+
+def _list_watches(watches: "list[Watch]") -> None:
+    rows = [(one.rollout_id, one.id, one.version, one.status.replace("_", " "), one.until, one.said) for one in watches]
+    if rows:
+        say(table("Watches", ("rollout", "watch", "version", "status", "until", "said"), rows))
 
 
 def _percent(share: int) -> str:

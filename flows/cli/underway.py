@@ -8,6 +8,7 @@ from flows.cli.durations import span
 
 if TYPE_CHECKING:
     from registry.records.rollout import Rollout
+    from registry.records.watch import Watch
     from registry.store.registry import Registry
 
 _RECENT = timedelta(days=7)
@@ -36,8 +37,7 @@ def under_way(registry: "Registry", now: datetime) -> Iterator[Line]:
             yield from _moving(registry, rollout)
         watch = registry.watch(model)
         if watch is not None:
-            left = span(max(0.0, (watch.until - now).total_seconds()))
-            yield Line("watch", f"{model}: {watch.version} for {left} more, then {watch.former} is let go")
+            yield _watched(watch, now)
     yield from undelivered(registry, now)
 
 
@@ -52,6 +52,13 @@ def _moving(registry: "Registry", rollout: "Rollout") -> Iterator[Line]:
         yield Line(
             "gate", f"{rollout.model}: {rollout.id} waits for {', '.join(gate.missing) or 'its next tick'}{until}"
         )
+
+
+def _watched(watch: "Watch", now: datetime) -> Line:
+    left, which = (watch.until - now).total_seconds(), f"{watch.model}: {watch.version}"
+    if left > 0:
+        return Line("watch", f"{which} for {span(left)} more, then {watch.former} is let go")
+    return Line("watch", f"{which} past its time, until it can be judged: {watch.said or 'no look yet'}")
 
 
 def undelivered(registry: "Registry", now: datetime) -> Iterator[Line]:

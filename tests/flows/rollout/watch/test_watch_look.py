@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from rollout_worlds import a_version
 
+from flows.cli.underway import under_way
 from flows.errors import Unreachable
 from flows.rollout.watch.describe import markdown
 from flows.rollout.watch.look import look
@@ -153,9 +154,10 @@ def test_a_watch_without_callers_goes_on_past_its_time_and_people_hear_of_it_onc
     looks = [look(watching, "churn", over_at + hour * HOUR) for hour in range(3)]
 
     assert {seen.kind for seen in looks} == {"hold"}
-    assert registry.watch("churn").said.startswith(
-        "the time is over, but the watch goes on for lack of data: no request has come yet"
-    )
+    said = "the time is over, but the watch goes on for lack of data: no request has come yet"
+    assert registry.watch("churn").said.startswith(said)
+    (line,) = [line.said for line in under_way(registry, over_at) if line.what == "watch"]
+    assert line.startswith(f"churn: v1.1.0 past its time, until it can be judged: {said}")
     assert registry.plan("churn").shadows == ("v1.0.0",), "the former champion stays warm"
     told = [notice for notice in registry.notices("churn") if notice.kind.startswith("watch.")]
     assert [notice.kind for notice in told] == ["watch.extended"]
