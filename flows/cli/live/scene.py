@@ -143,7 +143,8 @@ def _steps(rollout: Rollout, look: Look) -> RenderableType:
         sign = mark(rollout, index)
         style = {"✓": "green", "▶": "bold reverse", "·": "dim"}[sign]
         line.append(" ━━ " if index else "", style="green" if sign == "✓" else "dim")
-        line.append(f" {sign} {percent(step.share)} ", style=style)
+        share = rollout.weight if index == rollout.step and rollout.weight is not None else step.share
+        line.append(f" {sign} {percent(share)} ", style=style)
     return Group(line, Text(_time(rollout, look), style="dim"))
 
 
@@ -183,6 +184,8 @@ def _verdict(look: Look, rollout: Rollout, width: int) -> RenderableType:
     more = f"; about {judged.decision.more_needed:,} more are needed" if judged.decision.more_needed else ""
     goal = f"{GOAL} goal {_goal(rollout, primary):+.3g}; " if primary is not None and _goal(rollout, primary) else ""
     counted = f"{goal}{judged.labelled:,} labelled, at least {judged.needed:,}{more}"
+    if judged.outcome == "error":
+        lines.append(Text(f"nothing moves it forward: {judged.said}", style="red", overflow="fold"))
     lines += [
         Text(f"{judged.decision.outcome}: {judged.decision.headline}", overflow="fold"),
         Text(counted, style="dim"),
@@ -219,9 +222,12 @@ def _guards(look: Look) -> Iterator[Guard]:
 
 def _guarded(guards: list[Guard], width: int) -> RenderableType:
     made = Table.grid(padding=(0, 2, 0, 0))
-    for name, value, limit in guards:
-        now = "unknown" if value is None else f"{value:+.1%}" if name != "errors" else f"{value:.2%}"
-        made.add_row(name, gauge(value, limit, 20 if width >= 60 else 10), now, Text(f"limit {limit:.0%}", style="dim"))
+    for one in guards:
+        value = one.value
+        now = "unknown" if value is None else f"{value:+.1%}" if one.name != "errors" else f"{value:.2%}"
+        unsure = ", not surely beyond" if value is not None and value > one.reach else ""
+        limit = Text(f"limit {one.limit:.0%}{one.said}{unsure}", style="dim")
+        made.add_row(one.name, gauge(value, one.reach, 20 if width >= 60 else 10), now, limit)
     return made
 
 

@@ -12,15 +12,19 @@ import sys
 import time
 from datetime import timedelta
 
+import msgspec
 import pytest
 from cli_making import NOON
 from rich.console import Console
 
 from flows.cli.live import looking
 from flows.cli.live.bars import gauge, interval, share_bar
+from flows.cli.live.guards import split_guards
 from flows.cli.live.looking import watching
 from flows.cli.live.scene import fitted, scene
 from registry.home import Settings
+from registry.records.live import Moments, VariantMetrics
+from registry.records.plan import Guards
 from registry.store.registry import Registry
 
 WHY = ("--reason", "because")
@@ -68,6 +72,24 @@ def test_one_look_shows_steps_share_arms_verdict_guards_and_events(canary, furni
         assert said in shown
     assert "rollout.moved" in shown
     assert "0.0100" in shown  # the challenger is right with 0.9: its loss
+
+
+def test_the_picture_shows_the_weight_that_callers_meet_and_what_holds_it(canary):
+    with watching(Settings(), "churn") as watcher:
+        look = watcher.look()
+    known, seen = look.books.known, look.traffic.seen
+    moved = dataclasses.replace(known, rollout=msgspec.structs.replace(known.rollout, weight=847_000))
+    held = dataclasses.replace(seen, outcome="error", said="none of 200 requests has a label yet")
+    changed = dataclasses.replace(
+        look,
+        books=dataclasses.replace(look.books, known=moved),
+        traffic=dataclasses.replace(look.traffic, seen=held),
+    )
+
+    shown = drawn(changed)
+
+    assert "▶ 84.7 %" in shown
+    assert "nothing moves it forward: none of 200 requests has a label yet" in shown
 
 
 def test_programs_get_the_same_in_one_object(canary, furnished):
@@ -280,6 +302,18 @@ def test_a_gauge_is_full_at_its_limit_and_never_overflows(value, filled):
 
     assert len(drawn) == 10
     assert drawn.count("█") == filled
+
+
+@pytest.mark.parametrize(("ours", "used"), [(5.0, 0.4), (12.0, 1.1)])
+def test_milliseconds_are_tolerated_where_an_answer_takes_one(ours, used):
+    champion, challenger = (
+        VariantMetrics(version=name, latency_ms=Moments(n=99, mean=mean))
+        for name, mean in (("v1.0.0", 1.0), ("v1.1.0", ours))
+    )
+    latency = next(one for one in split_guards(Guards(), champion, challenger) if one.name == "latency")
+
+    assert latency.value / latency.reach == pytest.approx(used, abs=0.06)
+    assert latency.said == " and 10 ms"
 
 
 def test_a_gauge_of_nothing_known_is_dotted():
