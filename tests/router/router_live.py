@@ -176,7 +176,7 @@ def wait_for(ready: Callable[[], object], what: str, seconds: float = 60) -> Non
                 return
         except (httpx.TransportError, ValueError, KeyError):
             pass
-        time.sleep(0.1)
+        time.sleep(0.03)
     raise AssertionError(f"{what} did not come up in {seconds} s")
 
 

@@ -1,3 +1,4 @@
+import functools
 import hashlib
 import os
 import subprocess
@@ -26,9 +27,15 @@ def train(config, frame, **more):
     return train_candidate(config, frame, **(given | more))
 
 
+@functools.cache
+def trained(task="binary", refit=True):
+    """A candidate that tests only look at; it is frozen."""
+    return train(make_config(task, training={} if refit else {"refit": False}), make_frame(1500, task=task))
+
+
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_a_candidate_learns_the_truth_and_says_how_well(task):
-    candidate = train(make_config(task), make_frame(1500, task=task))
+    candidate = trained(task)
 
     holdout = candidate.holdout
     assert len(holdout.labels) == 300
@@ -42,7 +49,7 @@ def test_a_candidate_learns_the_truth_and_says_how_well(task):
 def test_the_files_score_the_holdout_as_recorded_when_nothing_is_refit():
     frame = make_frame(1500)
 
-    candidate = train(make_config(training={"refit": False}), frame)
+    candidate = trained(refit=False)
 
     rows = frame.tail(300).select("a", "b", "c").to_dicts()
     assert Scorer.of(candidate.files).score(rows) == pytest.approx(candidate.holdout.challenger, abs=1e-6)
@@ -51,9 +58,7 @@ def test_the_files_score_the_holdout_as_recorded_when_nothing_is_refit():
 
 
 def test_a_refit_model_has_learned_from_the_holdout_but_is_judged_without_it():
-    frame = make_frame(1500)
-
-    refit, kept = train(make_config(), frame), train(make_config(training={"refit": False}), frame)
+    refit, kept = trained(), trained(refit=False)
 
     assert refit.metrics == kept.metrics
     assert refit.files["scorer.json"] != kept.files["scorer.json"]
@@ -62,7 +67,7 @@ def test_a_refit_model_has_learned_from_the_holdout_but_is_judged_without_it():
 
 
 def test_the_reference_holds_all_rows_and_the_scores_of_the_holdout_alone():
-    candidate = train(make_config(), make_frame(1500))
+    candidate = trained()
 
     reference = ReferenceProfile.from_json(candidate.files["reference.json"])
     assert reference.rows == 1500

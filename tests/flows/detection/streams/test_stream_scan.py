@@ -1,3 +1,4 @@
+import functools
 import math
 
 import numpy as np
@@ -126,21 +127,30 @@ def test_one_absurd_loss_neither_alarms_nor_hides_a_rise(where):
     assert 5_000 <= scan_changes(risen, OPTIONS)[0].row < 5_400
 
 
+@functools.cache
+def rising():
+    stream = np.random.default_rng(1).gamma(2.0, size=3_000) * np.where(np.arange(3_000) < 2_000, 1.0, 1.4)
+    return stream, [change.row for change in scan_changes(stream, OPTIONS)]
+
+
 @given(scale=st.floats(1e-20, 1e20), shift=st.floats(0, 10))
 @settings(max_examples=20, deadline=None)
 def test_the_unit_of_a_loss_does_not_matter(scale, shift):
-    stream = np.random.default_rng(1).gamma(2.0, size=3_000) * np.where(np.arange(3_000) < 2_000, 1.0, 1.4)
+    stream, rows = rising()
 
-    assert [change.row for change in scan_changes((stream + shift) * scale, OPTIONS)] == [
-        change.row for change in scan_changes(stream, OPTIONS)
-    ]
+    assert [change.row for change in scan_changes((stream + shift) * scale, OPTIONS)] == rows
+
+
+@functools.cache
+def erring():
+    stream = errors(rates(0.1, rows=3_000, then=0.3, at=2_000), np.random.default_rng(2))
+    return stream, scan_changes(stream, OPTIONS)[0]
 
 
 @given(cut=st.integers(2_100, 3_000))
 @settings(max_examples=15, deadline=None)
 def test_what_was_said_of_a_row_does_not_depend_on_later_rows(cut):
-    stream = errors(rates(0.1, rows=3_000, then=0.3, at=2_000), np.random.default_rng(2))
-    first = scan_changes(stream, OPTIONS)[0]
+    stream, first = erring()
 
     assert [change.row for change in scan_changes(stream[:cut], OPTIONS)] == [first.row] * (first.row < cut)
 
