@@ -15,7 +15,7 @@ demo: install
 	$(BIN)/understudy demo $(if $(EXIT),--exit)
 
 test: install
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 e2e: install
 	$(BIN)/python -m pytest -m e2e
