@@ -72,7 +72,7 @@ def book_looks(desk: Desk, models: Iterable[str], now: datetime) -> None:
     if runtime.deployment.id is None:
         return
     for model in models:
-        at = next_look(desk, model, now, now)
+        at = _next_look(desk, model, now, now)
         if at is None or at - now > HORIZON:
             continue
         try:
@@ -114,5 +114,13 @@ def _to_look_at(desk: Desk, done: dict[str, Move | Refusal]) -> list[str]:
 def _soonest(
     desk: Desk, names: Iterable[str], seen: dict[str, datetime], began: datetime, now: datetime
 ) -> tuple[datetime, str] | None:
-    dues = [(at, name) for name in names if (at := next_look(desk, name, seen.get(name, began), now)) is not None]
+    dues = [(at, name) for name in names if (at := _next_look(desk, name, seen.get(name, began), now)) is not None]
     return min(dues, default=None)
+
+
+def _next_look(desk: Desk, model: str, last: datetime, now: datetime) -> datetime | None:
+    """A model whose configuration cannot be read keeps nobody from looking at the others."""
+    try:
+        return next_look(desk, model, last, now)
+    except Refusal:
+        return None

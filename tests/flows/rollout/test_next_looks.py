@@ -114,6 +114,18 @@ def test_whoever_stays_for_one_model_begins_the_rollouts_of_others(desk, begun, 
     assert len(looked) > 10
 
 
+def test_a_model_whose_configuration_is_broken_keeps_nobody_from_looking_at_another(desk, begun, monkeypatch):
+    begun()
+    (desk.settings.configs_dir / "churn.yaml").write_text("model: churn\nrollout: {longest_gap: 8s}\n")
+    clock, done = Clock(), {"another": Move(kind="hold", step=0, said="")}
+    room.follow(desk, done, lambda _: pytest.fail("looked"), clock=clock, sleep=clock.sleep)
+    monkeypatch.setattr(room, "book", lambda wanted, reason: pytest.fail("booked"))
+    monkeypatch.setattr(room, "runtime", SimpleNamespace(deployment=SimpleNamespace(id="a deployment")))
+    room.book_looks(desk, ["churn"], START)
+
+    assert clock.slept == []
+
+
 def test_a_gap_that_no_two_looks_keep_is_refused():
     with pytest.raises(ValidationError, match="8s is shorter than 10m"):
         RolloutConfig(longest_gap="8s")
