@@ -81,7 +81,7 @@ def test_what_is_within_a_limit_or_just_beyond_it_is_not_broken_yet(near):
 
 
 def test_too_little_data_concludes_nothing():
-    assert verdicts(seen(n=20, failed=0)) == {"errors": False, "latency": None, "kpi": None, "loss": None}
+    assert verdicts(seen(n=20, failed=0)) == {"errors": None, "latency": None, "kpi": None, "loss": None}
     assert verdicts(ModelMetrics(model="m", epoch=3)) == {"errors": None, "latency": None, "kpi": None, "loss": None}
 
 
