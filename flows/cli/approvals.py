@@ -83,7 +83,8 @@ def _said(state: "GateState", actor: str, role: str, *, reject: bool) -> str:
     if reject:
         return f"{actor} said no to {state.rollout} as {role}: it has ended, {state.champion} stays the champion."
     rest = ", ".join(state.missing) or "another person"
-    follows = "it goes on with the next look" if state.complete else f"still missing: {rest}"
+    on = "once it is resumed" if state.status == "paused" else "with the next look"
+    follows = f"it goes on {on}" if state.complete else f"still missing: {rest}"
     return f"{actor} agreed to {state.rollout} as {role}; {follows}."
 
 

@@ -192,6 +192,17 @@ def moved(model: str, rollout_id: str, challenger: str, said: str) -> Message:
     )
 
 
+def overdue(model: str, rollout_id: str, challenger: str, said: str) -> Message:
+    """A step has lasted its longest time, and there is nothing to judge it by."""
+    return Message(
+        kind="rollout.overdue",
+        title=f"{model}: {challenger} cannot be judged",
+        body=f"{rollout_id}: {_sentence(said)} It stays as it is until there are data, or somebody decides: "
+        f"`understudy rollout status {model}`.",
+        level="warning",
+    )
+
+
 def promoted(model: str, version: str, said: str) -> Message:
     """A challenger became champion."""
     return Message(

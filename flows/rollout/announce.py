@@ -8,6 +8,7 @@ from flows.notify.messages import (
     approval_asked,
     approval_expired,
     moved,
+    overdue,
     promoted,
     promotion_comes,
     rolled_back,
@@ -74,7 +75,10 @@ def form() -> str:
 
 
 def announce(desk: Desk, rollout: Rollout, move: Move, at: datetime) -> None:
-    """Follow a move of ours: its notices are sent, and MLflow gets a note."""
+    """Follow a look of ours: its notices are sent, and MLflow gets a note; one step is called overdue once."""
+    if move.overdue:
+        message = overdue(rollout.model, rollout.id, rollout.challenger, move.said)
+        desk.tell(rollout.model, message, key=f"{rollout.id}:overdue:{rollout.step}")
     if message_of(rollout, move) is None:
         return
     for notice in notices_of(rollout, move):

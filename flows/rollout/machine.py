@@ -1,6 +1,6 @@
 """The rollout as a pure machine: state and evidence in, one move out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -31,6 +31,7 @@ class Move:
         outcome: What the step under way comes to; None where there is none.
         question: What people are asked, by "wait".
         weight: Parts per million, by "weigh"; turn: its number.
+        overdue: It stays beyond the step's longest stay, for want of data to judge by.
     """
 
     kind: Kind
@@ -41,6 +42,7 @@ class Move:
     question: Question | None = None
     weight: int | None = None
     turn: int = 0
+    overdue: bool = False
 
     @property
     def moves(self) -> bool:
@@ -193,7 +195,7 @@ def _timed_out(rollout: Rollout, look: Look, seen: Judged, step: Step) -> Move:
     if step.on_timeout == "roll_back":
         return _move("roll_back", rollout, seen, why)
     if seen.outcome == "error" or (seen.short and step.on_timeout == "advance"):
-        return _move("hold", rollout, seen, why)
+        return replace(_move("hold", rollout, seen, why), overdue=True)
     if step.on_timeout == "ask":
         return _wait(rollout, seen, "inconclusive", why)
     if step.on_timeout == "advance":

@@ -11,6 +11,7 @@ from prefect import get_run_logger, runtime
 
 from flows.client.booking import Appointment, book
 from flows.client.clock import lives_in_another_time
+from flows.detection.fusion.harm import recoverable
 from flows.detection.pacing import PaceInForce, pace_in_force
 from flows.training import events
 from flows.training.retraining import Asked
@@ -95,23 +96,14 @@ class _Report(msgspec.Struct, frozen=True):
 
 
 def expected_gain(registry: Registry, model: str) -> float | None:
-    """
-    Percent of the present loss that a refit would win back, as the last look estimated; None if nothing is known.
-
-    Harm h is the rise of the loss in shares of the baseline's. A refit that comes back to the baseline takes h of
-    1 + h away: never more than all of it.
-    """
+    """Percent of the present loss that a refit would win back, as the last look estimated; None if nothing is known."""
     for report in registry.drift_reports(model, limit=1):
         try:
             harm = msgspec.convert(report, _Report).decision.harm
         except msgspec.ValidationError:
             return None
-        return None if harm is None or math.isnan(harm) else _fall(max(harm, 0.0))
+        return None if harm is None or math.isnan(harm) else 100 * recoverable(harm)
     return None
-
-
-def _fall(harm: float) -> float:
-    return 100.0 if math.isinf(harm) else 100 * (harm / (1 + harm))
 
 
 def _spent(event: RetrainingEvent) -> float | None:

@@ -24,6 +24,22 @@ _LARGEST = 1e6
 _HALF_SURE = 1.64  # deviations in an estimate whose doubt nobody said
 
 
+def recoverable(harm: float) -> float:
+    """
+    Share of the present loss that a refit would win back.
+
+    One that comes back to the baseline's loss takes h of 1 + h away: never more than all of it.
+
+    Args:
+        harm: Rise of the loss in shares of the baseline's; below 0 counts as none, infinite as all.
+
+    Example:
+        >>> recoverable(1.0)
+        0.5
+    """
+    return 1.0 if math.isinf(harm) else max(harm, 0.0) / (1 + max(harm, 0.0))
+
+
 class Reading(Record, frozen=True, kw_only=True):
     """One estimate of log(1 + harm), and its precision (one over its variance)."""
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from flows.config.conditions import METRICS
+from flows.detection.fusion.harm import recoverable
 from flows.detection.look import Look
 from flows.detection.performance.records import Performance
 from flows.detection.showing.features import lines
@@ -68,7 +69,7 @@ def _summary(look: Look) -> list[str]:
     decision, said = look.decision, [look.drift.said]
     if decision.harm is not None and decision.basis in ("labels", "unlabelled"):
         on = "labelled rows" if decision.basis == "labels" else "inputs alone, as labels are missing"
-        said.append(f"A refit would be better by about {decision.harm:.1%} of the loss, judged by {on}")
+        said.append(f"A refit would lose about {recoverable(decision.harm):.1%} less than now, judged by {on}")
     said += _beside(look)
     if look.joint is not None and look.joint.drifted:
         said.append(look.joint.said)

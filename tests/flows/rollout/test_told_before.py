@@ -63,6 +63,19 @@ def test_a_promotion_that_is_beaten_to_it_repeats_nothing(desk, heard, monkeypat
     assert titles.count("churn: v1.1.0 is the champion") == 1
 
 
+def test_a_step_that_has_no_data_beyond_its_longest_time_is_told_once(desk, heard):
+    start(desk, "churn", "v1.1.0", actor="ann", reason="looks good", at=START)
+    play(desk, (1,))
+    desk.client.n = 0
+    play(desk, (2, 4, 6, 8))
+    send_due(desk.settings, desk.registry)
+
+    told = [body for title, _, body in heard if title == "churn: v1.1.0 cannot be judged"]
+    assert len(told) == 1
+    assert "have passed without a verdict" in told[0]
+    assert desk.registry.active_rollout("churn").status == "running"
+
+
 def test_a_move_and_what_is_told_of_it_are_committed_together(desk, monkeypatch):
     """Killed right after the commit, people still hear of it."""
     start(desk, "churn", "v1.1.0", actor="ann", reason="looks good", at=START)
