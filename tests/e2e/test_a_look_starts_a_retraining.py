@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+from system_story import churn
 from waiting import until
 
 from flows.client import RouterClient
@@ -25,24 +26,12 @@ def table(rows, seed, since, sign=1.0):
     return pl.DataFrame({"x": x, "at": at, "y": (sign * x + dice.normal(0, 0.5, rows) > 0).astype(int)})
 
 
-def configuration(source):
-    return {
-        "model": "churn",
-        "task": "binary",
-        "target": "y",
-        "features": {"numeric": ["x"], "categorical": []},
-        "data": {"time": "at", "source": str(source)},
-        "training": {"trials": 0, "families": ["linear"], "min_rows": 200, "window": None},
-        "promotion": {"min_holdout": 50, "min_improvement": 0.0},
-    }
-
-
 @pytest.fixture(scope="module")
 def failing(place, settings, tmp_path_factory):
     """A champion in service, a thousand rows that it knows, three hundred that it gets wrong."""
     folder = tmp_path_factory.mktemp("tables")
     table(2000, 1, START).write_parquet(folder / "first.parquet")
-    (folder / "churn.yaml").write_text(yaml.safe_dump(configuration(folder / "first.parquet")))
+    (folder / "churn.yaml").write_text(yaml.safe_dump(churn("churn", folder / "first.parquet")))
     later = START + timedelta(minutes=2000)  # longer ago than the cool-down after the first training
     for words in (("init", str(folder / "churn.yaml")), ("train", "churn", "--as-of", later.isoformat())):
         done = place.run(*words, seconds=180)
