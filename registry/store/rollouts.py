@@ -277,10 +277,11 @@ def _refuse_move(
 ) -> None:
     what = f"Rollout {rollout.id} of {rollout.model} was not moved."
     if rollout.revision != before.revision + 1:
+        behind = rollout.revision <= before.revision
         raise PlanConflict(
             what,
-            f"Revision {rollout.revision} does not follow {before.revision} ({before.status}: {before.said})"
-            f"{_by_whom(connection, before)}.",
+            f"{'Somebody else moved it first: r' if behind else 'R'}evision {rollout.revision} does not follow "
+            f"{before.revision} ({before.status}: {before.said}){_by_whom(connection, before)}.",
             "Read the rollout and decide again.",
         )
     if not before.active:

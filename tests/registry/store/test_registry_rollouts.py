@@ -122,7 +122,7 @@ def test_a_move_whose_plan_comes_second_changes_nothing(registry, started):
 
 @pytest.mark.parametrize("revision", [1, 3])
 def test_a_move_from_an_unread_revision_is_refused(registry, started, revision):
-    with pytest.raises(PlanConflict, match=f"Revision {revision} does not follow 1"):
+    with pytest.raises(PlanConflict, match=f"evision {revision} does not follow 1"):
         registry.move_rollout(msgspec.structs.replace(started, revision=revision), **WHO)
     assert registry.rollout("r-0001") == started
 
