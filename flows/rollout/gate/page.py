@@ -1,5 +1,6 @@
 """What people read before they sign, as Markdown."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from registry.records.rollout import Rollout
 from registry.records.verdict import Decision
 
 _CHECKLIST = "## Checklist"
+_APPROVED = re.compile(r"^(\d+\. \*\*Deployment approved\*\*: ).*")
 
 
 def page(
@@ -65,7 +67,7 @@ def closed(
         f"**Nobody is asked any more.** {_sentence(_cell(ended))}",
         "\n".join(["Signed:", "", *signed]) if signed else "Nobody has signed.",
         _verdict(decision, reports_dir),
-        "".join(before.partition(_CHECKLIST)[1:]).partition("\n\nSign-offs are bound")[0],
+        _checklist_of(before),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -165,6 +167,13 @@ def _stale(stale: Sequence[SignOff]) -> str:
 def _checklist(points: Sequence[Point]) -> str:
     rows = [f"{n}. **{p.name}**: {p.answer}. {_cell(p.evidence)}" for n, p in enumerate(points, 1)]
     return "\n".join([_CHECKLIST, "", *rows])
+
+
+def _checklist_of(before: str) -> str:
+    """As it was asked about; who has signed since is said elsewhere."""
+    head, *points = "".join(before.partition(_CHECKLIST)[1:]).partition("\n\nSign-offs are bound")[0].split("\n")
+    kept = [_APPROVED.sub(r"\1see above.", one) for one in points]
+    return "\n".join([f"{head}, as people were asked", *kept]) if head else ""
 
 
 def _cell(text: str) -> str:

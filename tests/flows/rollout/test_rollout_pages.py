@@ -16,7 +16,8 @@ from registry.steering import abort, pause
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 BEFORE = (
-    "# churn\n\n- **ml_lead** (anybody may sign): has not signed yet\n\n## Checklist\n\n1. **Parity**: yes. 9e-13\n\n"
+    "# churn\n\n- **ml_lead** (anybody may sign): has not signed yet\n\n## Checklist\n\n1. **Parity**: yes. 9e-13\n"
+    "2. **Deployment approved**: no. missing: ml_lead\n\n"
 )
 BEFORE += "Sign-offs are bound to `abc`."
 
@@ -59,7 +60,9 @@ def test_a_closed_question_says_how_it_ended_who_signed_and_what_the_checklist_w
 
     assert "**Nobody is asked any more.** r-0001 is aborted: bob." in text
     assert "- **ml_lead**: ann, 2026-01-05T00:00: read it" in text
-    assert text.endswith("## Checklist\n\n1. **Parity**: yes. 9e-13")
+    assert text.endswith(
+        "## Checklist, as people were asked\n\n1. **Parity**: yes. 9e-13\n2. **Deployment approved**: see above."
+    )
     assert "has not signed" not in text
 
 
