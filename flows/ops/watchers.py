@@ -37,7 +37,7 @@ def watchers(settings: Settings) -> tuple[Watcher, ...]:
     host, api = settings.host, settings.prefect_api_url
     server = Watcher(
         name="prefect-server",
-        command=_python("-m", "prefect", "server", "start", "--host", host, "--port", str(settings.prefect_port)),
+        command=_python("-m", "flows.ops.prefect_server", "--host", host, "--port", str(settings.prefect_port)),
         health=f"{api}/health",
         port="prefect_port",
     )
