@@ -6,6 +6,9 @@ from registry.assignment import TOTAL
 from registry.records.notice import Level, Notice
 from registry.records.rollout import Rollout
 
+STEERED = "understudy.rollout.steered"
+"""Event of Prefect by which commands and admin port let the flows hear that people steered a rollout."""
+
 
 def new_notice(
     kind: str,

@@ -7,9 +7,8 @@ import httpx
 
 from flows.client.clock import lives_in_another_time
 from registry.home import Settings
+from registry.telling import STEERED
 
-EVENT = "understudy.rollout.steered"
-"""What the admin port of the router tells, too; `rollout/rollout-on-demand` hears it."""
 PATIENCE_S = 1.0
 """Seconds that the server may take; the schedule finds the same work minutes later."""
 
@@ -26,7 +25,7 @@ def ask_for_a_look(settings: Settings, model: str) -> bool:
     told = {
         "id": str(uuid.uuid4()),
         "occurred": datetime.now(UTC).isoformat(),
-        "event": EVENT,
+        "event": STEERED,
         "resource": {"prefect.resource.id": f"understudy.model.{model}", "prefect.resource.name": model},
         "related": [],
         "payload": {"model": model},

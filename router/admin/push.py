@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from registry.telling import STEERED
 from router.lastgood import replace_file
 
 log = logging.getLogger("understudy.control")
 _BATCH, _LOOK_S, _SLOWEST_S, _TIMEOUT_S = 100, 1.0, 60.0, 5.0
 _NAMES = uuid.UUID("6f0b1a9e-7a55-4ce0-9d4e-0f8f3f0f7f6e")
-_STEERED = "understudy.rollout.steered"  # what the commands tell Prefect, too: look at the rollout now
 _OF_PEOPLE = frozenset({"agreed", "steered"})
 _NEXT = "SELECT seq, model, at, kind, said FROM notes WHERE seq > ? ORDER BY seq LIMIT ?"
 
@@ -106,7 +106,7 @@ def event_of(note: Note) -> dict[str, Any]:
     return {
         "id": str(uuid.uuid5(_NAMES, f"{note.sequence}|{note.model}|{note.at}|{note.kind}|{note.said}")),
         "occurred": datetime.now(UTC).isoformat(),
-        "event": _STEERED if note.kind in _OF_PEOPLE else f"understudy.router.{note.kind}",
+        "event": STEERED if note.kind in _OF_PEOPLE else f"understudy.router.{note.kind}",
         "resource": {"prefect.resource.id": f"understudy.model.{note.model}", "prefect.resource.name": note.model},
         "related": [],
         "payload": {"model": note.model, "kind": note.kind, "said": note.said, "at": note.at},

@@ -57,6 +57,15 @@ def looks_of(desk, clock):
     return looked, look
 
 
+def followed(desk, monkeypatch, seen):
+    """Moments of the looks of somebody who stays after a look at *seen*, while a day takes less than a second."""
+    compressed(desk, monkeypatch, 100_000)
+    clock, done = Clock(), {seen: Move(kind="hold", step=0, said="")}
+    looked, look = looks_of(desk, clock)
+    room.follow(desk, done, look, clock=clock, sleep=clock.sleep)
+    return looked
+
+
 def test_without_a_rollout_nobody_stays_and_nothing_is_booked(desk):
     clock, done = Clock(), {"churn": Move(kind="none", step=-1, said="")}
     room.follow(desk, done, lambda _: pytest.fail("looked"), clock=clock, sleep=clock.sleep)
@@ -76,10 +85,7 @@ def test_a_real_rollout_is_left_to_the_schedule(desk, begun):
 
 def test_a_compressed_rollout_is_followed_for_minutes_with_a_breath_between_two_looks(desk, begun, monkeypatch):
     begun()
-    compressed(desk, monkeypatch, 100_000)
-    clock, done = Clock(), {"churn": Move(kind="hold", step=0, said="")}
-    looked, look = looks_of(desk, clock)
-    room.follow(desk, done, look, clock=clock, sleep=clock.sleep)
+    looked = followed(desk, monkeypatch, "churn")
 
     gaps = [later - earlier for earlier, later in itertools.pairwise(looked)]
     assert len(looked) > 10
@@ -105,10 +111,7 @@ def test_a_verdict_that_may_still_come_is_looked_for_while_people_are_asked(desk
 
 def test_whoever_stays_for_one_model_begins_the_rollouts_of_others(desk, begun, monkeypatch):
     begun()
-    compressed(desk, monkeypatch, 100_000)
-    clock, done = Clock(), {"another": Move(kind="hold", step=0, said="")}
-    looked, look = looks_of(desk, clock)
-    room.follow(desk, done, look, clock=clock, sleep=clock.sleep)
+    looked = followed(desk, monkeypatch, "another")
 
     assert looked[0] <= START + room.SOON
     assert len(looked) > 10
